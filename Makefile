@@ -1,0 +1,76 @@
+# What a C user types. `make help` lists it.
+#
+# Honours CC, CXX, CFLAGS, CARGO, CARGO_TARGET_DIR and CARGO_BUILD_TARGET. Cargo decides what is out
+# of date, so the targets that call it are phony and cheap when nothing has changed.
+
+CARGO ?= cargo
+CFLAGS ?= -O2 -g
+
+export CC CXX CFLAGS
+
+VERSION := $(shell sed -n 's/^version *= *"\([^"]*\)".*/\1/p' Cargo.toml | head -n 1)
+MAJOR := $(firstword $(subst ., ,$(VERSION)))
+
+# Given to cargo on its command line, so that a target folder set anywhere else cannot disagree.
+TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+PROFILES := $(TARGET_DIR)$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))
+CARGO_FLAGS = --locked --target-dir "$(TARGET_DIR)"
+
+LIB_DIR := build/lib
+TEST_LIB_DIR := build/test/lib
+
+.DEFAULT_GOAL := all
+.PHONY: all lib demo test test-rust test-c test-header check-header dev-build fmt lint clean help need-cargo need-cc
+
+all: lib ## build libus3.so and libus3.a (release) into build/lib
+
+# `cargo rustc --crate-type`: asked for the rlib as well, cargo would leave out link-time optimisation.
+lib: need-cargo
+	$(CARGO) rustc $(CARGO_FLAGS) --release --package us3 --lib --crate-type cdylib,staticlib
+	@scripts/lay-out-library.sh "$(PROFILES)/release" "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
+	@cp "$(PROFILES)/release/libus3.a" "$(LIB_DIR)/libus3.a"
+	@echo "$(LIB_DIR): libus3.so.$(VERSION), libus3.a; the header is include/us3.h"
+
+# The emulator in the dev profile, which compiles in a fraction of the time, and as `make test` does.
+demo: lib need-cc ## run the five operations against a local US3 with real callbacks
+	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
+	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
+
+test: test-rust test-c test-header ## run everything: Rust tests, C tests, the header alone
+
+test-rust: need-cargo
+	$(CARGO) test $(CARGO_FLAGS) --workspace
+
+# The C tests use the same profile as the Rust tests, so that nothing is compiled twice.
+dev-build: need-cargo
+	$(CARGO) build $(CARGO_FLAGS) --workspace
+	@scripts/lay-out-library.sh "$(PROFILES)/debug" "$(TEST_LIB_DIR)" "$(VERSION)" "$(MAJOR)"
+
+test-c: dev-build need-cc ## run the C tests only; TESTS="config policy" picks some
+	@tests/c/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+
+test-header: need-cc
+	@tests/c/header.sh
+
+check-header: need-cargo ## fail when include/us3.h is not what the build generates
+	@scripts/check-header.sh $(CARGO) build $(CARGO_FLAGS) --workspace
+
+fmt: need-cargo ## format the Rust code
+	$(CARGO) fmt --all
+
+lint: need-cargo ## check the format, and clippy with every warning an error
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+
+clean: ## remove everything that was built
+	rm -rf build
+	$(CARGO) clean --target-dir "$(TARGET_DIR)"
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+need-cargo:
+	@command -v $(firstword $(CARGO)) >/dev/null || { echo "libus3 is built with Rust, and cargo is not here: install Rust 1.89 or newer from https://rustup.rs" >&2; exit 1; }
+
+need-cc:
+	@command -v $(firstword $(CC)) >/dev/null || { echo "The C programs need a C compiler, and $(firstword $(CC)) is not here: install one (Debian: apt-get install gcc) or name yours with CC=…" >&2; exit 1; }

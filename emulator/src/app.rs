@@ -1,0 +1,54 @@
+//! What every request shares.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::callback::Caller;
+use crate::journal::Journal;
+use crate::options::Options;
+use crate::rules::Book;
+use crate::state::State;
+use crate::store::Store;
+
+pub(crate) struct App {
+    pub options: Options,
+    pub store: Arc<Store>,
+    pub journal: Arc<Journal>,
+    pub caller: Caller,
+    pub rules: Book,
+}
+
+impl App {
+    pub fn new(options: Options) -> io::Result<Self> {
+        Ok(Self {
+            store: Arc::new(Store::open(options.data_dir.as_deref())?),
+            journal: Arc::new(Journal::default()),
+            caller: Caller::new(options.callback_timeout),
+            rules: rules(&options)?,
+            options,
+        })
+    }
+
+    pub fn state(&self) -> State {
+        let mut state = self.journal.state();
+        self.store.describe(&mut state);
+        state.rules = self.rules.state();
+        state
+    }
+
+    /// Back to the beginning: nothing stored, nothing seen, no rules.
+    pub fn reset(&self) {
+        self.rules.clear();
+        self.store.clear();
+        self.journal.clear();
+    }
+}
+
+fn rules(options: &Options) -> io::Result<Book> {
+    let book = Book::default();
+    for rule in &options.rules {
+        book.add(rule.clone())
+            .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+    }
+    Ok(book)
+}

@@ -1,0 +1,234 @@
+//! The upload callback: a real request to the user's service, after the object is stored.
+
+mod request;
+mod tls;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::faults;
+use crate::log;
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::rules::{Fault, Fired, Place, Traits};
+use crate::state::CallbackSent;
+use crate::target::Call;
+use request::Reply;
+
+pub(crate) struct Caller {
+    timeout: Duration,
+    tls: tls::Connector,
+}
+
+impl Caller {
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            tls: tls::connector(),
+        }
+    }
+
+    /// Sends the callback. What the service answered is the answer to the upload.
+    pub async fn call(
+        &self,
+        app: &App,
+        request: u64,
+        key: &str,
+        policy: &Policy,
+    ) -> Result<Answer, Refusal> {
+        let traits = Traits {
+            call: Call::Callback,
+            part: None,
+            key,
+            policy: true,
+        };
+        let fired = app.rules.pick(&traits);
+        if let Some(answer) = strike(fired.as_deref(), Place::BeforeBody, policy).await? {
+            return Ok(answer);
+        }
+        let rule = fired.as_ref().map(|fired| fired.id);
+        let answer = self.send(app, request, key, policy, rule).await;
+        let instead = strike(fired.as_deref(), Place::AfterExecuting, policy).await?;
+        instead.map_or(answer, Ok)
+    }
+
+    async fn send(
+        &self,
+        app: &App,
+        request: u64,
+        key: &str,
+        policy: &Policy,
+        rule: Option<u64>,
+    ) -> Result<Answer, Refusal> {
+        let outgoing = Outgoing::of(policy);
+        let written_down = CallbackSent {
+            rule,
+            ..outgoing.written_down(request, key)
+        };
+        let sequence = app.journal.callback_sent(written_down);
+        let sent = tokio::time::timeout(self.timeout, request::send(&outgoing, &self.tls)).await;
+        let sent = sent
+            .unwrap_or_else(|_| Err("net/http: request canceled (Client.Timeout exceeded)".into()));
+        let judged = match &sent {
+            Ok(reply) => judge(reply),
+            Err(why) => Err(Refusal::callback_unreachable(&policy.shown_url, why)),
+        };
+        app.journal.callback_ended(sequence, |callback| {
+            if let Ok(reply) = &sent {
+                callback.status = Some(reply.status);
+                callback.reply = Some(String::from_utf8_lossy(&reply.body).into_owned());
+            }
+            callback.error = judged.as_ref().err().map(|refusal| refusal.err_msg.clone());
+            if app.options.log {
+                log::callback(callback);
+            }
+        });
+        judged
+    }
+}
+
+/// What a rule has for a callback at this place: another outcome, or a delay.
+async fn strike(
+    fired: Option<&Fired>,
+    place: Place,
+    policy: &Policy,
+) -> Result<Option<Answer>, Refusal> {
+    let Some(fired) = fired.filter(|fired| fired.rule.at == place) else {
+        return Ok(None);
+    };
+    let lost = |why| Err(Refusal::callback_unreachable(&policy.shown_url, why));
+    match &fired.rule.fault {
+        Fault::Answer(shape) => return Ok(Some(shape.apply(Answer::empty(200)).await)),
+        Fault::Stall(stall) => drop(faults::wait(fired, *stall, None).await),
+        Fault::Reset => return lost("read: connection reset by peer"),
+        Fault::Close | Fault::Drop => return lost("EOF"),
+        Fault::Alter(_) => {}
+    }
+    Ok(None)
+}
+
+/// A callback as it goes out.
+struct Outgoing {
+    url: url::Url,
+    content_type: Option<String>,
+    body: Bytes,
+}
+
+impl Outgoing {
+    /// Both forms of the page: the body in its type, or the body as the query of the URL.
+    fn of(policy: &Policy) -> Self {
+        let mut url = policy.url.clone();
+        url.set_fragment(None);
+        if let Some(body_type) = &policy.body_type {
+            return Self {
+                url,
+                content_type: Some(body_type.clone()),
+                body: policy.body.clone().into(),
+            };
+        }
+        let query = match url.query() {
+            Some(query) if !query.is_empty() && !policy.body.is_empty() => {
+                format!("{query}&{}", policy.body)
+            }
+            Some(query) if !query.is_empty() => query.into(),
+            _ => policy.body.clone(),
+        };
+        // This encodes what may not stand in a URL, blanks and Chinese, and leaves the rest.
+        url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
+        Self {
+            url,
+            content_type: None,
+            body: Bytes::new(),
+        }
+    }
+
+    fn written_down(&self, request: u64, key: &str) -> CallbackSent {
+        let mut bare = self.url.clone();
+        bare.set_query(None);
+        CallbackSent {
+            sequence: 0,
+            request,
+            key: key.into(),
+            method: "POST".into(),
+            url: bare.into(),
+            query: self.url.query().unwrap_or_default().into(),
+            content_type: self.content_type.clone().unwrap_or_default(),
+            body: String::from_utf8_lossy(&self.body).into_owned(),
+            status: None,
+            reply: None,
+            error: None,
+            rule: None,
+            sent_ms: 0,
+            took_ms: None,
+        }
+    }
+}
+
+/// The service must answer with JSON and say so. Its status is handed through unless it is a success.
+fn judge(reply: &Reply) -> Result<Answer, Refusal> {
+    let essence = reply
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Refusal::callback_not_json(format!(
+            "expect json, but received {}",
+            reply.content_type
+        )));
+    }
+    if serde_json::from_slice::<serde_json::Value>(&reply.body).is_err() {
+        return Err(Refusal::callback_not_json(
+            "expect json, but the response body is not a strict json string",
+        ));
+    }
+    let status = if (200..300).contains(&reply.status) {
+        200
+    } else {
+        reply.status
+    };
+    Ok(Answer::empty(status)
+        .with("Content-Type", &reply.content_type)
+        .with_body(reply.body.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outgoing(url: &str, body: &str, body_type: Option<&str>) -> Outgoing {
+        Outgoing::of(&Policy {
+            url: url.parse().unwrap(),
+            shown_url: url.into(),
+            body: body.into(),
+            body_type: body_type.map(String::from),
+        })
+    }
+
+    #[test]
+    fn without_a_type_the_body_is_the_query() {
+        for (url, body, whole) in [
+            ("http://h/p", "a=1&b=2", "http://h/p?a=1&b=2"),
+            ("http://h/p?x=y", "a=1", "http://h/p?x=y&a=1"),
+            ("http://h/p?x=y", "", "http://h/p?x=y"),
+            ("http://h/p", "", "http://h/p"),
+            ("http://h/p", "a=中 b", "http://h/p?a=%E4%B8%AD%20b"),
+        ] {
+            let outgoing = outgoing(url, body, None);
+            assert_eq!(outgoing.url.as_str(), whole);
+            assert!(outgoing.body.is_empty());
+        }
+    }
+
+    #[test]
+    fn with_a_type_the_body_is_the_body() {
+        let outgoing = outgoing("http://h/p?x=y", "{}", Some("application/json"));
+        assert_eq!(outgoing.url.as_str(), "http://h/p?x=y");
+        assert_eq!(outgoing.body, "{}");
+        assert_eq!(outgoing.content_type.as_deref(), Some("application/json"));
+    }
+}

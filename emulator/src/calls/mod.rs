@@ -1,0 +1,104 @@
+//! The calls of the protocol. Here: the checks that all share, and what an upload ends with.
+
+mod about;
+mod multipart;
+mod object;
+mod put;
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::auth;
+use crate::intake::Intake;
+use crate::policy::{self, Policy};
+use crate::refusal::Refusal;
+use crate::serve::Stop;
+use crate::store::{Received, Sink};
+use crate::target::{Call, Target};
+
+/// A request that is being served.
+pub(crate) struct Exchange {
+    pub app: Arc<App>,
+    pub head: Parts,
+    pub target: Target,
+    pub intake: Intake,
+    /// Its number in the journal.
+    pub sequence: u64,
+}
+
+pub(crate) async fn dispatch(exchange: &mut Exchange) -> Result<Answer, Stop> {
+    let call = exchange.target.call;
+    let encoded = auth::check(&exchange.app.options, &exchange.head, &exchange.target)?;
+    let policy = read_policy(call, encoded)?;
+    if !call.has_body() {
+        exchange.intake.drain().await?;
+    }
+    match call {
+        Call::Put => put::put(exchange, policy).await,
+        Call::Initiate => multipart::initiate(exchange).await,
+        Call::Part => multipart::part(exchange).await,
+        Call::Finish => multipart::finish(exchange, policy).await,
+        Call::Abort => multipart::abort(exchange).await,
+        Call::List => multipart::list(exchange).await,
+        Call::Head => object::head(exchange).await,
+        Call::Get => object::get(exchange).await,
+        Call::Delete => object::delete(exchange).await,
+        _ => Err(Refusal::unknown_call().into()),
+    }
+}
+
+fn read_policy(call: Call, encoded: Option<String>) -> Result<Option<Policy>, Refusal> {
+    let Some(encoded) = encoded else {
+        return Ok(None);
+    };
+    if !call.takes_policy() {
+        return Err(Refusal::invalid_put_policy(format!(
+            "the call {call} takes no policy"
+        )));
+    }
+    policy::read(&encoded)
+        .map(Some)
+        .map_err(Refusal::invalid_put_policy)
+}
+
+/// Receives the body into a file, and compares it with the Content-MD5 when there is one.
+async fn receive(exchange: &mut Exchange) -> Result<Received, Stop> {
+    let expected = exchange.head.headers.get("content-md5").cloned();
+    let mut sink: Sink = exchange.app.store.sink(expected.is_some())?;
+    while let Some(bytes) = exchange.intake.chunk().await? {
+        sink = sink.write(bytes).await?;
+    }
+    let received = sink.finish().await?;
+    let (Some(expected), Some(md5)) = (&expected, &received.md5) else {
+        return Ok(received);
+    };
+    if expected.as_bytes() != md5.as_bytes() {
+        let note = format!("Content-MD5 is {expected:?}, the body's is {md5:?}");
+        return Err(Refusal::check_md5_failed().with_note(note).into());
+    }
+    Ok(received)
+}
+
+/// What an upload answers: `plain`, or with a policy what the callback service answered.
+async fn conclude(
+    app: &App,
+    request: u64,
+    key: &str,
+    policy: Option<Policy>,
+    etag: &str,
+    plain: Answer,
+) -> Result<Answer, Stop> {
+    let Some(policy) = policy else {
+        return Ok(plain.with_etag(etag));
+    };
+    let answer = app.caller.call(app, request, key, &policy).await?;
+    let is_success = answer.status == 200;
+    Ok(if is_success {
+        answer.with_etag(etag)
+    } else {
+        answer
+    })
+}

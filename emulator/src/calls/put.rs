@@ -1,0 +1,35 @@
+//! PutFile.
+
+use super::{Exchange, about, conclude, receive};
+use crate::answer::Answer;
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::serve::Stop;
+
+const LIMIT: u64 = 512 << 20;
+
+pub(super) async fn put(exchange: &mut Exchange, policy: Option<Policy>) -> Result<Answer, Stop> {
+    let key = exchange.target.key()?.to_string();
+    let about = about::read(&exchange.head.headers)?;
+    if exchange.intake.length()? > LIMIT {
+        return Err(Refusal::file_too_large().into());
+    }
+    let received = receive(exchange).await?;
+    let (app, etag) = (&exchange.app, received.sums.object_etag());
+    app.store.put(
+        &key,
+        about,
+        received.sums.size,
+        etag.clone(),
+        vec![received.segment],
+    )?;
+    conclude(
+        app,
+        exchange.sequence,
+        &key,
+        policy,
+        &etag,
+        Answer::empty(200),
+    )
+    .await
+}

@@ -1,0 +1,217 @@
+//! Starts an emulator on threads of its own, and stops it.
+
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::app::App;
+use crate::options::Options;
+use crate::rules::{Rule, RuleState};
+use crate::state::{CallbackSent, ObjectState, RequestSeen, State};
+use crate::{control, net, serve};
+
+/// A running emulator. Dropping it stops it, closes its connections and removes its temporary files.
+pub struct Emulator {
+    address: SocketAddr,
+    control: SocketAddr,
+    app: Arc<App>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// Starts an emulator. When this returns, both listeners accept connections.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let uploads = bind(options.listen)?;
+        let controls = bind(options.control)?;
+        let (address, control) = (uploads.local_addr()?, controls.local_addr()?);
+        let app = Arc::new(App::new(options)?);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("us3-emulator")
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let shared = app.clone();
+        let thread = thread::Builder::new()
+            .name("us3-emulator".into())
+            .spawn(move || run(runtime, shared, uploads, controls, stopped))?;
+        Ok(Self {
+            address,
+            control,
+            app,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where uploads go.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the control listener is.
+    pub fn control_address(&self) -> SocketAddr {
+        self.control
+    }
+
+    /// `http://…`, to be used as `endpoint`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `http://…` of the control listener.
+    pub fn control_url(&self) -> String {
+        format!("http://{}", self.control)
+    }
+
+    /// How it was set up.
+    pub fn options(&self) -> &Options {
+        &self.app.options
+    }
+
+    /// Everything at this moment.
+    pub fn state(&self) -> State {
+        self.app.state()
+    }
+
+    /// Waits until the state is as expected, and gives it; none when it is not in time.
+    pub fn wait_until(
+        &self,
+        timeout: Duration,
+        mut expected: impl FnMut(&State) -> bool,
+    ) -> Option<State> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let state = self.state();
+            if expected(&state) {
+                return Some(state);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// A stored object.
+    pub fn object(&self, key: &str) -> Option<ObjectState> {
+        self.app.store.get(key).map(|object| object.state)
+    }
+
+    /// The bytes of a stored object.
+    pub fn object_bytes(&self, key: &str) -> Option<Vec<u8>> {
+        let object = self.app.store.get(key)?;
+        let mut bytes = Vec::with_capacity(object.state.size as usize);
+        for segment in object.segments {
+            segment.blob.open().ok()?.read_to_end(&mut bytes).ok()?;
+        }
+        Some(bytes)
+    }
+
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<RequestSeen> {
+        self.app.journal.state().requests
+    }
+
+    /// The callbacks so far.
+    pub fn callbacks(&self) -> Vec<CallbackSent> {
+        self.app.journal.state().callbacks
+    }
+
+    /// Puts a rule in force; gives its id.
+    ///
+    /// # Panics
+    /// When the rule cannot be done, such as an answer on a call that is none.
+    pub fn rule(&self, rule: Rule) -> u64 {
+        self.app
+            .rules
+            .add(rule)
+            .unwrap_or_else(|why| panic!("impossible rule: {why}"))
+    }
+
+    /// The rules in force, and how often they struck.
+    pub fn rules(&self) -> Vec<RuleState> {
+        self.app.rules.state()
+    }
+
+    /// Takes a rule back; the requests that it stalls go on.
+    pub fn remove_rule(&self, id: u64) {
+        self.app.rules.remove(id);
+    }
+
+    /// Takes all rules back.
+    pub fn clear_rules(&self) {
+        self.app.rules.clear();
+    }
+
+    /// Lets the requests go on that a rule stalls now.
+    pub fn release(&self, id: u64) {
+        self.app.rules.release(Some(id));
+    }
+
+    /// Lets all stalled requests go on.
+    pub fn release_all(&self) {
+        self.app.rules.release(None);
+    }
+
+    /// Back to the beginning: nothing stored, nothing seen, no rules. Connections stay open.
+    pub fn reset(&self) {
+        self.app.reset();
+    }
+
+    /// Stops it; the same as dropping it.
+    pub fn stop(self) {}
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.app.store.close();
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn run(
+    runtime: Runtime,
+    app: Arc<App>,
+    uploads: TcpListener,
+    controls: TcpListener,
+    stopped: oneshot::Receiver<()>,
+) {
+    let upload_router = Router::new()
+        .fallback(serve::handle)
+        .with_state(app.clone());
+    let control_router = control::router(app.clone());
+    runtime.block_on(async {
+        let (Ok(uploads), Ok(controls)) = (listen(uploads), listen(controls)) else {
+            return;
+        };
+        tokio::select! {
+            () = net::accept(uploads, upload_router, Some(app.clone())) => {}
+            () = net::accept(controls, control_router, None) => {}
+            // The sender is dropped, never used.
+            _ = stopped => {}
+        }
+    });
+    // A name that is being looked up for a callback must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+}
+
+fn listen(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::from_std(listener)
+}

@@ -1,0 +1,56 @@
+//! A strict local US3, for tests and for users who try out their own callback service without
+//! an account.
+//!
+//! It reads the protocol for itself: signatures, ETags and policies are worked out by code that
+//! it shares with nobody, so that one misreading cannot hide in a client and in its test.
+//!
+//! ```
+//! use us3_emulator::{Emulator, Options};
+//!
+//! let emulator = Emulator::start(Options::default()).unwrap();
+//! assert!(emulator.url().starts_with("http://127.0.0.1:"));
+//! assert!(emulator.state().objects.is_empty());
+//! ```
+//!
+//! The map:
+//! - `emulator`: starts and stops everything; what tests hold on to
+//! - `options`: what can be chosen
+//! - `net`: sockets and connections, below HTTP
+//! - `serve`: one request from its head to its answer
+//! - `target`, `auth`, `policy`, `etag`, `refusal`: our reading of the protocol
+//! - `intake`: the body of a request, counted while it arrives
+//! - `calls`: what each call does
+//! - `store`: objects, pending uploads and their files
+//! - `callback`: the upload callback that is really sent
+//! - `rules`, `faults`: what goes wrong on purpose, and where
+//! - `journal`, `state`: what was seen, for tests
+//! - `control`: the second listener, the same as JSON
+//! - `log`: a line per request for people
+
+mod answer;
+mod app;
+mod auth;
+mod callback;
+mod calls;
+mod control;
+mod emulator;
+mod etag;
+mod faults;
+mod intake;
+mod journal;
+mod log;
+mod net;
+mod options;
+mod policy;
+mod refusal;
+mod rules;
+mod serve;
+mod state;
+mod store;
+mod target;
+
+pub use emulator::Emulator;
+pub use options::Options;
+pub use rules::{Drip, End, EtagFault, Fault, Place, Rule, RuleState, Shape, Stall, Then};
+pub use state::{CallbackSent, ObjectState, PartState, RequestSeen, State, UploadState};
+pub use target::Call;

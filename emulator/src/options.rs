@@ -1,0 +1,55 @@
+//! What can be chosen when an emulator is started.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::rules::Rule;
+
+/// How an emulator is set up. Everything has a default, so that a test names only what it is about.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where uploads are accepted; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where the control listener is; port 0 picks a free one.
+    pub control: SocketAddr,
+    /// The only bucket there is.
+    pub bucket: String,
+    /// The public key of the only account there is.
+    pub public_key: String,
+    /// Its private key.
+    pub private_key: String,
+    /// The `BlkSize` of multipart uploads.
+    pub part_size: u64,
+    /// Where bodies are kept. Objects outlive the emulator here. Without it they are kept in a
+    /// temporary folder and vanish.
+    pub data_dir: Option<PathBuf>,
+    /// Bucket names that are known not to exist: a request signed for one of them is answered
+    /// with "bucket not exists" even when its host name does not tell the bucket.
+    pub missing_buckets: Vec<String>,
+    /// How long a callback service may take to answer.
+    pub callback_timeout: Duration,
+    /// Rules in force from the start.
+    pub rules: Vec<Rule>,
+    /// Whether each request is logged on stderr.
+    pub log: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            listen: any_port,
+            control: any_port,
+            bucket: "demo".into(),
+            public_key: "demo-public-key".into(),
+            private_key: "demo-private-key".into(),
+            part_size: 4 << 20,
+            data_dir: None,
+            missing_buckets: Vec::new(),
+            callback_timeout: Duration::from_secs(30),
+            rules: Vec::new(),
+            log: false,
+        }
+    }
+}

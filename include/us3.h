@@ -1,0 +1,956 @@
+/*
+ * us3.h - uploads to UCloud US3 object storage, with upload callbacks
+ *
+ * libus3 uploads files and memory to a bucket of US3, and has US3 call a service of yours once the
+ * object is stored (an upload callback, asked for with a put policy). It is a library inside your
+ * process: it does not print, exit, raise signals, or change anything that belongs to the process.
+ *
+ * Link with -lus3. This header is the manual; it is C99, C17 and C++17.
+ *
+ *
+ * AN EXAMPLE
+ *
+ *     #include <stdio.h>
+ *     #include <us3.h>
+ *
+ *     int main(void)
+ *     {
+ *         const char *policy = "{\"callbackUrl\":\"http://example.com/uploaded\","
+ *                              "\"callbackBody\":\"{\\\"file\\\":\\\"a.jpg\\\"}\","
+ *                              "\"callbackBodyType\":\"application/json\"}";
+ *         us3_client *client;
+ *         us3_result result = US3_RESULT_INIT;
+ *         us3_status status = us3_client_from_file("config.json", &client, &result);
+ *         if (status == US3_OK) {
+ *             status = us3_async_upload_with_policy(client, "a.jpg", "photos/a.jpg", NULL, 20,
+ *                                                   policy, &result);
+ *         }
+ *         if (status == US3_OK) {
+ *             printf("stored, and the callback answered %s\n", result.body);
+ *         } else {
+ *             char *text = us3_result_describe(&result);
+ *             fprintf(stderr, "%s\n", text);
+ *             us3_string_free(text);
+ *         }
+ *         us3_result_clear(&result);
+ *         us3_client_free(client);
+ *         return status == US3_OK ? 0 : 1;
+ *     }
+ *
+ *
+ * CONVENTIONS
+ *
+ * Status and result. A function that can fail returns a us3_status and takes a us3_result * last,
+ * which may be NULL. With one, it tells everything that is known: why, on what, whether the
+ * object is stored, whether the callback ran. A handle that a function makes is NULL after every
+ * failure.
+ *
+ * Structs begin with struct_size, the size that the caller was compiled with, and are initialised
+ * with their US3_..._INIT macro:
+ *
+ *     us3_config config = US3_CONFIG_INIT;
+ *
+ * A host that cannot use macros calls the us3_..._init function. It knows the members of the first
+ * release only, so that it never writes beyond the struct of a host that is older than the
+ * library. Members that a caller's older struct does not have get their default. A caller's newer
+ * struct is accepted as long as the members that the library does not know are zero. A struct_size
+ * that no struct can have (zero, too small, over 64 KiB) is US3_INVALID_ARGUMENT; a struct that
+ * was never initialised is usually found out that way, but not always.
+ *
+ * Ownership. What you pass in stays yours. It is copied, or used until the call returns and not
+ * longer. Strings within a us3_result or us3_file_info belong to the struct: its next call, or its
+ * clear function, frees them. A char * that a function returns is yours: us3_string_free it. A
+ * const char * is not. What a function of the name ..._new, ..._from_file or us3_initiate_... gives
+ * you is freed by the ..._free of its type. Each clear and free function accepts NULL.
+ *
+ * Strings are UTF-8 and end with a NUL; file paths are bytes and end with a NUL. A string that must
+ * be there is refused with US3_INVALID_ARGUMENT when it is NULL, or not UTF-8; err_msg names the
+ * parameter and the offset. Strings of the library are UTF-8. A NUL that the service had in
+ * one is replaced; only body is handed on byte for byte.
+ *
+ * Enums are received as int32_t, and checked. A true bool is any value but 0.
+ *
+ * Threads. A us3_client may be used by any number of threads at once, and a us3_multipart for
+ * us3_upload_part as well. A struct of yours may be used by one thread at a time. Freeing
+ * something waits for the calls in progress on it, but no call may begin after that.
+ *
+ * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
+ * us3_config allow. The work is done by threads of the client; yours only waits.
+ *
+ * fork(). A client does not survive into the child: every call that can fail returns US3_FORKED for
+ * a handle of the parent, and freeing it only releases memory. Make a new client in the child. The
+ * parent notices nothing.
+ *
+ * dlclose() is allowed once every client is freed. The code stays in memory.
+ *
+ *
+ * UPLOAD CALLBACKS
+ *
+ * A put policy is JSON, at most 4096 bytes in its encoded form:
+ *
+ *     {"callbackUrl":"https://ip:port/path","callbackBody":"{\"Name\":\"Alice\", \"Age\":20}",
+ *      "callbackBodyType":"application/json"}
+ *
+ * US3 stores the object, then POSTs callbackBody to callbackUrl with that content type. Without
+ * callbackBodyType, it POSTs to callbackUrl with callbackBody as the query, in which $(x:name)
+ * stands for a string of callbackVar:
+ *
+ *     {"callbackUrl":"http://ip:port/path","callbackBody":"Name=$(x:name)&Age=$(x:age)",
+ *      "callbackVar":{"x:name":"Alice","x:age":"20"}}
+ *
+ * Your service must answer with JSON and Content-Type: application/json, within
+ * response_timeout_ms. Its answer is us3_result.body. us3_policy_build writes such JSON for you.
+ *
+ * policy_json NULL is an upload without a callback. "" is US3_INVALID_POLICY: an empty setting must
+ * not drop a callback in silence.
+ *
+ * A callback is never fired twice by a retry that you did not ask for:
+ *
+ *     status               object_state  callback_state  you may
+ *     US3_OK               STORED        DELIVERED       go on
+ *     US3_CALLBACK_FAILED  STORED        NOT_DELIVERED   repair the callback service; tell it
+ *                                                        yourself, or delete and upload again
+ *     US3_NETWORK_ERROR,   NOT_STORED    NOT_DELIVERED   upload again
+ *     US3_TIMEOUT, ...     STORED        UNKNOWN         ask the callback service what it saw
+ *                          UNKNOWN       UNKNOWN         us3_head_file, then as above
+ *
+ *
+ * ERROR CODES
+ *
+ * What the service answers, in us3_result as http_status, ret_code and within err_msg. Every code
+ * is handed on as it came; us3_result_describe says the same in words.
+ *
+ *     HTTP  RetCode   ErrMsg                            what to do
+ *     400   -148653   bucket not exists                 check bucket_name and file_host
+ *     400   -15036    check md5 failed                  it changed on its way: upload again
+ *     401   -148643   no authorization found            set the keys; a proxy may drop the header
+ *     403   -148643   invalid signature                 check public_key and private_key
+ *     400   -148660   invalid put policy                check the policy with us3_policy_check
+ *     599   20003     send request error: Post ...      the callback service cannot be reached
+ *     599   20008     expect json, but received ...     it must answer as application/json
+ *     599   20008     expect json, but the response     it must answer strict JSON
+ *                     body is not a strict json string
+ *
+ * With 599 the object is stored: US3_CALLBACK_FAILED.
+ */
+
+#ifndef US3_H
+#define US3_H
+
+/* Generated from src/ffi by build.rs. Change it there. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define US3_VERSION "0.1.0"
+#define US3_VERSION_MAJOR 0
+#define US3_VERSION_MINOR 1
+#define US3_VERSION_PATCH 0
+
+/* ==== Status and states ======================================================================= */
+
+/// How a call ended. What every fallible function returns, and what us3_result.status repeats.
+/// The numbers never change; more may be added, so treat a number you do not know as a failure.
+enum us3_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /// Done.
+    US3_OK = 0,
+    /// A parameter is NULL, not UTF-8, out of range, or a struct_size makes no sense. Nothing was
+    /// sent. A mistake in the calling program.
+    US3_INVALID_ARGUMENT = 1,
+    /// A member of the configuration is missing or wrong. Nothing was sent.
+    US3_INVALID_CONFIG = 2,
+    /// The put policy is not one that US3 would accept. Nothing was sent.
+    US3_INVALID_POLICY = 3,
+    /// A file cannot be opened or read; us3_result.os_error is the errno.
+    US3_FILE_ERROR = 4,
+    /// The file changed while it was being uploaded; the upload was given up.
+    US3_FILE_CHANGED = 5,
+    /// The service could not be reached (name, connection, TLS), or the connection broke.
+    US3_NETWORK_ERROR = 6,
+    /// A time limit of the configuration passed.
+    US3_TIMEOUT = 7,
+    /// The host cancelled.
+    US3_CANCELLED = 8,
+    /// The service refused: see http_status, ret_code, err_msg and session_id.
+    US3_SERVICE_ERROR = 9,
+    /// The object is stored, but its upload callback failed. Uploading again would store it twice
+    /// and call back twice: repair the callback service, then decide.
+    US3_CALLBACK_FAILED = 10,
+    /// The checksum of what the service stored differs from that of what was sent.
+    US3_INTEGRITY_ERROR = 11,
+    /// The service's answer makes no sense: something other than US3 may be answering.
+    US3_PROTOCOL_ERROR = 12,
+    /// Not finished yet. Not a failure.
+    US3_PENDING = 13,
+    /// A blocking function was called from within a callback of the library.
+    US3_WOULD_DEADLOCK = 14,
+    /// The handle was made before fork(), in the parent: this process must make its own.
+    US3_FORKED = 15,
+    /// A mistake in the library itself. Please report it, with err_msg.
+    US3_INTERNAL_ERROR = 16,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum us3_status us3_status;
+#else
+typedef int32_t us3_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/// Whether the call left the object in the bucket: the values of us3_result.object_state.
+enum us3_object_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /// This call did not store the object. (An older object under the same key is still there.)
+    US3_OBJECT_NOT_STORED = 0,
+    /// The object is stored.
+    US3_OBJECT_STORED = 1,
+    /// The answer was lost and nothing could settle it. us3_head_file may tell.
+    US3_OBJECT_UNKNOWN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum us3_object_state us3_object_state;
+#else
+typedef int32_t us3_object_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/// Whether the upload callback ran: the values of us3_result.callback_state.
+enum us3_callback_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /// The call carried no policy.
+    US3_CALLBACK_NOT_REQUESTED = 0,
+    /// The callback service answered; its reply is us3_result.body.
+    US3_CALLBACK_DELIVERED = 1,
+    /// The callback did not run, or the callback service failed.
+    US3_CALLBACK_NOT_DELIVERED = 2,
+    /// The answer was lost: it may have run.
+    US3_CALLBACK_UNKNOWN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum us3_callback_state us3_callback_state;
+#else
+typedef int32_t us3_callback_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/* ==== Results ================================================================================= */
+
+/// What became of a call. Initialise it once, pass it to any number of calls, one after the
+/// other, and clear it at the end. Each call first frees what it holds from the call before.
+/// One thread at a time may use a us3_result; give each thread its own.
+typedef struct us3_result {
+    /// sizeof(us3_result), set by the initialiser.
+    size_t struct_size;
+    /// The us3_status that the call returned.
+    int32_t status;
+    /// HTTP status of the service's last answer, 0 if there was none.
+    int32_t http_status;
+    /// RetCode of the service's last answer, 0 if there was none. See "ERROR CODES".
+    int32_t ret_code;
+    /// errno of the system call that failed, 0 if none did.
+    int32_t os_error;
+    /// A us3_object_state: whether this call left the object in the bucket.
+    int32_t object_state;
+    /// A us3_callback_state: whether the upload callback ran.
+    int32_t callback_state;
+    /// 1 + the requests that had to be sent again; 0 if nothing was sent.
+    uint32_t attempts;
+    /// Bytes of content that left, including those that were sent again.
+    uint64_t bytes_sent;
+    /// What failed, on what, why, and what to do: one line for a log. NULL on success.
+    char *err_msg;
+    /// X-SessionId of the service's last answer: quote it to support. NULL if there was none.
+    char *session_id;
+    /// The object's (or part's) ETag, without quotes. NULL if unknown.
+    char *etag;
+    /// The multipart upload that the call was about, NULL if there was none. After a failure it
+    /// names an upload that still exists with the service.
+    char *upload_id;
+    /// The service's last answer, as it came, with a NUL behind it; NULL if it was empty. On the
+    /// success of a call with a policy it is the reply of the callback service.
+    char *body;
+    /// Bytes in body, the final NUL not counted.
+    size_t body_len;
+    /// Parts that an earlier run of a resumable upload had sent, and that were not sent again.
+    uint32_t parts_resumed;
+    /// What else is worth knowing, on success too, such as why a resumable upload started afresh.
+    /// NULL if there is nothing.
+    char *note;
+} us3_result;
+
+/// A us3_result before its first call.
+#define US3_RESULT_INIT \
+    {sizeof(us3_result), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL}
+
+/* ==== Configuration =========================================================================== */
+
+/// What a client is made from. Everything is copied by us3_client_new: it may be changed or freed
+/// afterwards. Strings are UTF-8; NULL or "" is "not set".
+typedef struct us3_config {
+    /// sizeof(us3_config), set by the initialiser.
+    size_t struct_size;
+    /// Required. The public key of the API or token.
+    const char *public_key;
+    /// Required. The private key that belongs to it. Never logged; wiped when the client is freed.
+    const char *private_key;
+    /// The token of temporary (STS) credentials; not set with permanent keys.
+    const char *security_token;
+    /// Required. The bucket.
+    const char *bucket_name;
+    /// Region host, e.g. "cn-bj.ufileos.com"; requests go to http://bucket.file_host. It may
+    /// carry a scheme: "https://cn-bj.ufileos.com". Either file_host or endpoint is required.
+    const char *file_host;
+    /// A custom domain, e.g. "https://files.example.com" or "http://127.0.0.1:8080", that requests
+    /// go to as it is, without the bucket in front. Wins over file_host.
+    const char *endpoint;
+    /// Send a Content-MD5, for the service to check, with PutFile and each part. Default false.
+    /// Costs a second reading of the file with PutFile.
+    bool verify_upload_md5;
+    /// Compare the ETag that the service answers with the one computed while the bytes were
+    /// sent; a difference is US3_INTEGRITY_ERROR. Default true.
+    bool verify_etag;
+    /// Milliseconds to connect, TLS included. 0 is the default, 10000.
+    uint32_t connect_timeout_ms;
+    /// Milliseconds in which no byte moves while a request is sent or its answer is read. 0 is the
+    /// default, 30000.
+    uint32_t idle_timeout_ms;
+    /// Milliseconds between the end of a request's body and the beginning of the answer. An
+    /// upload callback runs in this time. 0 is the default, 60000.
+    uint32_t response_timeout_ms;
+    /// How often a request that can safely be repeated is sent again after a failure. Taken as it
+    /// is: 0 is never. The initialiser sets the default, 3.
+    uint32_t max_retries;
+    /// Threads of the client that do the work. 0 is the default, chosen by the library.
+    uint32_t worker_threads;
+    /// Uploads of the client that run at the same time; further ones wait for their turn. 0 is the
+    /// default, 32.
+    uint32_t max_concurrent_uploads;
+    /// A proxy, e.g. "http://10.0.0.1:3128". Not set: none.
+    const char *proxy;
+    /// Path (bytes, not necessarily UTF-8) of a PEM file with the certificates to trust instead of
+    /// the system's. Not set: the system's.
+    const char *ca_file;
+    /// Take the proxy from the environment (HTTP_PROXY and so on) if none is set here. Default
+    /// false.
+    bool use_env_proxy;
+    /// When the answer to a request with a policy is lost, the library does not repeat it by
+    /// itself, because the callback may have run: it reports US3_CALLBACK_UNKNOWN. True repeats
+    /// it, so that a callback may run twice but is not missed. Default false.
+    bool callback_at_least_once;
+} us3_config;
+
+/// The defaults; public_key, private_key, bucket_name, and file_host or endpoint, are to be set.
+#define US3_CONFIG_INIT \
+    {sizeof(us3_config), NULL, NULL, NULL, NULL, NULL, NULL, false, true, 0, 0, 0, 3, 0, 0, \
+     NULL, NULL, false, false}
+
+/* ==== Handles ================================================================================= */
+
+/// A client of one bucket: configuration, connections and the threads that do the work. Any number
+/// of threads may use one client at once, and should: it keeps connections for reuse.
+typedef struct us3_client us3_client;
+
+/// A multipart upload that the host drives part by part. Any number of threads may send parts of
+/// one upload at once. It belongs to the client that it was made with.
+typedef struct us3_multipart us3_multipart;
+
+/* ==== Requests and answers ==================================================================== */
+
+/// A name and a value: a piece of metadata, or a variable of a policy. Both are required and UTF-8;
+/// a value may be "".
+typedef struct us3_header {
+    /// The name.
+    const char *name;
+    /// The value.
+    const char *value;
+} us3_header;
+
+/// How the content travels: the values of us3_upload_request.mode.
+enum us3_mode
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /// One PutFile when it is small, multipart when it is large.
+    US3_MODE_AUTO = 0,
+    /// One PutFile, at most 512 MiB.
+    US3_MODE_PUT = 1,
+    /// Multipart. An empty object is one PutFile all the same.
+    US3_MODE_MPUT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum us3_mode us3_mode;
+#else
+typedef int32_t us3_mode;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/// Everything that an upload can want. Everything in it is borrowed until the call returns.
+/// Strings are UTF-8, except file_path.
+typedef struct us3_upload_request {
+    /// sizeof(us3_upload_request), set by the initialiser.
+    size_t struct_size;
+    /// A us3_mode. Default US3_MODE_AUTO.
+    int32_t mode;
+    /// The source, if it is a file: its path, bytes. A regular file. Exactly one of file_path
+    /// and data is not NULL.
+    const char *file_path;
+    /// The source, if it is memory: never copied, so leave it as it is until the call returns. For
+    /// an empty object, any pointer but NULL, with a data_len of 0.
+    const void *data;
+    /// Bytes at data. 0 if data is NULL.
+    size_t data_len;
+    /// Required. The object's key, 1 to 1023 bytes, without "." and ".." segments.
+    const char *key;
+    /// The content type. NULL or "": detected by content, then by the file's extension.
+    const char *mime_type;
+    /// The put policy, see "UPLOAD CALLBACKS". NULL: no callback. "" is US3_INVALID_POLICY.
+    const char *policy_json;
+    /// Parts of a multipart upload in flight at once: below 1 is 1, above 256 is 256. Default 10.
+    /// The upload's memory is at most this many parts (of usually 4 MiB).
+    int32_t jobs;
+    /// "STANDARD", "IA" or "ARCHIVE". NULL or "": the bucket's.
+    const char *storage_class;
+    /// metadata_len pieces of metadata, kept with the object as X-Ufile-Meta-NAME: VALUE. Names
+    /// are letters, digits and "-"; 8 KiB in all. NULL if there are none.
+    const us3_header *metadata;
+    /// Elements of metadata.
+    size_t metadata_len;
+    /// A checkpoint file, bytes; NULL or "" for none. With one, an upload in parts that fails is
+    /// kept, and the next one with the same checkpoint, object and file sends only what the
+    /// service does not have yet. The file is made when the upload begins, readable by its owner
+    /// only, holds no secret, and is removed when the object is stored. It goes with file_path,
+    /// and not with US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
+    const char *resume_path;
+    /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
+    /// have passed: US3_TIMEOUT.
+    uint64_t timeout_ms;
+} us3_upload_request;
+
+/// The defaults; key, and file_path or data, are to be set.
+#define US3_UPLOAD_REQUEST_INIT \
+    {sizeof(us3_upload_request), US3_MODE_AUTO, NULL, NULL, 0, NULL, NULL, NULL, 10, NULL, NULL, 0, \
+     NULL, 0}
+
+/// What HeadFile tells of an object. Initialise it once, use it for any number of calls, clear it
+/// at the end. One thread at a time may use it.
+typedef struct us3_file_info {
+    /// sizeof(us3_file_info), set by the initialiser.
+    size_t struct_size;
+    /// Bytes.
+    uint64_t size;
+    /// Seconds since 1970-01-01 UTC; -1 if the service does not say.
+    int64_t last_modified;
+    /// Without quotes; NULL if the service does not say.
+    char *etag;
+    /// The content type; NULL if the service does not say.
+    char *mime_type;
+} us3_file_info;
+
+/// A us3_file_info before its first call.
+#define US3_FILE_INFO_INIT {sizeof(us3_file_info), 0, -1, NULL, NULL}
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== The library ============================================================================= */
+
+/**
+ * The version of the library that is loaded, which may be newer than US3_VERSION, the one this
+ * header is of.
+ *
+ * @return such as "1.2.3". Static: never free it. Never NULL.
+ *
+ * Any thread. Does not block.
+ */
+const char *us3_version(void);
+
+/**
+ * The name of a status, for logs.
+ *
+ * @param status  a us3_status; any number is allowed
+ * @return "US3_OK" and so on, or "US3_UNKNOWN_STATUS". Static: never free it. Never NULL.
+ *
+ * Any thread. Does not block.
+ */
+const char *us3_status_name(int32_t status);
+
+/**
+ * Frees a string that a function of the library returned as `char *`. NULL is allowed.
+ *
+ * Not for the strings within a us3_result or us3_file_info: those belong to the struct, and its
+ * clear function frees them. Not for strings returned as `const char *`.
+ *
+ * Any thread. Does not block.
+ */
+void us3_string_free(char *string);
+
+/* ==== Working with results ==================================================================== */
+
+/**
+ * Initialises a result, as US3_RESULT_INIT does. It frees nothing: use it on fresh memory only.
+ *
+ * @param result  NULL is allowed and ignored
+ *
+ * Any thread. Does not block.
+ */
+void us3_result_init(us3_result *result);
+
+/**
+ * Frees what a result holds and sets it back to its initial values. It can be used again, and
+ * clearing it twice is harmless.
+ *
+ * @param result  initialised; NULL is allowed and ignored
+ *
+ * Any thread, while no other uses the result. Does not block.
+ */
+void us3_result_clear(us3_result *result);
+
+/**
+ * Says what became of a call in one readable paragraph: status, message, HTTP status, RetCode,
+ * session id, whether the object is stored, whether the callback ran, and what to do. For logs
+ * and for people; programs look at the members.
+ *
+ * @param result  of any call, successful or not, also one that the host filled in itself
+ * @return one line of UTF-8, to be freed with us3_string_free. NULL only if memory ran out.
+ *
+ * Any thread, while no other changes the result. Does not block.
+ */
+char *us3_result_describe(const us3_result *result);
+
+/* ==== Making and freeing a client ============================================================= */
+
+/**
+ * Initialises a configuration with the defaults, as US3_CONFIG_INIT does.
+ *
+ * @param config  NULL is allowed and ignored
+ *
+ * Any thread. Does not block.
+ */
+void us3_config_init(us3_config *config);
+
+/**
+ * Makes a client. Sends nothing: wrong keys show with the first request.
+ *
+ * @param config      initialised and filled in; copied
+ * @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
+ * @param result      NULL, or receives what became of the call
+ *
+ * Any thread. Does not block on the network; reads ca_file or, with https, the certificates
+ * of the system.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
+ * sense); US3_INVALID_CONFIG (a member is missing, malformed or not UTF-8); US3_FILE_ERROR
+ * (ca_file cannot be read); US3_INTERNAL_ERROR (also when no thread can be started).
+ */
+us3_status us3_client_new(const us3_config *config,
+                          us3_client **out_client,
+                          us3_result *result);
+
+/**
+ * Makes a client from a JSON file, such as the vendor's SDKs use:
+ *
+ *   {
+ *       "public_key": "...", "private_key": "...",
+ *       "bucket_name": "demo", "file_host": "cn-bj.ufileos.com",
+ *       "verfiy_upload_md5": false
+ *   }
+ *
+ * Members have the names of us3_config's; "verfiy_upload_md5" is the vendor's spelling, both
+ * are understood; "bucket_host" and unknown members are ignored.
+ *
+ * @param json_path   path of the file, bytes
+ * @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
+ * @param result      NULL, or receives what became of the call
+ *
+ * Any thread. Does not block on the network; reads the file.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (json_path is NULL or empty, out_client is NULL);
+ * US3_FILE_ERROR (the file or its ca_file cannot be read); US3_INVALID_CONFIG (not JSON, a member
+ * missing or of the wrong type: err_msg names it with the line); US3_INTERNAL_ERROR.
+ */
+us3_status us3_client_from_file(const char *json_path,
+                                us3_client **out_client,
+                                us3_result *result);
+
+/**
+ * Frees a client: waits for the calls that other threads have in progress on it, closes its
+ * connections and ends its threads. Free its us3_multipart handles first: the threads live until
+ * the last of them is freed. No call may begin on the client once it is being freed.
+ *
+ * @param client  NULL is allowed and ignored
+ *
+ * Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
+ * releases memory.
+ */
+void us3_client_free(us3_client *client);
+
+/**
+ * Deletes an object.
+ *
+ * @param client  the client
+ * @param key     the object's key, 1 to 1023 bytes of UTF-8
+ * @param result  NULL, or receives what became of the call
+ *
+ * Any thread. Blocks.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
+ * US3_SERVICE_ERROR (refused; http_status is 404 if there is no such object); US3_NETWORK_ERROR;
+ * US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_delete_file(us3_client *client,
+                           const char *key,
+                           us3_result *result);
+
+/* ==== Uploading =============================================================================== */
+
+/**
+ * Initialises a request with the defaults, as US3_UPLOAD_REQUEST_INIT does.
+ *
+ * @param request  NULL is allowed and ignored
+ *
+ * Any thread. Does not block.
+ */
+void us3_upload_request_init(us3_upload_request *request);
+
+/**
+ * Uploads a file or memory as one object, whatever the request asks for, and waits for the end.
+ *
+ * @param client   the client
+ * @param request  initialised and filled in; borrowed until the call returns
+ * @param result   NULL, or receives what became of the upload. With a policy, body is the reply
+ *                 of the callback service
+ *
+ * Any thread. Blocks until the object is stored and the callback answered, or the upload failed.
+ *
+ * Returns
+ * - US3_OK: stored, and the callback, if there was a policy, delivered
+ * - US3_INVALID_ARGUMENT: a pointer is NULL, none or both of file_path and data are given, mode,
+ *   key, mime_type, storage_class or metadata is not one, or the content is over 512 MiB with
+ *   US3_MODE_PUT
+ * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
+ * - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file;
+ *   or resume_path cannot be written, or another upload uses it
+ * - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored
+ * - US3_SERVICE_ERROR: the service refused
+ * - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
+ * - US3_INTEGRITY_ERROR: stored, but not what was sent
+ * - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
+ *
+ * A multipart upload that fails is aborted, unless resume_path is set. If it was kept, its last
+ * step failed, or aborting it did, result.upload_id names it.
+ */
+us3_status us3_upload(us3_client *client,
+                      const us3_upload_request *request,
+                      us3_result *result);
+
+/**
+ * PutFileWithPolicy: uploads a file with one request, then the callback runs.
+ *
+ * @param client       the client
+ * @param file_path    path of a regular file of at most 512 MiB, bytes
+ * @param key          the object's key, 1 to 1023 bytes of UTF-8
+ * @param mime_type    the content type; NULL or "" to detect it
+ * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
+ * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ *
+ * Any thread. Blocks. Returns what us3_upload returns; a larger file is US3_INVALID_ARGUMENT
+ * before anything is sent.
+ */
+us3_status us3_put_file_with_policy(us3_client *client,
+                                    const char *file_path,
+                                    const char *key,
+                                    const char *mime_type,
+                                    const char *policy_json,
+                                    us3_result *result);
+
+/**
+ * MPutWithPolicy: uploads a file in parts, one at a time, then the callback runs.
+ *
+ * @param client       the client
+ * @param file_path    path of a regular file, bytes
+ * @param key          the object's key, 1 to 1023 bytes of UTF-8
+ * @param mime_type    the content type; NULL or "" to detect it
+ * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
+ * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ *
+ * Any thread. Blocks. Returns what us3_upload returns.
+ */
+us3_status us3_mput_with_policy(us3_client *client,
+                                const char *file_path,
+                                const char *key,
+                                const char *mime_type,
+                                const char *policy_json,
+                                us3_result *result);
+
+/**
+ * AsyncMPutWithPolicy: uploads a file in parts, 10 at a time, then the callback runs. The name is
+ * the vendor's: "async" is what the parts are to each other; the call waits for the end.
+ *
+ * @param client       the client
+ * @param file_path    path of a regular file, bytes
+ * @param key          the object's key, 1 to 1023 bytes of UTF-8
+ * @param mime_type    the content type; NULL or "" to detect it
+ * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
+ * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ *
+ * Any thread. Blocks. Returns what us3_upload returns.
+ */
+us3_status us3_async_mput_with_policy(us3_client *client,
+                                      const char *file_path,
+                                      const char *key,
+                                      const char *mime_type,
+                                      const char *policy_json,
+                                      us3_result *result);
+
+/**
+ * AsyncUploadWithPolicy: uploads a file in parts, `jobs` at a time, then the callback runs.
+ *
+ * @param client       the client
+ * @param file_path    path of a regular file, bytes
+ * @param key          the object's key, 1 to 1023 bytes of UTF-8
+ * @param mime_type    the content type; NULL or "" to detect it
+ * @param jobs         parts in flight at once: below 1 is 1, above 256 is 256
+ * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
+ * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ *
+ * Any thread. Blocks. Returns what us3_upload returns.
+ */
+us3_status us3_async_upload_with_policy(us3_client *client,
+                                        const char *file_path,
+                                        const char *key,
+                                        const char *mime_type,
+                                        int32_t jobs,
+                                        const char *policy_json,
+                                        us3_result *result);
+
+/* ==== Uploading part by part ================================================================== */
+
+/**
+ * InitiateMultipartUpload: begins a multipart upload. Send the parts with us3_upload_part, then
+ * call us3_finish_multipart_upload_with_policy, or us3_abort_multipart_upload to give it up; then
+ * us3_multipart_free.
+ *
+ * @param client         the client
+ * @param key            the object's key, 1 to 1023 bytes of UTF-8
+ * @param mime_type      the content type; NULL or "" to detect it by the key's extension
+ * @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
+ * @param result         NULL, or receives what became of the call
+ *
+ * Any thread. Blocks.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
+ * is not one); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
+ * has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_initiate_multipart_upload(us3_client *client,
+                                         const char *key,
+                                         const char *mime_type,
+                                         us3_multipart **out_multipart,
+                                         us3_result *result);
+
+/**
+ * The service's name for an upload.
+ *
+ * @param multipart  the upload; NULL is allowed
+ * @return the upload id. It belongs to the handle: never free it, and do not use it after
+ *         us3_multipart_free. NULL if multipart is NULL.
+ *
+ * Any thread. Does not block. Works in a forked child.
+ */
+const char *us3_multipart_upload_id(const us3_multipart *multipart);
+
+/**
+ * The size of each part but the last, which may be smaller, as the service demands it.
+ *
+ * @param multipart  the upload; NULL is allowed
+ * @return bytes, usually 4194304; 0 if multipart is NULL
+ *
+ * Any thread. Does not block. Works in a forked child.
+ */
+uint64_t us3_multipart_part_size(const us3_multipart *multipart);
+
+/**
+ * UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
+ * again: the last one sent under a number counts.
+ *
+ * @param multipart    the upload
+ * @param part_number  from 0, without gaps when the upload is finished
+ * @param data         the part's bytes, not copied: leave them as they are until the call returns
+ * @param len          bytes at data: us3_multipart_part_size, or less for the last part
+ * @param result       NULL, or receives what became of the call; etag is the part's
+ *
+ * Any thread. Blocks.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
+ * range, the upload is finished or aborted); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT;
+ * US3_INTEGRITY_ERROR (the service stored something else); US3_PROTOCOL_ERROR (the answer has no
+ * ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure leaves the upload as it was: the part can be
+ * sent again.
+ */
+us3_status us3_upload_part(us3_multipart *multipart,
+                           uint32_t part_number,
+                           const void *data,
+                           size_t len,
+                           us3_result *result);
+
+/**
+ * FinishMultipartUploadWithPolicy: joins the parts to the object, in the order of their numbers;
+ * then the callback runs. After a failure that left the upload in existence it can be called
+ * again, with the same or another policy: no part is sent twice.
+ *
+ * @param multipart    the upload
+ * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
+ * @param result       NULL, or receives what became of the call; body is the callback's reply, or,
+ *                     without a policy, the service's answer
+ *
+ * Any thread, while no other has a call in progress on this upload. Blocks until the callback
+ * answered.
+ *
+ * Returns
+ * - US3_OK: stored, and the callback, if there was a policy, delivered
+ * - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
+ *   smaller than the part size, or the upload is finished or aborted
+ * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
+ * - US3_SERVICE_ERROR: the service refused; the upload still exists
+ * - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
+ * - US3_INTEGRITY_ERROR: stored, but not what was sent
+ * - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
+ */
+us3_status us3_finish_multipart_upload_with_policy(us3_multipart *multipart,
+                                                   const char *policy_json,
+                                                   us3_result *result);
+
+/**
+ * AbortMultipartUpload: gives an upload up, so that the service forgets its parts.
+ *
+ * @param multipart  the upload, still to be freed with us3_multipart_free
+ * @param result     NULL, or receives what became of the call
+ *
+ * Any thread, while no other has a call in progress on this upload. Blocks.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
+ * US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED;
+ * US3_INTERNAL_ERROR.
+ */
+us3_status us3_abort_multipart_upload(us3_multipart *multipart,
+                                      us3_result *result);
+
+/**
+ * Frees the handle, after the calls that other threads have in progress on it. An upload that was
+ * neither finished nor aborted stays with the service, where its parts are charged for.
+ *
+ * @param multipart  NULL is allowed and ignored
+ *
+ * Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
+ * releases memory.
+ */
+void us3_multipart_free(us3_multipart *multipart);
+
+/* ==== Objects ================================================================================= */
+
+/**
+ * Initialises a us3_file_info, as US3_FILE_INFO_INIT does. It frees nothing: use it on fresh
+ * memory only.
+ *
+ * @param info  NULL is allowed and ignored
+ *
+ * Any thread. Does not block.
+ */
+void us3_file_info_init(us3_file_info *info);
+
+/**
+ * Frees what a us3_file_info holds and sets it back to its initial values. It can be used again,
+ * and clearing it twice is harmless.
+ *
+ * @param info  initialised; NULL is allowed and ignored
+ *
+ * Any thread, while no other uses it. Does not block.
+ */
+void us3_file_info_clear(us3_file_info *info);
+
+/**
+ * HeadFile: asks for an object's size, date, ETag and type.
+ *
+ * @param client  the client
+ * @param key     the object's key, 1 to 1023 bytes of UTF-8
+ * @param info    initialised; what it held is freed. Holds its initial values after a failure
+ * @param result  NULL, or receives what became of the call
+ *
+ * Any thread. Blocks.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (client, key or info is NULL, a struct_size makes no sense,
+ * the key is not one); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
+ * object); US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_head_file(us3_client *client,
+                         const char *key,
+                         us3_file_info *info,
+                         us3_result *result);
+
+/* ==== Put policies ============================================================================ */
+
+/**
+ * Builds a put policy, with everything escaped as it must be.
+ *
+ * @param url        where US3 sends the callback: an http or https URL
+ * @param body       what it sends; $(x:name) stands for the variable x:name
+ * @param body_type  the content type of body, e.g. "application/json": US3 then POSTs body to url.
+ *                   NULL or "": US3 POSTs to url with body as the query
+ * @param vars       vars_len variables for $(x:name), with names such as "x:name"; NULL if none
+ * @param vars_len   elements of vars
+ * @param result     NULL, or receives what became of the call
+ * @return the policy as compact JSON, for policy_json of the uploads; free it with
+ *         us3_string_free. NULL on failure.
+ *
+ * Any thread. Does not block.
+ *
+ * result.status is US3_OK; US3_INVALID_ARGUMENT (url or body is NULL, vars is NULL and vars_len is
+ * not 0, a text is not UTF-8); US3_INVALID_POLICY (not an http URL, a variable in body that is
+ * not in vars, more than 4096 bytes once encoded); US3_INTERNAL_ERROR (also if memory ran out).
+ */
+char *us3_policy_build(const char *url,
+                       const char *body,
+                       const char *body_type,
+                       const us3_header *vars,
+                       size_t vars_len,
+                       us3_result *result);
+
+/**
+ * Checks a put policy as the uploads do before they send anything: a JSON object, callbackUrl an
+ * http or https URL, the values of callbackVar strings, each $(x:name) of callbackBody defined, at
+ * most 4096 bytes once encoded.
+ *
+ * @param policy_json  the policy
+ * @param result       NULL, or receives what became of the call; err_msg says what is wrong where
+ *
+ * Any thread. Does not block.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (policy_json is NULL or not UTF-8); US3_INVALID_POLICY;
+ * US3_INTERNAL_ERROR.
+ */
+us3_status us3_policy_check(const char *policy_json,
+                            us3_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,137 @@
+//! What a host holds: configuration, connections and the threads that work.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use crate::config::Config;
+use crate::engine::{self, Engine};
+use crate::error::{ObjectState, Report, Result};
+use crate::operation::Operation;
+use crate::service::{ObjectHead, Reply};
+use crate::task::{Task, Watch};
+use crate::upload::{self, Multipart, UploadRequest, input};
+
+/// A client of one bucket, to be shared by any number of threads.
+///
+/// Every method blocks until its operation has ended; the work is done on the client's own
+/// threads. Dropping the client waits for these threads; what was still running is cancelled.
+pub struct Client {
+    engine: Arc<Engine>,
+    /// Owns the threads.
+    _runtime: Runtime,
+}
+
+/// What HeadFile tells of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Bytes.
+    pub size: u64,
+    /// Seconds since 1970-01-01 UTC; None when the service does not say.
+    pub last_modified: Option<i64>,
+    /// Without quotes.
+    pub etag: Option<String>,
+    /// The type it was stored with.
+    pub mime_type: Option<String>,
+}
+
+impl Client {
+    /// Checks the configuration and starts the threads; sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidConfig` names the member that is wrong.
+    pub fn new(config: Config) -> Result<Self> {
+        let (engine, runtime) = Engine::start(config)?;
+        Ok(Self {
+            engine,
+            _runtime: runtime,
+        })
+    }
+
+    /// Uploads and waits for the end.
+    ///
+    /// # Errors
+    /// Every status but `Ok`; the error's report tells whether the object is stored and whether
+    /// its callback ran.
+    pub fn upload(&self, request: UploadRequest) -> Result<Report> {
+        engine::may_block()?;
+        let task = self.start(request, Watch::default());
+        task.wait(None).unwrap_or_else(|| Err(engine::died()))
+    }
+
+    /// Starts an upload and returns at once; everything about it, bad input too, is told by the
+    /// task. At most `max_concurrent_uploads` run, the others wait in order.
+    pub fn start(&self, request: UploadRequest, watch: Watch) -> Task {
+        let engine = self.engine.clone();
+        self.engine
+            .launch(request.timeout, watch, |operation| async move {
+                upload::run(&engine, request, &operation).await
+            })
+    }
+
+    /// Begins a multipart upload that the caller drives part by part; no or an empty
+    /// `mime_type` is detected from the key.
+    ///
+    /// # Errors
+    /// `InvalidArgument` before anything is sent; otherwise as the service or the network fails.
+    pub fn initiate(&self, key: &str, mime_type: Option<&str>) -> Result<(Multipart, Report)> {
+        let engine = self.engine.clone();
+        let key = key.to_owned();
+        let mime_type = mime_type.map(str::to_owned);
+        self.engine.wait(|operation| async move {
+            Multipart::initiate(engine, key, mime_type, &operation).await
+        })
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// `ServiceError` with HTTP status 404 when there is none.
+    pub fn delete(&self, key: &str) -> Result<Report> {
+        input::check_key(key)?;
+        let engine = self.engine.clone();
+        let key = key.to_owned();
+        self.engine.wait(|operation| async move {
+            Ok(engine.service.delete(&key, &operation).await?.report())
+        })
+    }
+
+    /// Asks for an object's size, type and ETag.
+    ///
+    /// # Errors
+    /// `ServiceError` with HTTP status 404 when there is none.
+    pub fn head(&self, key: &str) -> Result<(FileInfo, Report)> {
+        input::check_key(key)?;
+        let engine = self.engine.clone();
+        let key = key.to_owned();
+        self.engine
+            .wait(|operation| async move { head(&engine, &key, &operation).await })
+    }
+}
+
+async fn head(
+    engine: &Engine,
+    key: &str,
+    operation: &Arc<Operation>,
+) -> Result<(FileInfo, Report)> {
+    let reply = engine.service.head(key, operation).await?;
+    let Some(object) = ObjectHead::of(&reply) else {
+        let what = format!("HeadFile {key}");
+        return Err(reply.protocol_error(&what, "without a usable Content-Length"));
+    };
+    let info = FileInfo {
+        size: object.size,
+        last_modified: last_modified(&reply),
+        etag: object.etag,
+        mime_type: reply.header("content-type").map(str::to_owned),
+    };
+    let mut report = reply.report();
+    report.object = ObjectState::Stored;
+    Ok((info, report))
+}
+
+fn last_modified(reply: &Reply) -> Option<i64> {
+    let date = httpdate::parse_http_date(reply.header("last-modified")?).ok()?;
+    let age = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(age.as_secs()).ok()
+}

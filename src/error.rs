@@ -1,0 +1,188 @@
+//! What became of an operation: a [`Report`] on success, an [`Error`] with the same facts on failure.
+
+use std::fmt;
+
+/// How an operation ended, in the numbering of the C header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Status {
+    /// Done.
+    Ok = 0,
+    /// A parameter is wrong; nothing was sent.
+    InvalidArgument = 1,
+    /// The configuration is wrong; nothing was sent.
+    InvalidConfig = 2,
+    /// The put policy is wrong.
+    InvalidPolicy = 3,
+    /// A file cannot be opened or read.
+    FileError = 4,
+    /// The file changed while it was uploaded.
+    FileChanged = 5,
+    /// No connection, or it broke.
+    NetworkError = 6,
+    /// A time limit passed.
+    Timeout = 7,
+    /// The host cancelled.
+    Cancelled = 8,
+    /// The service refused, with an HTTP status and a RetCode.
+    ServiceError = 9,
+    /// The object is stored, but its callback failed.
+    CallbackFailed = 10,
+    /// What the service stored is not what was sent.
+    IntegrityError = 11,
+    /// The service's answer makes no sense.
+    ProtocolError = 12,
+    /// Not done yet.
+    Pending = 13,
+    /// A blocking call from inside a callback.
+    WouldDeadlock = 14,
+    /// The client belongs to the parent of this forked process.
+    Forked = 15,
+    /// A bug in the library.
+    InternalError = 16,
+}
+
+/// Whether the operation left the object in the bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(i32)]
+pub enum ObjectState {
+    /// This operation did not store the object.
+    #[default]
+    NotStored = 0,
+    /// The object is stored.
+    Stored = 1,
+    /// The answer was lost and nothing could settle it.
+    Unknown = 2,
+}
+
+/// Whether the upload callback ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(i32)]
+pub enum CallbackState {
+    /// There was no policy.
+    #[default]
+    NotRequested = 0,
+    /// The callback service answered; its reply is the body.
+    Delivered = 1,
+    /// The callback did not run, or failed.
+    NotDelivered = 2,
+    /// The answer was lost: it may have run.
+    Unknown = 3,
+}
+
+/// The facts of an operation. Fields keep their defaults where nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// HTTP status of the last answer; 0 without one.
+    pub http_status: u16,
+    /// The service's RetCode; 0 without one.
+    pub ret_code: i32,
+    /// `errno` of the failed system call; 0 without one.
+    pub os_error: i32,
+    /// Whether the object is stored.
+    pub object: ObjectState,
+    /// Whether the callback ran.
+    pub callback: CallbackState,
+    /// 1 + the requests that had to be sent again; 0 when nothing was sent.
+    pub attempts: u32,
+    /// Bytes of content that left, those sent again included.
+    pub bytes_sent: u64,
+    /// `X-SessionId` of the last answer, to quote to support.
+    pub session_id: Option<String>,
+    /// ETag, without quotes.
+    pub etag: Option<String>,
+    /// The multipart upload that this was about; after a failure, one that still exists.
+    pub upload_id: Option<String>,
+    /// Parts that an earlier run had sent and that were not sent again.
+    pub parts_resumed: u32,
+    /// What else the host should know, such as why a resumable upload started afresh.
+    pub note: Option<String>,
+    /// The last answer's body; on success with a policy, the callback's reply.
+    pub body: Vec<u8>,
+}
+
+/// Why an operation failed, written for the person who reads it at 3 a.m.
+#[derive(Clone, Debug)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    status: Status,
+    message: String,
+    report: Report,
+}
+
+/// What every fallible function of the library returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error with nothing more to report than its message.
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        let inner = Inner {
+            status,
+            message: message.into(),
+            report: Report::default(),
+        };
+        Self {
+            inner: Box::new(inner),
+        }
+    }
+
+    /// A parameter is wrong.
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::new(Status::InvalidArgument, message)
+    }
+
+    /// A failed system call: `what` it was about, and the operating system's reason.
+    pub fn file(what: impl fmt::Display, cause: &std::io::Error) -> Self {
+        let mut error = Self::new(Status::FileError, format!("{what}: {cause}"));
+        error.report_mut().os_error = cause.raw_os_error().unwrap_or(0);
+        error
+    }
+
+    /// Adds what else is known, or what to do.
+    pub(crate) fn add(&mut self, more: impl fmt::Display) {
+        self.inner.message = format!("{}; {more}", self.inner.message);
+    }
+
+    /// The same, of a request that is named first.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.inner.message = format!("{what}: {}", self.inner.message);
+        self
+    }
+
+    /// Corrects the status when more is known.
+    pub(crate) fn set_status(&mut self, status: Status) {
+        self.inner.status = status;
+    }
+
+    /// How it ended; never [`Status::Ok`].
+    pub fn status(&self) -> Status {
+        self.inner.status
+    }
+
+    /// What failed, on what, why, and what to do.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// The facts that are known.
+    pub fn report(&self) -> &Report {
+        &self.inner.report
+    }
+
+    /// The facts, to be completed by who knows more.
+    pub fn report_mut(&mut self) -> &mut Report {
+        &mut self.inner.report
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,146 @@
+//! `us3_client`: made, used by any number of threads, freed.
+
+use std::ffi::c_char;
+
+use crate::client::Client;
+use crate::config::Config;
+use crate::error::{Report, Result};
+
+use super::config::us3_config;
+use super::guard::{guard, guard_new, guard_value};
+use super::handle::{Handle, InUse};
+use super::input;
+use super::result::us3_result;
+use super::status::us3_status;
+use super::structs;
+
+/// A client of one bucket: configuration, connections and the threads that do the work. Any number
+/// of threads may use one client at once, and should: it keeps connections for reuse.
+pub struct us3_client(Handle<Client>);
+
+/// Makes a client. Sends nothing: wrong keys show with the first request.
+///
+/// @param config      initialised and filled in; copied
+/// @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
+/// @param result      NULL, or receives what became of the call
+///
+/// Any thread. Does not block on the network; reads ca_file or, with https, the certificates
+/// of the system.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
+/// sense); US3_INVALID_CONFIG (a member is missing, malformed or not UTF-8); US3_FILE_ERROR
+/// (ca_file cannot be read); US3_INTERNAL_ERROR (also when no thread can be started).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_client_new(
+    config: *const us3_config,
+    out_client: *mut *mut us3_client,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard_new("out_client", out_client, result, || {
+            let config = structs::read("config", config)?;
+            make(config.to_engine()?)
+        })
+    }
+}
+
+/// Makes a client from a JSON file, such as the vendor's SDKs use:
+///
+///   {
+///       "public_key": "...", "private_key": "...",
+///       "bucket_name": "demo", "file_host": "cn-bj.ufileos.com",
+///       "verfiy_upload_md5": false
+///   }
+///
+/// Members have the names of us3_config's; "verfiy_upload_md5" is the vendor's spelling, both
+/// are understood; "bucket_host" and unknown members are ignored.
+///
+/// @param json_path   path of the file, bytes
+/// @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
+/// @param result      NULL, or receives what became of the call
+///
+/// Any thread. Does not block on the network; reads the file.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (json_path is NULL or empty, out_client is NULL);
+/// US3_FILE_ERROR (the file or its ca_file cannot be read); US3_INVALID_CONFIG (not JSON, a member
+/// missing or of the wrong type: err_msg names it with the line); US3_INTERNAL_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_client_from_file(
+    json_path: *const c_char,
+    out_client: *mut *mut us3_client,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard_new("out_client", out_client, result, || {
+            let path = input::path("json_path", json_path)?;
+            make(Config::from_file(path)?)
+        })
+    }
+}
+
+/// Frees a client: waits for the calls that other threads have in progress on it, closes its
+/// connections and ends its threads. Free its us3_multipart handles first: the threads live until
+/// the last of them is freed. No call may begin on the client once it is being freed.
+///
+/// @param client  NULL is allowed and ignored
+///
+/// Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
+/// releases memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
+    guard_value((), || {
+        if !client.is_null() {
+            // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
+            unsafe { Box::from_raw(client) }.0.free();
+        }
+    });
+}
+
+/// Deletes an object.
+///
+/// @param client  the client
+/// @param key     the object's key, 1 to 1023 bytes of UTF-8
+/// @param result  NULL, or receives what became of the call
+///
+/// Any thread. Blocks.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
+/// US3_SERVICE_ERROR (refused; http_status is 404 if there is no such object); US3_NETWORK_ERROR;
+/// US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_delete_file(
+    client: *mut us3_client,
+    key: *const c_char,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard(result, || {
+            let client = enter(client)?;
+            client.delete(input::text("key", key)?)
+        })
+    }
+}
+
+/// A call on the host's client.
+///
+/// # Safety
+/// `client` is NULL or a client that is not freed before this returns.
+pub(super) unsafe fn enter(client: *const us3_client) -> Result<InUse<Client>> {
+    input::not_null("client", client)?;
+    // SAFETY: not NULL, so our caller promises a client.
+    unsafe { &*client }.0.enter()
+}
+
+fn make(config: Config) -> Result<(us3_client, Report)> {
+    let client = Client::new(config)?;
+    Ok((us3_client(Handle::new(client)), Report::default()))
+}
+
+// The header promises that any number of threads may use a client at once.
+const _: () = {
+    const fn shared_by_threads<T: Send + Sync>() {}
+    shared_by_threads::<Client>();
+};

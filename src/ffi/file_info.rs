@@ -1,0 +1,131 @@
+//! `us3_file_info`: what HeadFile tells of an object.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use crate::client::FileInfo;
+
+use super::client::{enter, us3_client};
+use super::guard::{guard, guard_value};
+use super::input;
+use super::memory;
+use super::result::us3_result;
+use super::status::us3_status;
+use super::structs::{self, OutStruct, PublicStruct, Slot, member_ends};
+
+/// What HeadFile tells of an object. Initialise it once, use it for any number of calls, clear it
+/// at the end. One thread at a time may use it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct us3_file_info {
+    /// sizeof(us3_file_info), set by the initialiser.
+    pub struct_size: usize,
+    /// Bytes.
+    pub size: u64,
+    /// Seconds since 1970-01-01 UTC; -1 if the service does not say.
+    pub last_modified: i64,
+    /// Without quotes; NULL if the service does not say.
+    pub etag: *mut c_char,
+    /// The content type; NULL if the service does not say.
+    pub mime_type: *mut c_char,
+}
+
+/// Initialises a us3_file_info, as US3_FILE_INFO_INIT does. It frees nothing: use it on fresh
+/// memory only.
+///
+/// @param info  NULL is allowed and ignored
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_file_info_init(info: *mut us3_file_info) {
+    // SAFETY: NULL, or memory for a us3_file_info: the header asks the host for it.
+    guard_value((), || unsafe { structs::init(info) });
+}
+
+/// Frees what a us3_file_info holds and sets it back to its initial values. It can be used again,
+/// and clearing it twice is harmless.
+///
+/// @param info  initialised; NULL is allowed and ignored
+///
+/// Any thread, while no other uses it. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_file_info_clear(info: *mut us3_file_info) {
+    // SAFETY: NULL, or an initialised struct that only this thread uses: the header asks for it.
+    guard_value((), || unsafe { structs::clear(info) });
+}
+
+/// HeadFile: asks for an object's size, date, ETag and type.
+///
+/// @param client  the client
+/// @param key     the object's key, 1 to 1023 bytes of UTF-8
+/// @param info    initialised; what it held is freed. Holds its initial values after a failure
+/// @param result  NULL, or receives what became of the call
+///
+/// Any thread. Blocks.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (client, key or info is NULL, a struct_size makes no sense,
+/// the key is not one); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
+/// object); US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_head_file(
+    client: *mut us3_client,
+    key: *const c_char,
+    info: *mut us3_file_info,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard(result, || {
+            let slot = Slot::open("info", info)?;
+            let client = enter(client)?;
+            let (info, report) = client.head(input::text("key", key)?)?;
+            slot.fill(us3_file_info::of(&info));
+            Ok(report)
+        })
+    }
+}
+
+impl us3_file_info {
+    fn of(info: &FileInfo) -> Self {
+        Self {
+            size: info.size,
+            last_modified: info.last_modified.unwrap_or(UNKNOWN_DATE),
+            etag: memory::optional_string(info.etag.as_deref()),
+            mime_type: memory::optional_string(info.mime_type.as_deref()),
+            ..Self::INIT
+        }
+    }
+}
+
+/// Not 0, which is a date.
+const UNKNOWN_DATE: i64 = -1;
+
+// SAFETY: repr(C), struct_size first, only integers and pointers, ends by the macro.
+unsafe impl PublicStruct for us3_file_info {
+    const NAME: &'static str = "us3_file_info";
+    const INIT: Self = Self {
+        struct_size: size_of::<Self>(),
+        size: 0,
+        last_modified: UNKNOWN_DATE,
+        etag: ptr::null_mut(),
+        mime_type: ptr::null_mut(),
+    };
+    const SMALLEST: usize = Self::MEMBER_ENDS[1];
+    const MEMBER_ENDS: &'static [usize] = member_ends!(us3_file_info {
+        struct_size,
+        size,
+        last_modified,
+        etag,
+        mime_type,
+    });
+}
+
+impl OutStruct for us3_file_info {
+    unsafe fn release(&mut self) {
+        for string in [&mut self.etag, &mut self.mime_type] {
+            // SAFETY: NULL or made by `memory`, once: our caller's promise.
+            unsafe { memory::free(*string) };
+            *string = ptr::null_mut();
+        }
+    }
+}

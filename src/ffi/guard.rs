@@ -1,0 +1,192 @@
+//! The one gate that every export goes through.
+//!
+//! A panic that reached C would abort the host. Here it becomes `US3_INTERNAL_ERROR`, and here
+//! alone the host's `us3_result` is filled.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use crate::error::{Error, Report, Result, Status};
+
+use super::input;
+use super::result::us3_result;
+use super::status::us3_status;
+use super::structs::Slot;
+
+/// Runs one fallible function of the header: releases what `result` held, runs `call`, writes
+/// what became of it to `result` and returns its status. `call` does not run when `result` is
+/// neither NULL nor initialised.
+///
+/// # Safety
+/// `result` is NULL or points at a us3_result that nobody else uses until this returns.
+pub(super) unsafe fn guard(
+    result: *mut us3_result,
+    call: impl FnOnce() -> Result<Report>,
+) -> us3_status {
+    guard_value(us3_status::US3_INTERNAL_ERROR, || {
+        // SAFETY: our caller's promise is the one that open asks for.
+        let slot = match unsafe { open_result(result) } {
+            Ok(slot) => slot,
+            Err(error) => return us3_status::of(error.status()),
+        };
+        let outcome = catch(call);
+        if let Some(slot) = slot {
+            slot.fill(us3_result::of(&outcome));
+        }
+        match outcome {
+            Ok(_) => us3_status::US3_OK,
+            Err(error) => us3_status::of(error.status()),
+        }
+    })
+}
+
+/// Like [`guard`], for a function that makes a handle: `*out` is the handle, or NULL after every
+/// failure.
+///
+/// # Safety
+/// As for [`guard`]; and `out` is NULL or may be written.
+pub(super) unsafe fn guard_new<H>(
+    name: &str,
+    out: *mut *mut H,
+    result: *mut us3_result,
+    make: impl FnOnce() -> Result<(H, Report)>,
+) -> us3_status {
+    if !out.is_null() {
+        // SAFETY: not NULL, so our caller promises that it may be written.
+        unsafe { out.write(ptr::null_mut()) };
+    }
+    let call = || {
+        input::not_null(name, out)?;
+        let (handle, report) = make()?;
+        // SAFETY: checked for NULL just above.
+        unsafe { out.write(Box::into_raw(Box::new(handle))) };
+        Ok(report)
+    };
+    // SAFETY: our caller's promise is the one that guard asks for.
+    unsafe { guard(result, call) }
+}
+
+/// Runs a function of the header that has no status; a panic gives `fallback`.
+pub(super) fn guard_value<T>(fallback: T, call: impl FnOnce() -> T) -> T {
+    // Nothing that a panic left half-done is looked at again: it is unreachable from here on, or
+    // behind locks of the engine that report the panic themselves.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(value) => value,
+        Err(payload) => {
+            discard(payload);
+            fallback
+        }
+    }
+}
+
+/// # Safety
+/// As for [`guard`].
+unsafe fn open_result(result: *mut us3_result) -> Result<Option<Slot<us3_result>>> {
+    if result.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: our caller's promise is the one that open asks for.
+    unsafe { Slot::open("result", result) }.map(Some)
+}
+
+fn catch<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| Err(panicked(payload)))
+}
+
+fn panicked(payload: Box<dyn Any + Send>) -> Error {
+    let message = match (
+        payload.downcast_ref::<String>(),
+        payload.downcast_ref::<&str>(),
+    ) {
+        (Some(text), _) => text.clone(),
+        (None, Some(text)) => (*text).to_owned(),
+        (None, None) => "no message".to_owned(),
+    };
+    discard(payload);
+    Error::new(
+        Status::InternalError,
+        format!("libus3 made a mistake; please report it, with this message: {message}"),
+    )
+}
+
+/// Drops what a panic carried. It may be of any type, whose destructor may panic as well.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(another);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::super::result::us3_result_clear;
+    use super::super::structs::PublicStruct;
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status_with_its_message() {
+        let mut result = us3_result::INIT;
+        // SAFETY: a local struct that only this thread uses.
+        let status = unsafe { guard(&mut result, || panic!("the {} fell", "sky")) };
+        assert_eq!(status, us3_status::US3_INTERNAL_ERROR);
+        assert_eq!(result.status, us3_status::US3_INTERNAL_ERROR as i32);
+        // SAFETY: a failed call sets err_msg.
+        let message = unsafe { CStr::from_ptr(result.err_msg) };
+        assert!(message.to_str().unwrap().contains("the sky fell"));
+        // SAFETY: filled just above.
+        unsafe { us3_result_clear(&mut result) };
+    }
+
+    #[test]
+    fn a_payload_of_any_type_whose_drop_panics_is_harmless() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("again");
+            }
+        }
+        let throw = || -> Result<Report> { std::panic::panic_any(Bomb) };
+        // SAFETY: NULL is allowed.
+        let status = unsafe { guard(ptr::null_mut(), throw) };
+        assert_eq!(status, us3_status::US3_INTERNAL_ERROR);
+        assert_eq!(guard_value(7, || std::panic::panic_any(Bomb)), 7);
+    }
+
+    #[test]
+    fn an_out_handle_is_null_after_every_failure() {
+        let untouched = || ptr::without_provenance_mut::<u8>(1);
+
+        let mut out = untouched();
+        let refuse = || Err(Error::argument("no"));
+        // SAFETY: a local that may be written.
+        let status = unsafe { guard_new("out", &mut out, ptr::null_mut(), refuse) };
+        assert_eq!(status, us3_status::US3_INVALID_ARGUMENT);
+        assert!(out.is_null());
+
+        let mut out = untouched();
+        // SAFETY: a local that may be written.
+        let status = unsafe { guard_new("out", &mut out, ptr::null_mut(), || panic!()) };
+        assert_eq!(status, us3_status::US3_INTERNAL_ERROR);
+        assert!(out.is_null());
+
+        let mut out = untouched();
+        let mut unusable = us3_result::INIT;
+        unusable.struct_size = 0;
+        // SAFETY: locals that may be written.
+        let status = unsafe {
+            guard_new("out", &mut out, &mut unusable, || {
+                Ok((1, Report::default()))
+            })
+        };
+        assert_eq!(status, us3_status::US3_INVALID_ARGUMENT);
+        assert!(out.is_null());
+
+        let make = || Ok((1, Report::default()));
+        // SAFETY: NULL is refused.
+        let status = unsafe { guard_new("out", ptr::null_mut(), ptr::null_mut(), make) };
+        assert_eq!(status, us3_status::US3_INVALID_ARGUMENT);
+    }
+}

@@ -1,0 +1,50 @@
+//! Lending something out and waiting until everybody has given it back.
+
+use std::convert::Infallible;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+/// Proof that something is still in use. Dropping the last one lets the [`Lender`] go on.
+#[derive(Clone, Debug)]
+pub(super) struct Hold(#[expect(dead_code, reason = "its drop is its use")] Sender<Infallible>);
+
+/// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well.
+#[derive(Debug)]
+pub(super) struct Lender(Receiver<Infallible>);
+
+/// A first hold and the one that waits for it and all its clones.
+pub(super) fn lease() -> (Hold, Lender) {
+    // A channel on which nothing is ever sent: the receiver learns that all senders are gone.
+    let (hold, lender) = mpsc::channel();
+    (Hold(hold), Lender(lender))
+}
+
+impl Drop for Lender {
+    fn drop(&mut self) {
+        let Err(mpsc::RecvError) = self.0.recv();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_lender_waits_for_the_last_hold() {
+        static GIVEN_BACK: AtomicBool = AtomicBool::new(false);
+        let (hold, lender) = lease();
+        let clone = hold.clone();
+        drop(hold);
+        let other = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            GIVEN_BACK.store(true, Ordering::SeqCst);
+            drop(clone);
+        });
+        drop(lender);
+        assert!(GIVEN_BACK.load(Ordering::SeqCst));
+        other.join().unwrap();
+    }
+}

@@ -1,0 +1,146 @@
+//! Memory that crosses the border: strings that the host frees, and bytes that the host lends.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::slice;
+
+use bytes::Bytes;
+use nix::libc;
+
+use super::guard::guard_value;
+use super::lease::{Hold, lease};
+
+/// Frees a string that a function of the library returned as `char *`. NULL is allowed.
+///
+/// Not for the strings within a us3_result or us3_file_info: those belong to the struct, and its
+/// clear function frees them. Not for strings returned as `const char *`.
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_string_free(string: *mut c_char) {
+    // SAFETY: the host passes a string of the library, once, as the header asks.
+    guard_value((), || unsafe { free(string) });
+}
+
+/// A C string of its own for the host, with interior NULs replaced so that nothing is cut off.
+/// NULL when memory ran out: the host learns less, but lives.
+pub(super) fn string(text: &str) -> *mut c_char {
+    if text.contains('\0') {
+        return bytes(text.replace('\0', "\u{fffd}").as_bytes());
+    }
+    bytes(text.as_bytes())
+}
+
+/// The same for a text that may be missing.
+pub(super) fn optional_string(text: Option<&str>) -> *mut c_char {
+    text.map_or(ptr::null_mut(), string)
+}
+
+/// Bytes as they are, with a NUL behind them.
+///
+/// It is malloc's memory, because a result can be freed knowing only the pointer: no length that
+/// the host could have changed is needed.
+pub(super) fn bytes(content: &[u8]) -> *mut c_char {
+    // SAFETY: malloc takes any size; a slice is at most isize::MAX bytes, so one more fits.
+    let copy = unsafe { libc::malloc(content.len() + 1) }.cast::<u8>();
+    if copy.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: `copy` is fresh and has room for the content and the NUL.
+    unsafe {
+        ptr::copy_nonoverlapping(content.as_ptr(), copy, content.len());
+        copy.add(content.len()).write(0);
+    }
+    copy.cast()
+}
+
+/// Gives back what [`string`] or [`bytes()`] made. NULL is allowed.
+///
+/// # Safety
+/// `pointer` is NULL or came from this file and was not freed yet.
+pub(super) unsafe fn free(pointer: *mut c_char) {
+    // SAFETY: our caller promises malloc's memory, once.
+    unsafe { libc::free(pointer.cast::<c_void>()) };
+}
+
+/// Lends the host's memory to `work` without copying it, and returns (or unwinds) only when
+/// nobody holds a piece of it any more.
+///
+/// # Safety
+/// `pointer` points at `len` bytes, at most `isize::MAX`, that stay as they are until this
+/// returns.
+pub(super) unsafe fn lend<R>(pointer: *const u8, len: usize, work: impl FnOnce(Bytes) -> R) -> R {
+    let (hold, _lender) = lease();
+    let memory = HostMemory {
+        pointer,
+        len,
+        _hold: hold,
+    };
+    work(Bytes::from_owner(memory))
+}
+
+/// Bytes of the host for as long as the hold exists.
+struct HostMemory {
+    pointer: *const u8,
+    len: usize,
+    _hold: Hold,
+}
+
+// SAFETY: the bytes are only read, from any thread, and the host leaves them alone: lend's
+// contract. The hold is Send by itself.
+unsafe impl Send for HostMemory {}
+
+impl AsRef<[u8]> for HostMemory {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: readable while `_hold` exists, which makes lend wait: lend's contract.
+        unsafe { slice::from_raw_parts(self.pointer, self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_nul_within_a_text_cuts_nothing_off() {
+        let copy = string("a\0b");
+        // SAFETY: made just above, freed once.
+        unsafe {
+            assert_eq!(CStr::from_ptr(copy).to_str().unwrap(), "a\u{fffd}b");
+            us3_string_free(copy);
+            us3_string_free(ptr::null_mut());
+        }
+    }
+
+    #[test]
+    fn memory_comes_back_before_the_call_returns_or_unwinds() {
+        static RETURNED: AtomicU32 = AtomicU32::new(0);
+        let content = *b"0123456789";
+        let keep_a_piece = |bytes: Bytes| {
+            let piece = bytes.slice(3..5);
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(50));
+                assert_eq!(&piece[..], b"34");
+                RETURNED.fetch_add(1, Ordering::SeqCst);
+            });
+        };
+        // SAFETY: the array outlives the call.
+        unsafe { lend(content.as_ptr(), content.len(), keep_a_piece) };
+        assert_eq!(RETURNED.load(Ordering::SeqCst), 1);
+
+        let keep_and_panic = |bytes: Bytes| {
+            keep_a_piece(bytes);
+            panic!("in the middle");
+        };
+        // SAFETY: the array outlives the call.
+        let lent = || unsafe { lend(content.as_ptr(), content.len(), keep_and_panic) };
+        assert!(catch_unwind(AssertUnwindSafe(lent)).is_err());
+        assert_eq!(RETURNED.load(Ordering::SeqCst), 2);
+    }
+}

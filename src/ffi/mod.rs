@@ -1,0 +1,81 @@
+//! The C border, and the only unsafe code.
+//!
+//! Everything that C sees is declared here, one file per handle or struct, and `build.rs` turns
+//! it into `include/us3.h` with the help of `us3.h.in`, where the prose and the order live. A
+//! `///` on an exported item is a piece of the C manual: write it for a C programmer.
+//!
+//! # Who does what
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | [`guard`] | the one gate that every export goes through: panics, the result, the status |
+//! | [`input`] | pointers and strings of the host made into references, or a clear error |
+//! | [`structs`] | `struct_size`: older and newer callers, in both directions |
+//! | [`handle`] | what is behind an opaque pointer: calls in progress, the process that made it |
+//! | [`lease`] | lending something out and waiting until everybody has given it back |
+//! | [`memory`] | strings that the host frees, and memory that the host lends |
+//! | [`status`] | the enums, held against the engine's |
+//! | [`result`], [`describe`] | what became of a call, and the same in words |
+//! | [`config`], [`client`] | making, using and freeing a client |
+//! | [`upload`], [`header`] | one request for every upload; the named operations fill it in |
+//! | [`multipart`] | an upload that the host drives part by part |
+//! | [`file_info`] | HeadFile |
+//! | [`policy`] | put policies, checked and built |
+//! | [`version`] | which library this is |
+//!
+//! # Adding a function
+//!
+//! 1. Take pointers and integers, never a Rust enum, never a `bool` (see [`input::c_bool`]), and
+//!    an optional `us3_result *` last. Name everything as C will see it.
+//! 2. The body is one call of a function of [`guard`]. Within it, make every pointer into a
+//!    reference with [`input`], [`structs`] or [`handle`], naming the parameter; then call the
+//!    engine, which is safe code; then hand its report on. No logic of uploads lives here.
+//! 3. Check a handle first: a forked child gets `US3_FORKED` before anything else happens.
+//! 4. An out-handle is made with [`guard::guard_new`], which sets it to NULL on every failure.
+//! 5. Document it: what it does, each parameter with its unit and range, who owns what, threads,
+//!    whether it blocks, every status it can return. Add its file to `us3.h.in` if it is new.
+//!
+//! # Adding a member to a public struct
+//!
+//! From the first release on, at the end only, and never into the padding at the end of an older
+//! shape, where an older caller may have left anything: fill that padding with reserved members
+//! first. Zero must mean "as before", because a caller that is newer than the library is let in
+//! only when the members that the library does not know are zero. Add the member to the list of
+//! [`structs::PublicStruct::MEMBER_ENDS`] (it does not compile otherwise), to the `US3_*_INIT`
+//! macro in `us3.h.in`, but not to the `us3_*_init` function, which cannot know the size of its
+//! caller's struct and therefore writes the shape of the first release for ever.
+//!
+//! # Unsafe
+//!
+//! Each unsafe block has a `// SAFETY:` line that names what it relies on and who upholds it. It
+//! is nearly always the host, which promises in the header: a pointer is NULL or points at what
+//! its type says, initialised, for as long as the call takes (a handle: until it is freed), and
+//! no two threads use one struct of the host at the same time. Everything else is checked.
+
+#![allow(non_camel_case_types)]
+// The contract of an export is the header's text.
+#![allow(clippy::missing_safety_doc)]
+// And it is for C: an address stands there as it is.
+#![allow(rustdoc::bare_urls)]
+#![warn(clippy::undocumented_unsafe_blocks)]
+
+mod client;
+mod config;
+mod describe;
+mod file_info;
+mod guard;
+mod handle;
+mod header;
+mod input;
+mod lease;
+mod memory;
+mod multipart;
+mod policy;
+mod result;
+mod status;
+mod structs;
+mod upload;
+mod version;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! `us3_multipart`: an upload that the host drives part by part.
+
+use std::ffi::{CString, c_char, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::error::Result;
+use crate::upload::Multipart;
+
+use super::client::{enter as enter_client, us3_client};
+use super::guard::{guard, guard_new, guard_value};
+use super::handle::{Handle, InUse};
+use super::input;
+use super::memory;
+use super::result::us3_result;
+use super::status::us3_status;
+use super::upload::policy;
+
+/// A multipart upload that the host drives part by part. Any number of threads may send parts of
+/// one upload at once. It belongs to the client that it was made with.
+pub struct us3_multipart(Handle<Upload>);
+
+/// What the handle holds, in the order in which it goes.
+struct Upload {
+    engine: Multipart,
+    upload_id: CString,
+    part_size: u64,
+    // The engine's threads must not end before the upload.
+    _client: Arc<Client>,
+}
+
+/// InitiateMultipartUpload: begins a multipart upload. Send the parts with us3_upload_part, then
+/// call us3_finish_multipart_upload_with_policy, or us3_abort_multipart_upload to give it up; then
+/// us3_multipart_free.
+///
+/// @param client         the client
+/// @param key            the object's key, 1 to 1023 bytes of UTF-8
+/// @param mime_type      the content type; NULL or "" to detect it by the key's extension
+/// @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
+/// @param result         NULL, or receives what became of the call
+///
+/// Any thread. Blocks.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
+/// is not one); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
+/// has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_initiate_multipart_upload(
+    client: *mut us3_client,
+    key: *const c_char,
+    mime_type: *const c_char,
+    out_multipart: *mut *mut us3_multipart,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard_new("out_multipart", out_multipart, result, || {
+            let client = enter_client(client)?;
+            let key = input::text("key", key)?;
+            let mime_type = input::optional_text("mime_type", mime_type)?;
+            let (engine, report) = client.initiate(key, mime_type)?;
+            Ok((us3_multipart::new(engine, &client), report))
+        })
+    }
+}
+
+/// The service's name for an upload.
+///
+/// @param multipart  the upload; NULL is allowed
+/// @return the upload id. It belongs to the handle: never free it, and do not use it after
+///         us3_multipart_free. NULL if multipart is NULL.
+///
+/// Any thread. Does not block. Works in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_multipart_upload_id(multipart: *const us3_multipart) -> *const c_char {
+    guard_value(ptr::null(), || {
+        // SAFETY: NULL or an upload that the host has not freed.
+        let upload = unsafe { multipart.as_ref() };
+        upload.map_or(ptr::null(), |upload| upload.0.peek().upload_id.as_ptr())
+    })
+}
+
+/// The size of each part but the last, which may be smaller, as the service demands it.
+///
+/// @param multipart  the upload; NULL is allowed
+/// @return bytes, usually 4194304; 0 if multipart is NULL
+///
+/// Any thread. Does not block. Works in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_multipart_part_size(multipart: *const us3_multipart) -> u64 {
+    guard_value(0, || {
+        // SAFETY: NULL or an upload that the host has not freed.
+        let upload = unsafe { multipart.as_ref() };
+        upload.map_or(0, |upload| upload.0.peek().part_size)
+    })
+}
+
+/// UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
+/// again: the last one sent under a number counts.
+///
+/// @param multipart    the upload
+/// @param part_number  from 0, without gaps when the upload is finished
+/// @param data         the part's bytes, not copied: leave them as they are until the call returns
+/// @param len          bytes at data: us3_multipart_part_size, or less for the last part
+/// @param result       NULL, or receives what became of the call; etag is the part's
+///
+/// Any thread. Blocks.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
+/// range, the upload is finished or aborted); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT;
+/// US3_INTEGRITY_ERROR (the service stored something else); US3_PROTOCOL_ERROR (the answer has no
+/// ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure leaves the upload as it was: the part can be
+/// sent again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_upload_part(
+    multipart: *mut us3_multipart,
+    part_number: u32,
+    data: *const c_void,
+    len: usize,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard(result, || {
+            let upload = enter(multipart)?;
+            input::not_null("data", data)?;
+            input::fits_in_memory::<u8>("data", len)?;
+            memory::lend(data.cast(), len, |part| {
+                upload.engine.upload_part(part_number, part)
+            })
+        })
+    }
+}
+
+/// FinishMultipartUploadWithPolicy: joins the parts to the object, in the order of their numbers;
+/// then the callback runs. After a failure that left the upload in existence it can be called
+/// again, with the same or another policy: no part is sent twice.
+///
+/// @param multipart    the upload
+/// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
+/// @param result       NULL, or receives what became of the call; body is the callback's reply, or,
+///                     without a policy, the service's answer
+///
+/// Any thread, while no other has a call in progress on this upload. Blocks until the callback
+/// answered.
+///
+/// Returns
+/// - US3_OK: stored, and the callback, if there was a policy, delivered
+/// - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
+///   smaller than the part size, or the upload is finished or aborted
+/// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
+/// - US3_SERVICE_ERROR: the service refused; the upload still exists
+/// - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
+/// - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
+/// - US3_INTEGRITY_ERROR: stored, but not what was sent
+/// - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_finish_multipart_upload_with_policy(
+    multipart: *mut us3_multipart,
+    policy_json: *const c_char,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard(result, || {
+            let upload = enter(multipart)?;
+            upload.engine.finish(policy("policy_json", policy_json)?)
+        })
+    }
+}
+
+/// AbortMultipartUpload: gives an upload up, so that the service forgets its parts.
+///
+/// @param multipart  the upload, still to be freed with us3_multipart_free
+/// @param result     NULL, or receives what became of the call
+///
+/// Any thread, while no other has a call in progress on this upload. Blocks.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
+/// US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED;
+/// US3_INTERNAL_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_abort_multipart_upload(
+    multipart: *mut us3_multipart,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe { guard(result, || enter(multipart)?.engine.abort()) }
+}
+
+/// Frees the handle, after the calls that other threads have in progress on it. An upload that was
+/// neither finished nor aborted stays with the service, where its parts are charged for.
+///
+/// @param multipart  NULL is allowed and ignored
+///
+/// Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
+/// releases memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
+    guard_value((), || {
+        if !multipart.is_null() {
+            // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
+            unsafe { Box::from_raw(multipart) }.0.free();
+        }
+    });
+}
+
+impl us3_multipart {
+    fn new(engine: Multipart, client: &InUse<Client>) -> Self {
+        // An id with a NUL cannot be: it went through the service's JSON and our URLs.
+        let upload_id = CString::new(engine.upload_id()).unwrap_or_default();
+        Self(Handle::new(Upload {
+            upload_id,
+            part_size: engine.part_size(),
+            engine,
+            _client: client.share(),
+        }))
+    }
+}
+
+/// A call on the host's upload.
+///
+/// # Safety
+/// `multipart` is NULL or an upload that is not freed before this returns.
+unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<Upload>> {
+    input::not_null("multipart", multipart)?;
+    // SAFETY: not NULL, so our caller promises an upload.
+    unsafe { &*multipart }.0.enter()
+}
+
+// The header promises that any number of threads may send parts of an upload at once.
+const _: () = {
+    const fn shared_by_threads<T: Send + Sync>() {}
+    shared_by_threads::<Multipart>();
+};

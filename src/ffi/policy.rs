@@ -1,0 +1,85 @@
+//! Put policies: built and checked without a client.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use crate::error::{Error, Report, Status};
+use crate::policy::PutPolicy;
+
+use super::guard::guard;
+use super::header::{pairs, us3_header};
+use super::input;
+use super::memory;
+use super::result::us3_result;
+use super::status::us3_status;
+
+/// Builds a put policy, with everything escaped as it must be.
+///
+/// @param url        where US3 sends the callback: an http or https URL
+/// @param body       what it sends; $(x:name) stands for the variable x:name
+/// @param body_type  the content type of body, e.g. "application/json": US3 then POSTs body to url.
+///                   NULL or "": US3 POSTs to url with body as the query
+/// @param vars       vars_len variables for $(x:name), with names such as "x:name"; NULL if none
+/// @param vars_len   elements of vars
+/// @param result     NULL, or receives what became of the call
+/// @return the policy as compact JSON, for policy_json of the uploads; free it with
+///         us3_string_free. NULL on failure.
+///
+/// Any thread. Does not block.
+///
+/// result.status is US3_OK; US3_INVALID_ARGUMENT (url or body is NULL, vars is NULL and vars_len is
+/// not 0, a text is not UTF-8); US3_INVALID_POLICY (not an http URL, a variable in body that is
+/// not in vars, more than 4096 bytes once encoded); US3_INTERNAL_ERROR (also if memory ran out).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_policy_build(
+    url: *const c_char,
+    body: *const c_char,
+    body_type: *const c_char,
+    vars: *const us3_header,
+    vars_len: usize,
+    result: *mut us3_result,
+) -> *mut c_char {
+    let mut json = ptr::null_mut();
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard(result, || {
+            let policy = PutPolicy::build(
+                input::text("url", url)?,
+                input::text("body", body)?,
+                input::optional_text("body_type", body_type)?,
+                &pairs("vars", vars, vars_len)?,
+            )?;
+            json = memory::string(policy.json());
+            if json.is_null() {
+                return Err(Error::new(Status::InternalError, "memory ran out"));
+            }
+            Ok(Report::default())
+        });
+    }
+    json
+}
+
+/// Checks a put policy as the uploads do before they send anything: a JSON object, callbackUrl an
+/// http or https URL, the values of callbackVar strings, each $(x:name) of callbackBody defined, at
+/// most 4096 bytes once encoded.
+///
+/// @param policy_json  the policy
+/// @param result       NULL, or receives what became of the call; err_msg says what is wrong where
+///
+/// Any thread. Does not block.
+///
+/// Returns US3_OK; US3_INVALID_ARGUMENT (policy_json is NULL or not UTF-8); US3_INVALID_POLICY;
+/// US3_INTERNAL_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_policy_check(
+    policy_json: *const c_char,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard(result, || {
+            PutPolicy::parse(input::text("policy_json", policy_json)?)?;
+            Ok(Report::default())
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! The enums of the header, held against the engine's numbers when this is compiled.
+
+use std::ffi::{CStr, c_char};
+
+use crate::error::{CallbackState, ObjectState, Status};
+
+use super::guard::guard_value;
+
+/// How a call ended. What every fallible function returns, and what us3_result.status repeats.
+/// The numbers never change; more may be added, so treat a number you do not know as a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum us3_status {
+    /// Done.
+    US3_OK = 0,
+    /// A parameter is NULL, not UTF-8, out of range, or a struct_size makes no sense. Nothing was
+    /// sent. A mistake in the calling program.
+    US3_INVALID_ARGUMENT = 1,
+    /// A member of the configuration is missing or wrong. Nothing was sent.
+    US3_INVALID_CONFIG = 2,
+    /// The put policy is not one that US3 would accept. Nothing was sent.
+    US3_INVALID_POLICY = 3,
+    /// A file cannot be opened or read; us3_result.os_error is the errno.
+    US3_FILE_ERROR = 4,
+    /// The file changed while it was being uploaded; the upload was given up.
+    US3_FILE_CHANGED = 5,
+    /// The service could not be reached (name, connection, TLS), or the connection broke.
+    US3_NETWORK_ERROR = 6,
+    /// A time limit of the configuration passed.
+    US3_TIMEOUT = 7,
+    /// The host cancelled.
+    US3_CANCELLED = 8,
+    /// The service refused: see http_status, ret_code, err_msg and session_id.
+    US3_SERVICE_ERROR = 9,
+    /// The object is stored, but its upload callback failed. Uploading again would store it twice
+    /// and call back twice: repair the callback service, then decide.
+    US3_CALLBACK_FAILED = 10,
+    /// The checksum of what the service stored differs from that of what was sent.
+    US3_INTEGRITY_ERROR = 11,
+    /// The service's answer makes no sense: something other than US3 may be answering.
+    US3_PROTOCOL_ERROR = 12,
+    /// Not finished yet. Not a failure.
+    US3_PENDING = 13,
+    /// A blocking function was called from within a callback of the library.
+    US3_WOULD_DEADLOCK = 14,
+    /// The handle was made before fork(), in the parent: this process must make its own.
+    US3_FORKED = 15,
+    /// A mistake in the library itself. Please report it, with err_msg.
+    US3_INTERNAL_ERROR = 16,
+}
+
+/// Whether the call left the object in the bucket: the values of us3_result.object_state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum us3_object_state {
+    /// This call did not store the object. (An older object under the same key is still there.)
+    US3_OBJECT_NOT_STORED = 0,
+    /// The object is stored.
+    US3_OBJECT_STORED = 1,
+    /// The answer was lost and nothing could settle it. us3_head_file may tell.
+    US3_OBJECT_UNKNOWN = 2,
+}
+
+/// Whether the upload callback ran: the values of us3_result.callback_state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum us3_callback_state {
+    /// The call carried no policy.
+    US3_CALLBACK_NOT_REQUESTED = 0,
+    /// The callback service answered; its reply is us3_result.body.
+    US3_CALLBACK_DELIVERED = 1,
+    /// The callback did not run, or the callback service failed.
+    US3_CALLBACK_NOT_DELIVERED = 2,
+    /// The answer was lost: it may have run.
+    US3_CALLBACK_UNKNOWN = 3,
+}
+
+/// The name of a status, for logs.
+///
+/// @param status  a us3_status; any number is allowed
+/// @return "US3_OK" and so on, or "US3_UNKNOWN_STATUS". Static: never free it. Never NULL.
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn us3_status_name(status: i32) -> *const c_char {
+    guard_value(UNKNOWN_NAME.as_ptr(), || name(status).as_ptr())
+}
+
+const UNKNOWN_NAME: &CStr = c"US3_UNKNOWN_STATUS";
+
+/// Names by number.
+const NAMES: [&CStr; 17] = [
+    c"US3_OK",
+    c"US3_INVALID_ARGUMENT",
+    c"US3_INVALID_CONFIG",
+    c"US3_INVALID_POLICY",
+    c"US3_FILE_ERROR",
+    c"US3_FILE_CHANGED",
+    c"US3_NETWORK_ERROR",
+    c"US3_TIMEOUT",
+    c"US3_CANCELLED",
+    c"US3_SERVICE_ERROR",
+    c"US3_CALLBACK_FAILED",
+    c"US3_INTEGRITY_ERROR",
+    c"US3_PROTOCOL_ERROR",
+    c"US3_PENDING",
+    c"US3_WOULD_DEADLOCK",
+    c"US3_FORKED",
+    c"US3_INTERNAL_ERROR",
+];
+
+/// The name of a status number that may have come from anywhere.
+pub(super) fn name(status: i32) -> &'static CStr {
+    let known = usize::try_from(status).ok().and_then(|n| NAMES.get(n));
+    known.copied().unwrap_or(UNKNOWN_NAME)
+}
+
+impl us3_status {
+    /// The header's name for the engine's.
+    pub(super) const fn of(status: Status) -> Self {
+        match status {
+            Status::Ok => Self::US3_OK,
+            Status::InvalidArgument => Self::US3_INVALID_ARGUMENT,
+            Status::InvalidConfig => Self::US3_INVALID_CONFIG,
+            Status::InvalidPolicy => Self::US3_INVALID_POLICY,
+            Status::FileError => Self::US3_FILE_ERROR,
+            Status::FileChanged => Self::US3_FILE_CHANGED,
+            Status::NetworkError => Self::US3_NETWORK_ERROR,
+            Status::Timeout => Self::US3_TIMEOUT,
+            Status::Cancelled => Self::US3_CANCELLED,
+            Status::ServiceError => Self::US3_SERVICE_ERROR,
+            Status::CallbackFailed => Self::US3_CALLBACK_FAILED,
+            Status::IntegrityError => Self::US3_INTEGRITY_ERROR,
+            Status::ProtocolError => Self::US3_PROTOCOL_ERROR,
+            Status::Pending => Self::US3_PENDING,
+            Status::WouldDeadlock => Self::US3_WOULD_DEADLOCK,
+            Status::Forked => Self::US3_FORKED,
+            Status::InternalError => Self::US3_INTERNAL_ERROR,
+        }
+    }
+}
+
+impl us3_object_state {
+    /// The header's name for the engine's.
+    pub(super) const fn of(state: ObjectState) -> Self {
+        match state {
+            ObjectState::NotStored => Self::US3_OBJECT_NOT_STORED,
+            ObjectState::Stored => Self::US3_OBJECT_STORED,
+            ObjectState::Unknown => Self::US3_OBJECT_UNKNOWN,
+        }
+    }
+}
+
+impl us3_callback_state {
+    /// The header's name for the engine's.
+    pub(super) const fn of(state: CallbackState) -> Self {
+        match state {
+            CallbackState::NotRequested => Self::US3_CALLBACK_NOT_REQUESTED,
+            CallbackState::Delivered => Self::US3_CALLBACK_DELIVERED,
+            CallbackState::NotDelivered => Self::US3_CALLBACK_NOT_DELIVERED,
+            CallbackState::Unknown => Self::US3_CALLBACK_UNKNOWN,
+        }
+    }
+}
+
+// The engine's numbers are the header's, and both are what the design fixed.
+const _: () = {
+    const STATUSES: [Status; NAMES.len()] = [
+        Status::Ok,
+        Status::InvalidArgument,
+        Status::InvalidConfig,
+        Status::InvalidPolicy,
+        Status::FileError,
+        Status::FileChanged,
+        Status::NetworkError,
+        Status::Timeout,
+        Status::Cancelled,
+        Status::ServiceError,
+        Status::CallbackFailed,
+        Status::IntegrityError,
+        Status::ProtocolError,
+        Status::Pending,
+        Status::WouldDeadlock,
+        Status::Forked,
+        Status::InternalError,
+    ];
+    let mut n = 0;
+    while n < STATUSES.len() {
+        assert!(STATUSES[n] as usize == n);
+        assert!(us3_status::of(STATUSES[n]) as usize == n);
+        n += 1;
+    }
+
+    const OBJECTS: [ObjectState; 3] = [
+        ObjectState::NotStored,
+        ObjectState::Stored,
+        ObjectState::Unknown,
+    ];
+    let mut n = 0;
+    while n < OBJECTS.len() {
+        assert!(OBJECTS[n] as usize == n);
+        assert!(us3_object_state::of(OBJECTS[n]) as usize == n);
+        n += 1;
+    }
+
+    const CALLBACKS: [CallbackState; 4] = [
+        CallbackState::NotRequested,
+        CallbackState::Delivered,
+        CallbackState::NotDelivered,
+        CallbackState::Unknown,
+    ];
+    let mut n = 0;
+    while n < CALLBACKS.len() {
+        assert!(CALLBACKS[n] as usize == n);
+        assert!(us3_callback_state::of(CALLBACKS[n]) as usize == n);
+        n += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_the_name_that_the_header_gives_it() {
+        for status in [
+            us3_status::US3_OK,
+            us3_status::US3_CALLBACK_FAILED,
+            us3_status::US3_INTERNAL_ERROR,
+        ] {
+            let expected = format!("{status:?}");
+            assert_eq!(name(status as i32).to_str().unwrap(), expected);
+        }
+        for unknown in [-1, NAMES.len() as i32, i32::MAX, i32::MIN] {
+            assert_eq!(name(unknown), UNKNOWN_NAME);
+        }
+    }
+}

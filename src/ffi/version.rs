@@ -1,0 +1,22 @@
+//! Which library this is.
+
+use std::ffi::{CStr, c_char};
+
+use super::guard::guard_value;
+
+/// The version of the library that is loaded, which may be newer than US3_VERSION, the one this
+/// header is of.
+///
+/// @return such as "1.2.3". Static: never free it. Never NULL.
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn us3_version() -> *const c_char {
+    guard_value(VERSION.as_ptr(), || VERSION.as_ptr())
+}
+
+const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => panic!("a version has no NUL within"),
+    };

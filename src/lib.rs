@@ -1,0 +1,37 @@
+//! libus3: uploads to UCloud US3 object storage, with upload callbacks (put policies).
+//!
+//! Data flows one way: `ffi → client → upload → service → network`, with `source` feeding
+//! `upload`. Everything below `ffi` is an ordinary Rust library that does not know C exists.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`client`] | what a host holds: configuration, connections and the threads that work |
+//! | `engine` | the service and the threads, shared by a client and what it hands out |
+//! | [`task`] | an upload that runs while the host does something else |
+//! | [`upload`] | the strategies: one PutFile, or multipart with one or many parts in flight |
+//! | `service` | the wire: requests, answers, and the one place that sends and classifies |
+//! | [`source`] | where the bytes come from: a file or memory |
+//! | [`config`] | fields, the JSON file, validation |
+//! | [`policy`] | put policies: check, compact, encode, build |
+//! | [`sign`] | string to sign → Authorization |
+//! | [`etag`] | the streaming US3 ETag |
+//! | [`mime`] | the content type when the caller gives none |
+//! | `operation` | deadline, cancellation and cost of one operation |
+//! | [`error`] | errors, statuses and the report of an operation |
+//! | `ffi` | the C border and the only unsafe code |
+
+pub mod client;
+pub mod config;
+mod engine;
+pub mod error;
+pub mod etag;
+#[allow(unsafe_code)]
+mod ffi;
+pub mod mime;
+pub mod operation;
+pub mod policy;
+mod service;
+pub mod sign;
+pub mod source;
+pub mod task;
+pub mod upload;

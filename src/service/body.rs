@@ -1,0 +1,130 @@
+//! Request bodies: produced while they are sent, never from more than a few chunks of memory.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::error::Error;
+use crate::operation::{Meter, Operation};
+use crate::source::{Chunks, Outcome};
+
+/// What a request carries.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// Nothing.
+    Empty,
+    /// The protocol's own bytes, such as the list of ETags: not counted as content.
+    Protocol(Bytes),
+    /// Content of the object.
+    Content(Chunks),
+}
+
+impl Payload {
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Payload::Empty => 0,
+            Payload::Protocol(bytes) => bytes.len() as u64,
+            Payload::Content(chunks) => chunks.remaining(),
+        }
+    }
+}
+
+/// What the sender may still ask of a body that the connection owns.
+#[derive(Clone, Debug)]
+pub(super) struct Delivery {
+    exhausted: Arc<AtomicBool>,
+    outcome: Option<Outcome>,
+    meter: Meter,
+}
+
+impl Delivery {
+    /// The request failed: what it sent does not count as progress.
+    pub(super) fn take_back(&self) {
+        self.meter.take_back();
+    }
+
+    /// Whether the whole body left. Until then the service cannot have run the request: its
+    /// Content-Length was not reached.
+    pub(super) fn is_complete(&self) -> bool {
+        self.exhausted.load(Ordering::Acquire) && self.meter.is_idle()
+    }
+
+    /// Why reading the content failed.
+    pub(super) fn source_error(&self) -> Option<Error> {
+        self.outcome.as_ref()?.error()
+    }
+}
+
+/// A body of known length.
+pub(super) struct Body {
+    payload: Payload,
+    exhausted: Arc<AtomicBool>,
+    meter: Meter,
+}
+
+impl Body {
+    pub(super) fn new(payload: Payload, operation: Arc<Operation>) -> (Self, Delivery) {
+        let meter = Meter::new(operation);
+        let exhausted = Arc::new(AtomicBool::new(payload.len() == 0));
+        let outcome = match &payload {
+            Payload::Content(chunks) => Some(chunks.outcome()),
+            _ => None,
+        };
+        let delivery = Delivery {
+            exhausted: exhausted.clone(),
+            outcome,
+            meter: meter.clone(),
+        };
+        let body = Self {
+            payload,
+            exhausted,
+            meter,
+        };
+        (body, delivery)
+    }
+
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        match &mut self.payload {
+            Payload::Empty => Poll::Ready(None),
+            Payload::Protocol(_) => {
+                let Payload::Protocol(bytes) = std::mem::replace(&mut self.payload, Payload::Empty)
+                else {
+                    return Poll::Ready(None);
+                };
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Payload::Content(chunks) => {
+                let next = std::task::ready!(chunks.poll_next(cx));
+                Poll::Ready(next.map(|chunk| chunk.map(|bytes| self.meter.count(bytes))))
+            }
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let next = std::task::ready!(self.poll_content(cx));
+        if self.payload.len() == 0 && !matches!(next, Some(Err(_))) {
+            self.exhausted.store(true, Ordering::Release);
+        }
+        Poll::Ready(next.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.payload.len() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.payload.len())
+    }
+}

@@ -1,0 +1,117 @@
+//! Why the HTTP client failed, told for people.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::connection::ConnectTimeout;
+use super::{Failure, Ran};
+use crate::error::{Error, Status};
+
+/// A failure below HTTP's answers.
+pub(super) struct Cause {
+    pub(super) status: Status,
+    pub(super) text: String,
+    pub(super) os_error: i32,
+    /// The request never left.
+    pub(super) unsent: bool,
+    /// Another try may succeed.
+    pub(super) transient: bool,
+}
+
+impl Cause {
+    /// No connection: name, socket, proxy or TLS.
+    pub(super) fn connecting(error: &(dyn StdError + 'static)) -> Self {
+        let chain = chain(Some(error));
+        let timeout = chain.iter().any(|cause| cause.is::<ConnectTimeout>());
+        Self {
+            status: if timeout {
+                Status::Timeout
+            } else {
+                Status::NetworkError
+            },
+            text: advise_connecting(&chain),
+            os_error: os_error(&chain),
+            unsent: true,
+            transient: !is_tls(&chain),
+        }
+    }
+
+    /// The connection broke, or what came over it is not HTTP.
+    pub(super) fn exchanging(error: &hyper::Error) -> Self {
+        let chain = chain(Some(error));
+        let reason = chain.last().map(ToString::to_string).unwrap_or_default();
+        let garbage = error.is_parse();
+        let (status, text) = match garbage {
+            true => (
+                Status::ProtocolError,
+                format!("the answer is not HTTP: {reason}; is the address really US3's?"),
+            ),
+            false => (
+                Status::NetworkError,
+                format!("the connection broke: {reason}"),
+            ),
+        };
+        Self {
+            status,
+            text,
+            os_error: os_error(&chain),
+            unsent: error.is_canceled(),
+            transient: !garbage,
+        }
+    }
+
+    /// A failure of `what` that did not run.
+    pub(super) fn failure(&self, what: &str) -> Failure {
+        let mut error = Error::new(self.status, format!("{what}: {}", self.text));
+        error.report_mut().os_error = self.os_error;
+        Failure::new(error, Ran::No, self.transient)
+    }
+}
+
+type Chain<'a> = Vec<&'a (dyn StdError + 'static)>;
+
+/// An error and the errors behind it.
+fn chain<'a>(error: Option<&'a (dyn StdError + 'static)>) -> Chain<'a> {
+    std::iter::successors(error, |&cause| behind(cause)).collect()
+}
+
+/// An I/O error names as its source what is behind the error that it wraps, and so skips that one.
+fn behind<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let wrapped = cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => Some(wrapped),
+        None => cause.source(),
+    }
+}
+
+fn os_error(chain: &Chain<'_>) -> i32 {
+    let io = chain
+        .iter()
+        .rev()
+        .find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.and_then(io::Error::raw_os_error).unwrap_or(0)
+}
+
+fn is_tls(chain: &Chain<'_>) -> bool {
+    chain.iter().any(|cause| cause.is::<rustls::Error>())
+}
+
+fn advise_connecting(chain: &Chain<'_>) -> String {
+    let mut reasons: Vec<String> = chain.iter().map(ToString::to_string).collect();
+    reasons.dedup();
+    let reasons = reasons.join(": ");
+    if is_tls(chain) {
+        return format!(
+            "no TLS connection: {reasons}; if the service has a private certificate, name its issuer in ca_file"
+        );
+    }
+    // The words of hyper-util's resolver, which has no type of its own for it.
+    if let Some(why) = reasons.strip_prefix("dns error: ") {
+        return format!(
+            "cannot connect: the host name does not resolve: {why}; check file_host or endpoint"
+        );
+    }
+    format!("cannot connect: {reasons}; check file_host or endpoint, the network and the firewall")
+}

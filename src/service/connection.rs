@@ -1,0 +1,362 @@
+//! Connections: how they are made (DNS, TCP, proxy, TLS) and what the library sees of each socket.
+//!
+//! Every socket is wrapped in a [`Connection`], whose [`Line`] tells the sender three things that an
+//! HTTP client hides: that bytes still leave, how to stop them, and how to hang up.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+use http::{HeaderValue, Uri};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connected, Connection as Connect, HttpConnector};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::config::Config;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+
+/// Bytes that the kernel may hold back: what it has taken counts as sent, so it should not be
+/// much more than what is on its way.
+const MOST_UNSENT: u32 = 256 << 10;
+
+/// What the library knows of one socket, shared with the request that uses it.
+#[derive(Clone, Debug)]
+pub(super) struct Line(Arc<LineState>);
+
+#[derive(Debug)]
+struct LineState {
+    born: Instant,
+    /// Milliseconds after `born` at which a byte was last written.
+    written: AtomicU64,
+    writing: AtomicU8,
+    writer: AtomicWaker,
+}
+
+/// Bytes may be written.
+const OPEN: u8 = 0;
+/// Nothing more is written, but an answer may still be read.
+const PARKED: u8 = 1;
+/// The next write fails, which makes the HTTP client drop the socket.
+const HUNG_UP: u8 = 2;
+
+impl Line {
+    fn new() -> Self {
+        Self(Arc::new(LineState {
+            born: Instant::now(),
+            written: AtomicU64::new(0),
+            writing: AtomicU8::new(OPEN),
+            writer: AtomicWaker::new(),
+        }))
+    }
+
+    /// When a byte was last written.
+    pub(super) fn last_written(&self) -> Instant {
+        self.0.born + Duration::from_millis(self.0.written.load(Ordering::Relaxed))
+    }
+
+    /// Sends nothing more, and still reads.
+    pub(super) fn park(&self) {
+        let _ = self
+            .0
+            .writing
+            .compare_exchange(OPEN, PARKED, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Gives the socket up, and with it the request body that it may still hold.
+    pub(super) fn hang_up(&self) {
+        self.0.writing.store(HUNG_UP, Ordering::Relaxed);
+        self.0.writer.wake();
+    }
+
+    /// Whether nothing more is sent.
+    pub(super) fn is_parked(&self) -> bool {
+        self.0.writing.load(Ordering::Relaxed) != OPEN
+    }
+
+    fn is_hung_up(&self) -> bool {
+        self.0.writing.load(Ordering::Relaxed) == HUNG_UP
+    }
+
+    fn mark_written(&self) {
+        let age = self.0.born.elapsed().as_millis() as u64;
+        self.0.written.store(age, Ordering::Relaxed);
+    }
+
+    fn poll_may_write(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.0.writing.load(Ordering::Relaxed) == OPEN {
+            return Poll::Ready(Ok(()));
+        }
+        self.0.writer.register(cx.waker());
+        match self.0.writing.load(Ordering::Relaxed) {
+            HUNG_UP => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// A service that refuses an upload answers and closes before it has read the body, so the
+    /// write fails although an answer waits to be read. A failed write therefore only parks the
+    /// line: the answer, the end or the reset that the reading side meets decides.
+    fn after_write(
+        &self,
+        cx: &mut Context<'_>,
+        result: io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        match result {
+            Ok(written) => {
+                self.mark_written();
+                Poll::Ready(Ok(written))
+            }
+            Err(_) => {
+                self.park();
+                self.poll_may_write(cx).map(|may| may.map(|()| 0))
+            }
+        }
+    }
+}
+
+/// A socket with its [`Line`].
+#[derive(Debug)]
+pub(super) struct Connection {
+    io: TokioIo<TcpStream>,
+    line: Line,
+    proxied: bool,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // What the kernel still holds of a request that was given up must not go out either.
+        if self.line.is_hung_up() {
+            let _ = self.io.inner().set_zero_linger();
+        }
+    }
+}
+
+impl Connect for Connection {
+    fn connected(&self) -> Connected {
+        self.io
+            .inner()
+            .connected()
+            .extra(self.line.clone())
+            .proxy(self.proxied)
+    }
+}
+
+impl Read for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        std::task::ready!(self.line.poll_may_write(cx))?;
+        let result = std::task::ready!(Pin::new(&mut self.io).poll_write(cx, bytes));
+        self.line.after_write(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        std::task::ready!(self.line.poll_may_write(cx))?;
+        let result = std::task::ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices));
+        self.line.after_write(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// Makes connections: the whole of it within the connect timeout.
+#[derive(Clone)]
+pub(super) struct Connector {
+    https: HttpsConnector<Route>,
+    timeout: Duration,
+}
+
+/// No connection within the connect timeout.
+#[derive(Debug)]
+pub(super) struct ConnectTimeout(Duration);
+
+impl std::fmt::Display for ConnectTimeout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "no connection within {} ms (connect_timeout_ms)",
+            self.0.as_millis()
+        )
+    }
+}
+
+impl StdError for ConnectTimeout {}
+
+impl Connector {
+    pub(super) fn new(tls: rustls::ClientConfig, proxies: Arc<Matcher>, timeout: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Route {
+                tcp: Tcp(tcp),
+                proxies,
+            });
+        Self { https, timeout }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<Connection>;
+    type Error = BoxError;
+    type Future = BoxFuture<Self::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.https.poll_ready(cx)
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let connecting = self.https.call(destination);
+        let limit = self.timeout;
+        Box::pin(async move {
+            match tokio::time::timeout(limit, connecting).await {
+                Ok(result) => result,
+                Err(_) => Err(ConnectTimeout(limit).into()),
+            }
+        })
+    }
+}
+
+/// The proxy that was configured, or those of the environment when asked for.
+pub(super) fn proxies(config: &Config) -> Matcher {
+    if let Some(proxy) = &config.proxy {
+        return Matcher::builder().all(proxy.as_str()).build();
+    }
+    if config.use_env_proxy {
+        return Matcher::from_env();
+    }
+    Matcher::builder().build()
+}
+
+/// Straight to the service, or through a proxy: by CONNECT for https, by absolute URLs for http.
+#[derive(Clone)]
+struct Route {
+    tcp: Tcp,
+    proxies: Arc<Matcher>,
+}
+
+impl Service<Uri> for Route {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = BoxFuture<Connection>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let Some(proxy) = self.proxies.intercept(&destination) else {
+            return self.tcp.call(destination);
+        };
+        if proxy.uri().scheme_str() != Some("http") {
+            let reason = format!("proxy {} is not an http:// proxy", redacted(proxy.uri()));
+            return Box::pin(async move { Err(reason.into()) });
+        }
+        if destination.scheme_str() == Some("https") {
+            return tunnel(self.tcp.clone(), &proxy, destination);
+        }
+        let connecting = self.tcp.call(proxy.uri().clone());
+        Box::pin(async move {
+            let mut connection = connecting.await?;
+            connection.proxied = true;
+            Ok(connection)
+        })
+    }
+}
+
+fn tunnel(tcp: Tcp, proxy: &Intercept, destination: Uri) -> BoxFuture<Connection> {
+    let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
+    if let Some(auth) = proxy.basic_auth() {
+        tunnel = tunnel.with_auth(auth.clone());
+    }
+    Box::pin(async move { tunnel.call(destination).await.map_err(BoxError::from) })
+}
+
+/// A proxy's address without the password that it may carry.
+fn redacted(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let host = uri.host().unwrap_or_default();
+    match uri.port_u16() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    }
+}
+
+/// `Proxy-Authorization` for a request that goes to `destination` through an http proxy.
+pub(super) fn proxy_authorization(proxies: &Matcher, destination: &Uri) -> Option<HeaderValue> {
+    if destination.scheme_str() == Some("https") {
+        return None;
+    }
+    proxies.intercept(destination)?.basic_auth().cloned()
+}
+
+#[derive(Clone)]
+struct Tcp(HttpConnector);
+
+impl Service<Uri> for Tcp {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = BoxFuture<Connection>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx).map_err(BoxError::from)
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let connecting = self.0.call(destination);
+        Box::pin(async move {
+            let io = connecting.await?;
+            // A kernel without it only keeps more.
+            let _ = SockRef::from(io.inner()).set_tcp_notsent_lowat(MOST_UNSENT);
+            Ok(Connection {
+                io,
+                line: Line::new(),
+                proxied: false,
+            })
+        })
+    }
+}

@@ -1,0 +1,411 @@
+//! The wire: one file per group of calls, and the one place that sends a request.
+//!
+//! [`Service::send`] signs a [`Call`], sends it once, watches it and reads its answer. Whether a
+//! failed request may be sent again is decided in [`retry`], from what [`Ran`] says of it.
+
+mod body;
+mod cause;
+mod connection;
+mod multipart;
+mod object;
+mod pool;
+mod reply;
+mod retry;
+mod sending;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT,
+};
+use http::{Method, Request, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret;
+
+pub(crate) use body::Payload;
+pub(crate) use multipart::{Initiated, LARGEST_PART, ListedPart, Target};
+pub(crate) use object::{ObjectHead, Put};
+pub(crate) use reply::Reply;
+use retry::Replay;
+
+use crate::config::{Config, Origin};
+use crate::error::{Error, Result, Status};
+use crate::operation::Operation;
+use crate::policy::PutPolicy;
+use crate::sign::Signed;
+use body::{Body, Delivery};
+use cause::Cause;
+use connection::Connector;
+use pool::Pool;
+use sending::Sending;
+
+/// Everything outside `A–Z a–z 0–9 - _ . ~` is encoded in a query, and `/` is kept in a path.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+const PATH: &AsciiSet = &QUERY.remove(b'/');
+
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("securitytoken");
+
+/// A request that must not run twice goes over a connection that was used a moment ago, or a new
+/// one: when an older one breaks, nobody can tell whether the request ran.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// A bucket's service, with its pool of connections.
+pub(crate) struct Service {
+    config: Config,
+    origin: Origin,
+    /// Where connections go.
+    root: Uri,
+    pool: Pool,
+    /// Requests go through an http proxy, with absolute URLs.
+    proxied: bool,
+    proxy_authorization: Option<HeaderValue>,
+}
+
+/// One request, before it is signed.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    /// The operation's name in messages.
+    pub(crate) operation: &'static str,
+    pub(crate) method: Method,
+    /// Raw; empty for a call on the bucket.
+    pub(crate) key: &'a str,
+    /// Already encoded, without the `?`.
+    pub(crate) query: String,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) content_md5: Option<&'a str>,
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) policy: Option<&'a PutPolicy>,
+}
+
+impl<'a> Call<'a> {
+    fn new(operation: &'static str, method: Method, key: &'a str) -> Self {
+        Self {
+            operation,
+            method,
+            key,
+            query: String::new(),
+            content_type: None,
+            content_md5: None,
+            headers: &[],
+            policy: None,
+        }
+    }
+}
+
+/// What is known of a request that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ran {
+    /// The service provably did not run it.
+    No,
+    /// The service refused it.
+    Refused,
+    /// It left, and its answer is lost or makes no sense: it may have run.
+    Maybe,
+    /// As `Maybe`, and it may still be running: the library gave up waiting.
+    MaybeStill,
+    /// The service ran it and said so, but its answer is not whole.
+    Yes,
+}
+
+/// A request that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) ran: Ran,
+    /// Another try may succeed.
+    transient: bool,
+    retry_after: Option<Duration>,
+    /// The connection had been idle, and broke without a byte of an answer.
+    stale: bool,
+}
+
+impl Failure {
+    fn new(error: Error, ran: Ran, transient: bool) -> Self {
+        Self {
+            error,
+            ran,
+            transient,
+            retry_after: None,
+            stale: false,
+        }
+    }
+
+    /// Another try is out of the question.
+    fn for_good(mut self) -> Self {
+        self.transient = false;
+        self
+    }
+
+    /// The answer was lost.
+    pub(crate) fn lost(error: Error) -> Self {
+        Self::new(error, Ran::Maybe, false)
+    }
+
+    /// The service does not know what the request was about.
+    pub(crate) fn is_unknown(&self) -> bool {
+        match self.error.report().http_status {
+            404 => true,
+            400 => self.said().contains("upload"),
+            _ => false,
+        }
+    }
+
+    /// The service's words, in lower case.
+    fn said(&self) -> String {
+        String::from_utf8_lossy(&self.error.report().body).to_lowercase()
+    }
+
+    /// The answer came, but makes no sense.
+    pub(crate) fn protocol(error: Error) -> Self {
+        Self::new(error, Ran::Maybe, false)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl Service {
+    /// Prepares connections; makes none yet.
+    pub(crate) fn new(config: Config, origin: Origin) -> Result<Self> {
+        let proxies = Arc::new(connection::proxies(&config));
+        let tls = tls::client_config(&config, origin.https)?;
+        let connector = Connector::new(tls, proxies.clone(), config.connect_timeout);
+        let address = address(&origin);
+        let root = address.parse().map_err(|cause| {
+            let why = format!("{address} is not a usable address: {cause}");
+            Error::new(Status::InvalidConfig, why)
+        })?;
+        Ok(Self {
+            pool: Pool::new(connector),
+            proxy_authorization: connection::proxy_authorization(&proxies, &root),
+            proxied: !origin.https && proxies.intercept(&root).is_some(),
+            root,
+            config,
+            origin,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Scheme and authority that requests go to.
+    pub(crate) fn address(&self) -> String {
+        address(&self.origin)
+    }
+
+    /// Sends a request once and reads its answer. A 2xx answer is returned as it is.
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        payload: Payload,
+        operation: &Arc<Operation>,
+    ) -> std::result::Result<Reply, Failure> {
+        operation.count_request();
+        let (body, delivery) = Body::new(payload, operation.clone());
+        let result = self.exchange(call, body, &delivery, operation).await;
+        if result.is_err() {
+            delivery.take_back();
+        }
+        result
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        body: Body,
+        delivery: &Delivery,
+        operation: &Operation,
+    ) -> std::result::Result<Reply, Failure> {
+        let what = self.what(call);
+        let unsent = |error: Error| Failure::new(error, Ran::No, false);
+        let mut request = self.request(call, body).map_err(unsent)?;
+        let longest_idle = match self.replay(call.policy) {
+            Replay::Safe => pool::LONGEST_IDLE,
+            Replay::IfNotRun => FRESH,
+        };
+        loop {
+            let lane = operation
+                .work(self.pool.take(&self.root, longest_idle))
+                .await;
+            let lane = lane.map_err(|why| unsent(why.about(&what)))?;
+            let mut lane = lane.map_err(|cause| Cause::connecting(&*cause).failure(&what))?;
+            let sending = Sending::begin(&lane, delivery);
+            let response = tokio::select! {
+                biased;
+                why = operation.ended() => return Err(sending.gave_up(&what, why).for_good()),
+                response = lane.sender.try_send_request(request) => response,
+                why = sending.stalled(&self.config) => return Err(sending.gave_up(&what, why)),
+            };
+            let response = match response {
+                Ok(response) => response,
+                Err(mut refused) => match refused.take_message() {
+                    // Closed while it was idle; not a byte of the request was sent.
+                    Some(again) if lane.reused => {
+                        request = again;
+                        continue;
+                    }
+                    _ => return Err(sending.failed(&what, refused.error())),
+                },
+            };
+            let reply = tokio::select! {
+                reply = sending.read(response, self.config.response_timeout) => reply,
+                why = operation.ended() => return Err(sending.gave_up(&what, why).for_good()),
+            };
+            if sending.is_over(&reply) {
+                self.pool.give_back(lane).await;
+            }
+            return self.judge(call, &what, reply, delivery.is_complete());
+        }
+    }
+
+    fn judge(
+        &self,
+        call: &Call<'_>,
+        what: &str,
+        reply: Reply,
+        complete: bool,
+    ) -> std::result::Result<Reply, Failure> {
+        if reply.is_success() && !complete {
+            let error = reply.protocol_error(what, "before the request was through");
+            return Err(Failure::new(error, Ran::Maybe, false));
+        }
+        if let (true, Some(why)) = (reply.is_success(), &reply.incomplete) {
+            let error = reply.protocol_error(what, why);
+            return Err(Failure::new(error, Ran::Yes, call.policy.is_none()));
+        }
+        if reply.is_success() {
+            return Ok(reply);
+        }
+        let policy = call.policy.is_some();
+        Err(Failure {
+            error: reply.error(what, policy),
+            ran: ran(&reply, policy, complete),
+            transient: matches!(reply.status, 408 | 429 | 500 | 502 | 503 | 504),
+            retry_after: reply.retry_after(),
+            stale: false,
+        })
+    }
+
+    /// What a message calls this request: the operation and the URL, which holds no secret.
+    fn what(&self, call: &Call<'_>) -> String {
+        format!("{} {}", call.operation, self.url(call))
+    }
+
+    fn url(&self, call: &Call<'_>) -> String {
+        format!("{}{}", self.address(), target(call))
+    }
+
+    fn request(&self, call: &Call<'_>, body: Body) -> Result<Request<Body>> {
+        let target = if self.proxied {
+            self.url(call)
+        } else {
+            target(call)
+        };
+        let uri: Uri = target
+            .parse()
+            .map_err(|cause| Error::argument(format!("{target} cannot be requested: {cause}")))?;
+        let length = http_body::Body::size_hint(&body).exact().unwrap_or(0);
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .header(HOST, &self.origin.authority)
+            .header(USER_AGENT, concat!("libus3/", env!("CARGO_PKG_VERSION")))
+            .header(AUTHORIZATION, secret(&self.authorization(call))?)
+            .header(CONTENT_LENGTH, length);
+        if let Some(content_type) = call.content_type {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        if let Some(md5) = call.content_md5 {
+            request = request.header(CONTENT_MD5, md5);
+        }
+        if let Some(token) = &self.config.security_token {
+            request = request.header(SECURITY_TOKEN, secret(token.expose_secret())?);
+        }
+        if let Some(auth) = &self.proxy_authorization {
+            request = request.header(http::header::PROXY_AUTHORIZATION, auth);
+        }
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        request
+            .uri(uri)
+            .body(body)
+            .map_err(|cause| Error::argument(format!("{}: {cause}", self.what(call))))
+    }
+
+    fn authorization(&self, call: &Call<'_>) -> String {
+        let headers: Vec<(&str, &str)> = call
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let signed = Signed {
+            method: call.method.as_str(),
+            content_md5: call.content_md5.unwrap_or_default(),
+            content_type: call.content_type.unwrap_or_default(),
+            // Without a date the signature does not depend on the host's clock.
+            date: "",
+            headers: &headers,
+            bucket: &self.config.bucket_name,
+            key: call.key,
+            policy: call.policy,
+        };
+        signed.authorization(&self.config.public_key, &self.config.private_key)
+    }
+}
+
+fn address(origin: &Origin) -> String {
+    let scheme = if origin.https { "https" } else { "http" };
+    format!("{scheme}://{}", origin.authority)
+}
+
+/// Path and query.
+fn target(call: &Call<'_>) -> String {
+    let path = utf8_percent_encode(call.key, PATH);
+    let mark = if call.query.is_empty() { "" } else { "?" };
+    format!("/{path}{mark}{}", call.query)
+}
+
+/// What a refusal says of whether the request ran.
+fn ran(reply: &Reply, policy: bool, complete: bool) -> Ran {
+    match reply.status {
+        599 if policy => Ran::Refused,
+        // The service lacks a part of it.
+        _ if !complete => Ran::Refused,
+        // A gateway lost its patience, or the service behind it; that may still be at work.
+        408 | 504 => Ran::MaybeStill,
+        503 if reply.is_refusal() || !policy => Ran::Refused,
+        500.. if !reply.is_refusal() => Ran::MaybeStill,
+        500.. => Ran::Maybe,
+        // It may be the callback's own answer, handed through.
+        _ if policy && !reply.is_refusal() => Ran::Maybe,
+        _ => Ran::Refused,
+    }
+}
+
+/// A header value that appears in no Debug output.
+fn secret(text: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        Error::new(
+            Status::InvalidConfig,
+            "public_key or security_token has a character that cannot be sent in a header",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Encodes a value of a query.
+fn query_value(value: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(value, QUERY)
+}

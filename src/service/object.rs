@@ -1,0 +1,88 @@
+//! Calls on whole objects: PutFile, HeadFile, DeleteFile.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::{Call, Failure, Payload, Replay, Reply, Service};
+use crate::operation::Operation;
+use crate::policy::PutPolicy;
+use crate::source::Chunks;
+
+/// What HeadFile tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObjectHead {
+    pub(crate) size: u64,
+    pub(crate) etag: Option<String>,
+}
+
+/// A PutFile request without its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Put<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) content_type: &'a str,
+    /// Lower-case hex.
+    pub(crate) content_md5: Option<&'a str>,
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) policy: Option<&'a PutPolicy>,
+}
+
+impl Service {
+    /// Stores an object; with a policy, the answer is the callback's.
+    pub(crate) async fn put(
+        &self,
+        put: Put<'_>,
+        content: impl Fn() -> Chunks,
+        operation: &Arc<Operation>,
+    ) -> Result<Reply, Failure> {
+        let mut call = Call::new("PutFile", Method::PUT, put.key);
+        call.content_type = Some(put.content_type);
+        call.content_md5 = put.content_md5;
+        call.headers = put.headers;
+        call.policy = put.policy;
+        let payload = || Payload::Content(content());
+        self.call(&call, self.replay(put.policy), payload, operation)
+            .await
+    }
+
+    /// Asks for an object's metadata.
+    pub(crate) async fn head(
+        &self,
+        key: &str,
+        operation: &Arc<Operation>,
+    ) -> Result<Reply, Failure> {
+        let call = Call::new("HeadFile", Method::HEAD, key);
+        self.call(&call, Replay::Safe, || Payload::Empty, operation)
+            .await
+    }
+
+    /// Removes an object.
+    pub(crate) async fn delete(
+        &self,
+        key: &str,
+        operation: &Arc<Operation>,
+    ) -> Result<Reply, Failure> {
+        let call = Call::new("DeleteFile", Method::DELETE, key);
+        self.call(&call, Replay::Safe, || Payload::Empty, operation)
+            .await
+    }
+
+    /// How a request with or without a policy may be sent again.
+    pub(super) fn replay(&self, policy: Option<&PutPolicy>) -> Replay {
+        if policy.is_none() || self.config().callback_at_least_once {
+            Replay::Safe
+        } else {
+            Replay::IfNotRun
+        }
+    }
+}
+
+impl ObjectHead {
+    /// Reads the answer to HeadFile; None without a usable size.
+    pub(crate) fn of(reply: &Reply) -> Option<Self> {
+        Some(Self {
+            size: reply.header("content-length")?.trim().parse().ok()?,
+            etag: reply.etag(),
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! Connections that wait for their next request.
+//!
+//! hyper-util has a pool too, but it races a new connection against one that is about to come back,
+//! and so opens more than an upload has parts in flight. Here a request waits for nothing: it takes
+//! an idle connection or makes one, and gives it back before the next request of its kind begins.
+
+use std::error::Error as StdError;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::client::legacy::connect::Connection as _;
+use tokio::task::JoinHandle;
+use tower_service::Service;
+
+use super::body::Body;
+use super::connection::{Connector, Line};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Shorter than the idle limit of common servers, so that a connection that the service is about
+/// to close is not picked.
+pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(15);
+
+/// More than any sensible answer's header; also how much of a request is buffered.
+const MAX_HEADER: usize = 128 << 10;
+
+/// A connection is handed back as soon as its answer was read; the client behind it needs a
+/// moment, but never this long.
+const LONGEST_HANDOVER: Duration = Duration::from_millis(100);
+
+/// One connection, for one request at a time.
+pub(super) struct Lane {
+    pub(super) sender: SendRequest<Body>,
+    pub(super) line: Line,
+    /// It has carried a request before, so the service may have closed it since.
+    pub(super) reused: bool,
+    _task: ConnectionTask,
+}
+
+/// Drives the connection. Without its lane it is of no use, and it may hold the content of a
+/// request: so it ends with the lane, even while it waits for a socket that takes nothing.
+struct ConnectionTask(JoinHandle<hyper::Result<()>>);
+
+impl Drop for ConnectionTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Idle {
+    lane: Lane,
+    since: Instant,
+}
+
+/// The connections to one service.
+pub(super) struct Pool {
+    connector: Connector,
+    idle: Mutex<Vec<Idle>>,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector) -> Self {
+        Self {
+            connector,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// The connection that was idle for the shortest time, and no longer than `longest_idle`, or
+    /// a new one.
+    pub(super) async fn take(
+        &self,
+        service: &Uri,
+        longest_idle: Duration,
+    ) -> Result<Lane, BoxError> {
+        let idle = self
+            .usable()
+            .pop_if(|idle| idle.since.elapsed() <= longest_idle);
+        match idle {
+            Some(idle) => Ok(idle.lane),
+            None => self.connect(service.clone()).await,
+        }
+    }
+
+    /// Takes a connection back whose answer was read to its end.
+    pub(super) async fn give_back(&self, mut lane: Lane) {
+        let ready = tokio::time::timeout(LONGEST_HANDOVER, lane.sender.ready()).await;
+        if matches!(ready, Ok(Ok(()))) {
+            lane.reused = true;
+            let since = Instant::now();
+            self.usable().push(Idle { lane, since });
+        }
+    }
+
+    /// The idle connections, without those that are closed or were idle for too long.
+    fn usable(&self) -> MutexGuard<'_, Vec<Idle>> {
+        let mut idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        idle.retain(|idle| !idle.lane.sender.is_closed() && idle.since.elapsed() < LONGEST_IDLE);
+        idle
+    }
+
+    async fn connect(&self, service: Uri) -> Result<Lane, BoxError> {
+        let io = self.connector.clone().call(service).await?;
+        let mut extensions = http::Extensions::new();
+        io.connected().get_extras(&mut extensions);
+        let line = extensions
+            .remove::<Line>()
+            .ok_or("a socket without a line")?;
+        let mut http = http1::Builder::new();
+        let (sender, connection) = http.max_buf_size(MAX_HEADER).handshake(io).await?;
+        Ok(Lane {
+            sender,
+            line,
+            reused: false,
+            _task: ConnectionTask(tokio::spawn(connection)),
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! Answers: read within bounds, and told apart.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{HeaderMap, HeaderName};
+use http::response::Parts;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde::Deserialize;
+
+use crate::error::{Error, Report, Status};
+
+/// More than any documented answer, and than any sensible callback's reply.
+pub(super) const MAX_BODY: usize = 1 << 20;
+
+const SESSION_ID: HeaderName = HeaderName::from_static("x-sessionid");
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// The body was longer than [`MAX_BODY`], or broke off.
+    pub(crate) incomplete: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(rename = "RetCode")]
+    ret_code: i64,
+    #[serde(rename = "ErrMsg")]
+    err_msg: String,
+}
+
+impl Reply {
+    /// Reads the body to its end, so that the connection can be used again, but never more
+    /// than [`MAX_BODY`].
+    pub(super) async fn read(head: Parts, mut incoming: Incoming, limit: Duration) -> Self {
+        let mut body = Vec::new();
+        let reading = read_body(&mut incoming, &mut body);
+        let incomplete = match tokio::time::timeout(limit, reading).await {
+            Ok(result) => result.err(),
+            Err(_) => Some(format!(
+                "its body did not end within {} ms",
+                limit.as_millis()
+            )),
+        };
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            incomplete,
+        }
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The ETag without its quotes.
+    pub(crate) fn etag(&self) -> Option<String> {
+        let etag = self.header("etag")?.trim().trim_matches('"');
+        (!etag.is_empty()).then(|| etag.to_owned())
+    }
+
+    /// A header, if it is readable text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long the service asks to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let value = self.header("retry-after")?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = httpdate::parse_http_date(value).ok()?;
+        Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
+    /// The facts that every answer has.
+    pub(crate) fn report(&self) -> Report {
+        let session_id = self.headers.get(&SESSION_ID);
+        Report {
+            http_status: self.status,
+            ret_code: self.refusal().map_or(0, |refusal| ret_code(&refusal)),
+            session_id: session_id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned()),
+            etag: self.etag(),
+            body: self.body.clone(),
+            ..Report::default()
+        }
+    }
+
+    /// Whether the service itself refused: a RetCode and an ErrMsg, as documented.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.refusal().is_some()
+    }
+
+    fn refusal(&self) -> Option<Refusal> {
+        if self.is_success() {
+            return None;
+        }
+        let refusal: Refusal = serde_json::from_slice(&self.body).ok()?;
+        (refusal.ret_code != 0).then_some(refusal)
+    }
+
+    /// The error that an answer other than 2xx stands for.
+    pub(super) fn error(&self, what: &str, policy: bool) -> Error {
+        let mut error = match self.status {
+            300..400 => self.redirect(what),
+            599 if policy => Error::new(
+                Status::CallbackFailed,
+                format!(
+                    "{what}: the object is stored, but its callback failed: {}; repair the callback service and tell it yourself: the object needs no second upload",
+                    self.reason()
+                ),
+            ),
+            _ => Error::new(
+                Status::ServiceError,
+                format!(
+                    "{what}: the service answered {}: {}",
+                    self.status,
+                    self.reason()
+                ),
+            ),
+        };
+        *error.report_mut() = self.report();
+        error
+    }
+
+    /// An answer that makes no sense.
+    pub(crate) fn protocol_error(&self, what: &str, why: impl std::fmt::Display) -> Error {
+        let mut error = Error::new(
+            Status::ProtocolError,
+            format!(
+                "{what}: the service answered {}, but {why}; is the address really US3's?",
+                self.status
+            ),
+        );
+        *error.report_mut() = self.report();
+        error
+    }
+
+    fn redirect(&self, what: &str) -> Error {
+        let target = self.header("location").unwrap_or("an unnamed address");
+        Error::new(
+            Status::ProtocolError,
+            format!(
+                "{what}: the service answered {} to {target:?}; redirects are not followed, because the signed request would go to another place; correct file_host or endpoint",
+                self.status
+            ),
+        )
+    }
+
+    fn reason(&self) -> String {
+        if let Some(refusal) = self.refusal() {
+            return format!(
+                "RetCode {}, {}",
+                ret_code(&refusal),
+                printable(&refusal.err_msg)
+            );
+        }
+        let text = String::from_utf8_lossy(&self.body);
+        let text = printable(text.trim());
+        if repeats_credentials(&text) {
+            "its text repeats the request's credentials, and is left out here".to_owned()
+        } else if text.is_empty() {
+            "no reason given".to_owned()
+        } else {
+            format!("{text} (not an answer in US3's form)")
+        }
+    }
+}
+
+/// Gateways like to show the request that they could not handle.
+fn repeats_credentials(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("ucloud ") || text.contains("securitytoken")
+}
+
+fn ret_code(refusal: &Refusal) -> i32 {
+    i32::try_from(refusal.ret_code).unwrap_or(-1)
+}
+
+/// Text from outside, fit for one line of a log.
+fn printable(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let mut line: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+async fn read_body(incoming: &mut Incoming, body: &mut Vec<u8>) -> Result<(), String> {
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|cause| format!("its body broke off: {cause}"))?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        let room = MAX_BODY - body.len();
+        body.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            return Err(format!("its body is longer than {MAX_BODY} bytes"));
+        }
+    }
+    Ok(())
+}

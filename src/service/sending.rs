@@ -1,0 +1,114 @@
+//! A request on its way: watched for stalls, and its end told apart.
+
+use std::time::{Duration, Instant};
+
+use http::Response;
+use hyper::body::Incoming;
+
+use super::body::Delivery;
+use super::cause::Cause;
+use super::connection::Line;
+use super::pool::Lane;
+use super::reply::Reply;
+use super::{Failure, Ran};
+use crate::config::Config;
+use crate::error::{Error, Status};
+
+/// A request on its way.
+pub(super) struct Sending<'a> {
+    line: Line,
+    /// The connection has carried a request before.
+    reused: bool,
+    delivery: &'a Delivery,
+    started: Instant,
+}
+
+impl<'a> Sending<'a> {
+    pub(super) fn begin(lane: &Lane, delivery: &'a Delivery) -> Self {
+        Self {
+            line: lane.line.clone(),
+            reused: lane.reused,
+            delivery,
+            started: Instant::now(),
+        }
+    }
+
+    /// Waits until nothing has moved for too long, and says what was waited for.
+    pub(super) async fn stalled(&self, config: &Config) -> Error {
+        let mut complete_since = None;
+        loop {
+            let complete = self.delivery.is_complete();
+            if complete && complete_since.is_none() {
+                complete_since = Some(Instant::now());
+            }
+            let since = self.line.last_written().max(self.started);
+            let since = complete_since.map_or(since, |complete| since.max(complete));
+            let limit = if complete {
+                config.response_timeout
+            } else {
+                config.idle_timeout
+            };
+            let due = since + limit;
+            if Instant::now() >= due {
+                return waited_for(complete, limit);
+            }
+            // Short naps, because the limit changes when the body's end is reached.
+            let longest = config.response_timeout.min(config.idle_timeout) / 8;
+            let nap = due.saturating_duration_since(Instant::now()).min(longest);
+            tokio::time::sleep(nap.max(Duration::from_millis(1))).await;
+        }
+    }
+
+    /// The library stops waiting: no further byte goes out.
+    pub(super) fn gave_up(&self, what: &str, why: Error) -> Failure {
+        self.line.hang_up();
+        let ran = match self.delivery.is_complete() {
+            true => Ran::MaybeStill,
+            false => Ran::No,
+        };
+        Failure::new(why.about(what), ran, true)
+    }
+
+    /// Reads the answer. One that comes before the body is through is a refusal: no more of the
+    /// body is sent, and the connection is of no further use.
+    pub(super) async fn read(&self, response: Response<Incoming>, limit: Duration) -> Reply {
+        if !self.delivery.is_complete() {
+            self.line.park();
+        }
+        let (head, incoming) = response.into_parts();
+        let reply = Reply::read(head, incoming, limit).await;
+        if !self.is_over(&reply) {
+            self.line.hang_up();
+        }
+        reply
+    }
+
+    /// Whether request and answer are through, so that the connection can carry another.
+    pub(super) fn is_over(&self, reply: &Reply) -> bool {
+        self.delivery.is_complete() && !self.line.is_parked() && reply.incomplete.is_none()
+    }
+
+    /// The connection broke, or what came over it is not HTTP.
+    pub(super) fn failed(&self, what: &str, cause: &hyper::Error) -> Failure {
+        if let Some(error) = self.delivery.source_error() {
+            return Failure::new(error, Ran::No, false);
+        }
+        let cause = Cause::exchanging(cause);
+        let mut failure = cause.failure(what);
+        if !cause.unsent && self.delivery.is_complete() {
+            failure.ran = Ran::Maybe;
+        }
+        failure.stale = self.reused && cause.status == Status::NetworkError;
+        failure
+    }
+}
+
+fn waited_for(answer: bool, limit: Duration) -> Error {
+    let ms = limit.as_millis();
+    let waited = if answer {
+        format!("the request was sent, but no answer came within {ms} ms (response_timeout_ms)")
+    } else {
+        format!("no byte could be sent for {ms} ms (idle_timeout_ms)")
+    };
+    Error::new(Status::Timeout, waited)
+}

@@ -1,0 +1,64 @@
+//! TLS: which certificates are trusted.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::Config;
+use crate::error::{Error, Result, Status};
+
+/// Trusts `ca_file`, else the system's store. Certificates are read only for https: the system's
+/// store takes milliseconds and memory.
+pub(super) fn client_config(config: &Config, https: bool) -> Result<ClientConfig> {
+    let roots = match &config.ca_file {
+        Some(path) => roots_of(path)?,
+        None if https => system_roots(),
+        None => RootCertStore::empty(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|cause| Error::new(Status::InternalError, format!("TLS: {cause}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// An unreadable store trusts nobody, which the first connection reports.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+fn roots_of(path: &Path) -> Result<RootCertStore> {
+    let refused = |cause: &dyn std::fmt::Display| refused(path, cause);
+    let pem = std::fs::read(path).map_err(|cause| {
+        Error::file(
+            format_args!("cannot read ca_file {}", path.display()),
+            &cause,
+        )
+    })?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|cause| refused(&cause))?;
+        roots.add(certificate).map_err(|cause| refused(&cause))?;
+    }
+    if roots.is_empty() {
+        return Err(refused(&"it holds no certificate"));
+    }
+    Ok(roots)
+}
+
+fn refused(path: &Path, cause: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        Status::InvalidConfig,
+        format!(
+            "ca_file {}: {cause}; it must be a PEM file of certificates",
+            path.display()
+        ),
+    )
+}

@@ -1,0 +1,200 @@
+//! The strategies: one PutFile, or multipart with one or many parts in flight.
+
+mod checkpoint;
+pub(crate) mod input;
+mod multipart;
+mod put;
+mod resume;
+mod session;
+mod settle;
+
+pub use multipart::Multipart;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+
+use crate::engine::Engine;
+use crate::error::{CallbackState, Error, Report, Result, Status};
+use crate::mime;
+use crate::operation::Operation;
+use crate::policy::PutPolicy;
+use crate::source::{Content, Source};
+
+/// Parts in flight when the caller does not say.
+pub const DEFAULT_JOBS: i32 = 10;
+
+/// Parts in flight at most.
+pub const MAX_JOBS: i32 = 256;
+
+/// The largest content of one PutFile, a limit of the service: 512 MiB.
+pub const MAX_PUT_SIZE: u64 = 512 << 20;
+
+/// Up to here one request is quicker than the three or more of a multipart upload.
+const AUTO_PUT_SIZE: u64 = 16 << 20;
+
+/// How the content travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// PutFile up to 16 MiB, multipart above.
+    #[default]
+    Auto,
+    /// One PutFile, at most 512 MiB.
+    Put,
+    /// Multipart; an empty object is one PutFile.
+    Multipart,
+}
+
+/// Everything an upload can want.
+#[derive(Clone, Debug)]
+pub struct UploadRequest {
+    /// Where the bytes come from.
+    pub source: Source,
+    /// The object's name: 1 to 1023 bytes, no `.` or `..` segment.
+    pub key: String,
+    /// How the content travels.
+    pub mode: Mode,
+    /// None or empty: detected.
+    pub mime_type: Option<String>,
+    /// The callback to fire once the object is stored.
+    pub policy: Option<PutPolicy>,
+    /// Parts in flight; below 1 is 1, above 256 is 256.
+    pub jobs: i32,
+    /// STANDARD, IA or ARCHIVE; None is the bucket's own.
+    pub storage_class: Option<String>,
+    /// `X-Ufile-Meta-<name>: <value>`, 8 KiB in all.
+    pub metadata: Vec<(String, String)>,
+    /// A checkpoint file: a multipart upload that fails is kept, and the next run with the same
+    /// checkpoint sends only what is missing. Needs a file.
+    pub resume_path: Option<PathBuf>,
+    /// One deadline over the whole upload, retries and clean-up included; None for none.
+    pub timeout: Option<Duration>,
+}
+
+impl UploadRequest {
+    /// The source under a key; everything else has its default.
+    pub fn new(source: Source, key: impl Into<String>) -> Self {
+        Self {
+            source,
+            key: key.into(),
+            mode: Mode::Auto,
+            mime_type: None,
+            policy: None,
+            jobs: DEFAULT_JOBS,
+            storage_class: None,
+            metadata: Vec::new(),
+            resume_path: None,
+            timeout: None,
+        }
+    }
+}
+
+/// A request that was checked, with its content opened.
+struct Upload {
+    content: Content,
+    key: String,
+    mime_type: String,
+    /// Storage class and metadata.
+    headers: Vec<(String, String)>,
+    policy: Option<PutPolicy>,
+    jobs: usize,
+}
+
+/// Runs an upload to its end.
+pub(crate) async fn run(
+    engine: &Arc<Engine>,
+    request: UploadRequest,
+    operation: &Arc<Operation>,
+) -> Result<Report> {
+    let requested = request.policy.is_some();
+    let result = run_checked(engine, request, operation).await;
+    result.map_err(|error| with_callback(error, requested))
+}
+
+async fn run_checked(
+    engine: &Arc<Engine>,
+    request: UploadRequest,
+    operation: &Arc<Operation>,
+) -> Result<Report> {
+    let headers = check(&request)?;
+    let _slot = operation.work(engine.slot()).await?;
+    let mode = request.mode;
+    let resume_path = request.resume_path.clone();
+    let upload = operation.work(open(request, headers)).await??;
+    let size = upload.content.size();
+    let put = match mode {
+        Mode::Put => true,
+        Mode::Multipart => size == 0,
+        Mode::Auto => size == 0 || (size <= AUTO_PUT_SIZE && resume_path.is_none()),
+    };
+    match resume_path {
+        _ if put => put::run(engine, &upload, operation).await,
+        Some(path) => resume::run(engine, &upload, &path, operation).await,
+        None => multipart::run(engine, &upload, operation).await,
+    }
+}
+
+fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
+    input::check_key(&request.key)?;
+    if request.resume_path.is_some() && request.mode == Mode::Put {
+        return Err(Error::argument(
+            "resume_path goes with a multipart upload: one PutFile cannot be resumed",
+        ));
+    }
+    if let Some(mime_type) = &request.mime_type {
+        input::check_mime_type(mime_type)?;
+    }
+    input::headers(request.storage_class.as_deref(), &request.metadata)
+}
+
+async fn open(request: UploadRequest, headers: Vec<(String, String)>) -> Result<Upload> {
+    blocking(move || {
+        let content = Content::open(&request.source)?;
+        if request.mode == Mode::Put {
+            put::check_size(&content)?;
+        }
+        let mime_type = match request.mime_type {
+            Some(given) if !given.is_empty() => given,
+            _ => detect(&content, &request.key)?,
+        };
+        Ok(Upload {
+            content,
+            key: request.key,
+            mime_type,
+            headers,
+            policy: request.policy,
+            jobs: request.jobs.clamp(1, MAX_JOBS) as usize,
+        })
+    })
+    .await
+}
+
+fn detect(content: &Content, key: &str) -> Result<String> {
+    let head = content.head(mime::HEAD_LEN)?;
+    let complete = head.len() as u64 == content.size();
+    let name = content.path().unwrap_or(key.as_ref());
+    Ok(mime::detect(&head, complete, Some(name)))
+}
+
+/// Runs what may block on the disk where it holds up no socket.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(Error::new(
+            Status::InternalError,
+            "a thread that reads files failed; this is a bug in libus3",
+        ))
+    })
+}
+
+/// An upload that failed before anything was known of its callback did not fire it.
+fn with_callback(mut error: Error, requested: bool) -> Error {
+    let report = error.report_mut();
+    if requested && report.callback == CallbackState::NotRequested {
+        report.callback = CallbackState::NotDelivered;
+    }
+    error
+}

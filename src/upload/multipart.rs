@@ -1,0 +1,303 @@
+//! Multipart: a source cut into parts, some of them in flight at once; and the upload that a host
+//! drives part by part.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::session::{Parts, Session};
+use super::{Upload, blocking, input};
+use crate::engine::Engine;
+use crate::error::{Error, Report, Result};
+use crate::mime;
+use crate::operation::Operation;
+use crate::policy::PutPolicy;
+use crate::source::{Content, Source};
+
+/// Parts of one upload at most: beyond it the list of ETags that finishes the upload would not be
+/// taken by any service.
+const MAX_PARTS: u32 = 1_000_000;
+
+/// Sends the upload in parts and joins them.
+pub(super) async fn run(
+    engine: &Arc<Engine>,
+    upload: &Upload,
+    operation: &Arc<Operation>,
+) -> Result<Report> {
+    let (session, _) = Session::initiate(
+        engine.clone(),
+        &upload.key,
+        &upload.mime_type,
+        &upload.headers,
+        operation,
+    )
+    .await?;
+    if let Err(error) = send_parts(&session, upload, operation).await {
+        return Err(session.abandon(error, operation).await);
+    }
+    session.finish(upload.policy.as_ref(), operation).await
+}
+
+/// Sends every part that the session lacks. The first failure ends it: parts in flight are
+/// dropped, which closes their connections.
+pub(super) async fn send_parts(
+    session: &Session,
+    upload: &Upload,
+    operation: &Arc<Operation>,
+) -> Result<()> {
+    let size = upload.content.size();
+    let missing = missing(size, session.part_size, &session.parts())?;
+    let there = session
+        .parts()
+        .values()
+        .map(|part| part.size)
+        .collect::<Vec<_>>();
+    operation.set_total(size, (missing.len() + there.len()) as u32);
+    there
+        .into_iter()
+        .for_each(|size| operation.count_part(size));
+    stream::iter(missing)
+        .map(|(number, range)| session.send_part(number, &upload.content, range, operation))
+        .buffer_unordered(upload.jobs)
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await?;
+    let content = upload.content.clone();
+    let unchanged = blocking(move || content.check_unchanged());
+    operation.work(unchanged).await?
+}
+
+/// The plan: the parts of a content that are not yet there, in order.
+pub(super) fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u32, Range<u64>)>> {
+    let count = size.div_ceil(part_size);
+    if count > u64::from(MAX_PARTS) {
+        return Err(Error::argument(format!(
+            "{size} bytes make {count} parts of {part_size} bytes, more than {MAX_PARTS}"
+        )));
+    }
+    let ranges = (0..count as u32).map(|number| {
+        let start = u64::from(number) * part_size;
+        (number, start..size.min(start + part_size))
+    });
+    Ok(ranges
+        .filter(|(number, _)| !have.contains_key(number))
+        .collect())
+}
+
+/// An upload in progress that the host drives. Parts may be sent from any thread in any order.
+/// Dropping it leaves the upload with the service.
+pub struct Multipart {
+    session: Arc<Session>,
+    progress: Mutex<Progress>,
+}
+
+/// What the host has under way.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Bytes of the parts that are being sent.
+    in_flight: BTreeMap<u32, u64>,
+    /// Finishing, or finished, or aborted: no part may come any more.
+    closed: Option<&'static str>,
+}
+
+impl Multipart {
+    pub(crate) async fn initiate(
+        engine: Arc<Engine>,
+        key: String,
+        mime_type: Option<String>,
+        operation: &Arc<Operation>,
+    ) -> Result<(Self, Report)> {
+        input::check_key(&key)?;
+        let mime_type = mime_type.filter(|given| !given.is_empty());
+        if let Some(given) = &mime_type {
+            input::check_mime_type(given)?;
+        }
+        let mime_type = mime_type.unwrap_or_else(|| type_of_key(&key));
+        let (session, report) = Session::initiate(engine, &key, &mime_type, &[], operation).await?;
+        let upload = Self {
+            session: Arc::new(session),
+            progress: Mutex::default(),
+        };
+        Ok((upload, report))
+    }
+
+    /// The service's name for this upload.
+    pub fn upload_id(&self) -> &str {
+        &self.session.upload_id
+    }
+
+    /// Bytes in every part but the last.
+    pub fn part_size(&self) -> u64 {
+        self.session.part_size
+    }
+
+    /// Sends one part, numbered from 0; a part sent before is replaced. Blocks. When it returns,
+    /// the library no longer reads `data`, but the last clone may be dropped a moment later.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a number above 999,999, an empty or too long part, a second short
+    /// part, a part beyond the short one, one that is being sent by another thread, or an upload
+    /// that has ended. Otherwise as the service or the network fails; the upload goes on.
+    pub fn upload_part(&self, part_number: u32, data: Bytes) -> Result<Report> {
+        let size = data.len() as u64;
+        self.begin_part(part_number, size)?;
+        let content = Content::open(&Source::Memory(data));
+        let session = self.session.clone();
+        let result = content.and_then(|content| {
+            self.session.engine.wait(|operation| async move {
+                session
+                    .send_part(part_number, &content, 0..size, &operation)
+                    .await
+            })
+        });
+        self.progress().in_flight.remove(&part_number);
+        result
+    }
+
+    /// Joins the parts to the object and fires the callback. Blocks. After a failure it can be
+    /// called again, with the same or another policy; no part is sent again.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a part is missing or still being sent, or the upload has ended.
+    /// Otherwise as the service or the network fails, with the upload named in the report.
+    pub fn finish(&self, policy: Option<PutPolicy>) -> Result<Report> {
+        self.close("is being finished by another thread")?;
+        let session = self.session.clone();
+        let result = self.check_parts().and_then(|()| {
+            self.session
+                .engine
+                .wait(|operation| async move { session.finish(policy.as_ref(), &operation).await })
+        });
+        self.progress().closed = result.is_ok().then_some("is finished");
+        result
+    }
+
+    /// Drops the upload and its parts. Blocks.
+    ///
+    /// # Errors
+    /// `InvalidArgument` while parts are being sent or when the upload has ended. Otherwise as the
+    /// service or the network fails; it can be called again.
+    pub fn abort(&self) -> Result<Report> {
+        self.close("is being aborted by another thread")?;
+        let session = self.session.clone();
+        let result = self
+            .session
+            .engine
+            .wait(|operation| async move { session.abort(&operation).await });
+        self.progress().closed = result.is_ok().then_some("is aborted");
+        result
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn begin_part(&self, number: u32, size: u64) -> Result<()> {
+        let mut progress = self.progress();
+        self.check_part(&progress, number, size).map_err(|why| {
+            let key = &self.session.key;
+            Error::argument(format!("part {number} of {key}: {why}"))
+        })?;
+        progress.in_flight.insert(number, size);
+        Ok(())
+    }
+
+    fn check_part(
+        &self,
+        progress: &Progress,
+        number: u32,
+        size: u64,
+    ) -> std::result::Result<(), String> {
+        let part_size = self.part_size();
+        if let Some(closed) = progress.closed {
+            return Err(format!("the upload {closed}"));
+        }
+        if number >= MAX_PARTS {
+            return Err(format!("part numbers go from 0 to {}", MAX_PARTS - 1));
+        }
+        if size == 0 {
+            return Err("it is empty; an empty object is sent with PutFile".to_owned());
+        }
+        if size > part_size {
+            return Err(format!(
+                "it has {size} bytes; every part but the last must have exactly {part_size}, and the last no more"
+            ));
+        }
+        if progress.in_flight.contains_key(&number) {
+            return Err("another thread is sending it".to_owned());
+        }
+        let mut sizes: BTreeMap<u32, u64> = self.sizes();
+        sizes.extend(&progress.in_flight);
+        let shorter = |(_, size): &(&u32, &u64)| **size < part_size;
+        if let Some((last, _)) = sizes.range(..number).find(shorter) {
+            return Err(format!(
+                "part {last} is shorter than {part_size} bytes and must be the last"
+            ));
+        }
+        match sizes.range(number + 1..).next_back() {
+            Some((highest, _)) if size < part_size => Err(format!(
+                "it has {size} bytes; only the last part may have fewer than {part_size}, and part {highest} comes after it"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of the parts that the service has.
+    fn sizes(&self) -> BTreeMap<u32, u64> {
+        let parts = self.session.parts();
+        parts
+            .iter()
+            .map(|(number, part)| (*number, part.size))
+            .collect()
+    }
+
+    /// Lets no part begin any more; fails while some are under way.
+    fn close(&self, how: &'static str) -> Result<()> {
+        let mut progress = self.progress();
+        let refuse = |why: String| {
+            let (upload_id, key) = (self.upload_id(), &self.session.key);
+            Err(Error::argument(format!(
+                "the upload {upload_id} of {key} {why}"
+            )))
+        };
+        if let Some(closed) = progress.closed {
+            return refuse(closed.to_owned());
+        }
+        if let Some((number, _)) = progress.in_flight.first_key_value() {
+            return refuse(format!("still sends part {number}; wait for it first"));
+        }
+        progress.closed = Some(how);
+        Ok(())
+    }
+
+    /// Every number from 0 to the highest must be there.
+    fn check_parts(&self) -> Result<()> {
+        let parts = self.session.parts();
+        let key = &self.session.key;
+        if parts.is_empty() {
+            return Err(Error::argument(format!(
+                "no part of {key} was uploaded; send parts first, or an empty object with PutFile"
+            )));
+        }
+        match (0..)
+            .zip(parts.keys())
+            .find(|(expected, number)| expected != *number)
+        {
+            Some((absent, _)) => Err(Error::argument(format!(
+                "part {absent} of {key} is missing; upload it, then finish again"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// There is no content to look at yet.
+fn type_of_key(key: &str) -> String {
+    let known = mime::of_name(Path::new(key));
+    known.unwrap_or("application/octet-stream").to_owned()
+}

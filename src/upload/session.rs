@@ -1,0 +1,256 @@
+//! One multipart upload at the service: the parts that it has, and the calls that add to them.
+//!
+//! What is left to do is a value, the set of parts that are missing from [`Parts`], so that
+//! going on with an upload is the same code as starting one.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use md5::{Digest, Md5};
+
+use super::blocking;
+use super::checkpoint::Checkpoint;
+use super::put::{accepted, differs, hex};
+use super::settle::{self, Lost};
+use crate::engine::Engine;
+use crate::error::{CallbackState, Error, ObjectState, Report, Result};
+use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
+use crate::operation::Operation;
+use crate::policy::PutPolicy;
+use crate::service::{Initiated, Reply, Target};
+use crate::source::{Content, Outcome, Source};
+
+/// A part that the service has.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) etag: String,
+    pub(super) size: u64,
+    /// None when verification is off.
+    pub(super) digest: Option<ContentDigest>,
+}
+
+/// The parts that the service has, by number.
+pub(super) type Parts = BTreeMap<u32, Part>;
+
+/// An upload that the service has begun.
+pub(super) struct Session {
+    pub(super) engine: Arc<Engine>,
+    pub(super) key: String,
+    pub(super) upload_id: String,
+    /// Bytes of every part but the last.
+    pub(super) part_size: u64,
+    parts: Mutex<Parts>,
+}
+
+impl Session {
+    /// Asks the service to begin an upload.
+    pub(super) async fn initiate(
+        engine: Arc<Engine>,
+        key: &str,
+        mime_type: &str,
+        headers: &[(String, String)],
+        operation: &Arc<Operation>,
+    ) -> Result<(Self, Report)> {
+        let initiated = engine
+            .service
+            .initiate(key, mime_type, headers, operation)
+            .await;
+        let (
+            Initiated {
+                upload_id,
+                part_size,
+            },
+            reply,
+        ) = initiated?;
+        let mut report = reply.report();
+        report.upload_id = Some(upload_id.clone());
+        let session = Self {
+            engine,
+            key: key.to_owned(),
+            upload_id,
+            part_size,
+            parts: Mutex::default(),
+        };
+        Ok((session, report))
+    }
+
+    /// An upload that an earlier run has begun, with no part known yet.
+    pub(super) fn known(engine: Arc<Engine>, checkpoint: &Checkpoint) -> Self {
+        Self {
+            engine,
+            key: checkpoint.key.clone(),
+            upload_id: checkpoint.upload_id.clone(),
+            part_size: checkpoint.part_size,
+            parts: Mutex::default(),
+        }
+    }
+
+    pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Sends one part and remembers what the service called it.
+    pub(super) async fn send_part(
+        &self,
+        number: u32,
+        content: &Content,
+        range: Range<u64>,
+        operation: &Arc<Operation>,
+    ) -> Result<Report> {
+        let config = self.engine.service.config();
+        let size = range.end - range.start;
+        let verify = config.verify_etag;
+        let loaded;
+        let (content, range, md5) = if config.verify_upload_md5 {
+            let (bytes, md5) = operation
+                .work(load_with_md5(content.clone(), range))
+                .await??;
+            loaded = Content::open(&Source::Memory(bytes))?;
+            (&loaded, 0..size, Some(md5))
+        } else {
+            (content, range, None)
+        };
+        let read = Outcome::default();
+        let chunks = || content.chunks(range.clone(), verify.then(EtagHasher::part), &read);
+        let service = &self.engine.service;
+        let reply = service
+            .upload_part(self.target(), number, md5.as_deref(), chunks, operation)
+            .await?;
+        let digest = verify.then(|| read.digest()).flatten();
+        let etag = self.check_part(number, &reply, digest.as_ref())?;
+        operation.count_part(size);
+        self.parts().insert(number, Part { etag, size, digest });
+        Ok(reply.report())
+    }
+
+    fn check_part(
+        &self,
+        number: u32,
+        reply: &Reply,
+        digest: Option<&ContentDigest>,
+    ) -> Result<String> {
+        let what = format!("UploadPart {number} of {}", self.key);
+        let Some(etag) = reply.etag() else {
+            return Err(reply.protocol_error(&what, "without an ETag for the part"));
+        };
+        // It goes into a list joined with commas.
+        if !etag.chars().all(|c| c.is_ascii_graphic() && c != ',') {
+            return Err(reply.protocol_error(&what, format_args!("with the ETag {etag:?}")));
+        }
+        match digest.map(|digest| digest.compare_part(&etag)) {
+            Some(Verdict::Different { expected }) => {
+                Err(differs(&what, &etag, &expected, reply.report()))
+            }
+            _ => Ok(etag),
+        }
+    }
+
+    /// Joins the parts. They are in order whatever order they came in, because the map is.
+    pub(super) async fn finish(
+        &self,
+        policy: Option<&PutPolicy>,
+        operation: &Arc<Operation>,
+    ) -> Result<Report> {
+        let parts = self.parts().clone();
+        let etags: Vec<&str> = parts.values().map(|part| part.etag.as_str()).collect();
+        let size = parts.values().map(|part| part.size).sum();
+        let digest = self.object_digest(&parts);
+        let service = &self.engine.service;
+        let finished = service
+            .finish(self.target(), &etags.join(","), policy, operation)
+            .await;
+        let what = format!("FinishMultipartUpload {}", self.key);
+        let result = match finished {
+            Ok(reply) => accepted(&reply, policy.is_some(), &what, |etag| {
+                digest.as_ref().map(|digest| digest.compare_object(etag))
+            }),
+            Err(failure) => {
+                let lost = Lost {
+                    key: &self.key,
+                    policy: policy.is_some(),
+                    upload_id: Some(&self.upload_id),
+                    size,
+                };
+                settle::run(&self.engine, lost, failure, async || digest, operation).await
+            }
+        };
+        self.name_upload(result, policy.is_some())
+    }
+
+    /// A failed finish keeps the upload, unless the object is stored, and the report names it.
+    fn name_upload(&self, result: Result<Report>, requested: bool) -> Result<Report> {
+        match result {
+            Ok(mut report) => {
+                report.upload_id = Some(self.upload_id.clone());
+                Ok(report)
+            }
+            Err(mut error) => {
+                let report = error.report_mut();
+                if report.object != ObjectState::Stored {
+                    report.upload_id = Some(self.upload_id.clone());
+                }
+                if requested && report.callback == CallbackState::NotRequested {
+                    report.callback = CallbackState::NotDelivered;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
+    fn object_digest(&self, parts: &Parts) -> Option<ContentDigest> {
+        let verify = self.engine.service.config().verify_etag;
+        if self.part_size != BLOCK_SIZE || !verify {
+            return None;
+        }
+        let digests: Option<Vec<&ContentDigest>> =
+            parts.values().map(|part| part.digest.as_ref()).collect();
+        ContentDigest::concat(digests?)
+    }
+
+    /// Drops the upload and its parts. One that the service does not know is gone: an earlier try
+    /// may have run without its answer arriving.
+    pub(super) async fn abort(&self, operation: &Arc<Operation>) -> Result<Report> {
+        let aborted = self.engine.service.abort(self.target(), operation).await;
+        let mut report = match aborted {
+            Ok(reply) => reply.report(),
+            Err(failure) if failure.is_unknown() => failure.error.report().clone(),
+            Err(failure) => return Err(failure.error),
+        };
+        report.upload_id = Some(self.upload_id.clone());
+        Ok(report)
+    }
+
+    /// Cleans up after `error`, which stays the one reported. What remains is named in it.
+    pub(super) async fn abandon(&self, mut error: Error, operation: &Arc<Operation>) -> Error {
+        let aborted = operation.clean_up(self.abort(operation)).await;
+        if !matches!(aborted, Some(Ok(_))) {
+            error.report_mut().upload_id = Some(self.upload_id.clone());
+            error.add(format_args!(
+                "the multipart upload {} could not be aborted and still holds its parts",
+                self.upload_id
+            ));
+        }
+        error
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target {
+            key: &self.key,
+            upload_id: &self.upload_id,
+        }
+    }
+}
+
+async fn load_with_md5(content: Content, range: Range<u64>) -> Result<(Bytes, String)> {
+    blocking(move || {
+        let bytes = content.load(range)?;
+        let md5 = hex(&Md5::digest(&bytes));
+        Ok((bytes, md5))
+    })
+    .await
+}

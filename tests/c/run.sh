@@ -1,0 +1,193 @@
+#!/bin/sh
+# Builds and runs the C tests: every tests/c/test_*.c, each with a US3 emulator, a callback service
+# and a folder of its own; the exported symbols; the README's example. One line for each test.
+#
+#   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports" or "readme"
+#
+# CHECK_ONLY=text in the environment runs only the test functions whose name contains it. Fails when
+# a test fails, and also when something that a test needs is missing: nothing is skipped.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$root/tests/c
+emulator=$1
+lib=$(cd "$2" && pwd)
+shift 2
+only=$*
+build=$root/build/test/c
+. "$root/scripts/servers.sh"
+
+# Far longer than all tests of a program take; each test has a limit of its own besides.
+PROGRAM_TIMEOUT_S=900
+
+passed=0
+failed=0
+tmp=$(mktemp -d)
+clean_up() {
+    stop_servers
+    rm -rf "$tmp"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' HUP TERM
+
+wanted() {
+    [ -z "$only" ] && return 0
+    case " $only " in *" $1 "*) return 0 ;; esac
+    return 1
+}
+
+pass() {
+    passed=$((passed + 1))
+    echo "ok    $*"
+}
+
+fail() {
+    failed=$((failed + 1))
+    echo "FAIL  $*"
+}
+
+compile() {
+    # shellcheck disable=SC2086 # CC and CFLAGS are lists of words
+    ${CC:-cc} -std=c99 -Wall -Wextra -Werror -pedantic ${CFLAGS:-} -I"$root/include" "$@"
+}
+
+link_test() {
+    compile -o "$build/$1" "$here/$1.c" "$build"/lib_*.o -L"$lib" -lus3 -lpthread -Wl,-rpath,"$lib"
+}
+
+build_helpers() {
+    mkdir -p "$build"
+    rm -f "$build"/lib_*.o
+    for source in "$here"/*.c; do
+        name=$(basename "$source" .c)
+        case $name in
+            test_*) ;;
+            *) compile -c -o "$build/lib_$name.o" "$source" ;;
+        esac
+    done
+    compile -o "$build/callback_service" "$root/examples-c/callback_service.c"
+}
+
+# A server with a certificate for localhost that nobody trusts who does not know its issuer. It talks
+# no HTTP: it sends each line back reversed.
+start_tls_server() {
+    dir=$tmp/tls
+    mkdir "$dir"
+    if ! command -v openssl >/dev/null; then
+        echo "test_network needs the openssl program for a TLS server (Debian: apt-get install openssl)" >&2
+        return 1
+    fi
+    {
+        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Test Issuer" -keyout "$dir/ca.key" -out "$dir/ca.pem"
+        openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" -keyout "$dir/server.key" -out "$dir/server.csr"
+        printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n' >"$dir/extensions"
+        openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 2 \
+            -extfile "$dir/extensions" -out "$dir/server.pem"
+    } >"$dir/log" 2>&1 || {
+        cat "$dir/log" >&2
+        return 1
+    }
+    start_server TLS "$dir/out" ACCEPT openssl s_server -accept 127.0.0.1:0 -rev \
+        -cert "$dir/server.pem" -key "$dir/server.key"
+    US3_TEST_TLS=https://127.0.0.1:$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$dir/out")
+    US3_TEST_CA=$dir/ca.pem
+    export US3_TEST_TLS US3_TEST_CA
+}
+
+# Options for the emulator stand in the test's first comment.
+emulator_options() {
+    [ ! -f "$here/$1.c" ] || sed -n 's/^ \* emulator options: //p' "$here/$1.c"
+}
+
+start_servers() {
+    dir=$tmp/$1
+    mkdir "$dir" "$dir/files"
+    start_server callback "$dir/callbacks" http:// "$build/callback_service"
+    # shellcheck disable=SC2046 # options are words
+    start_server emulator "$dir/emulator" ready "$emulator" --listen 127.0.0.1:0 --bucket demo --missing-bucket missing \
+        --public-key test-public-key --private-key test-private-key-nobody-may-see --quiet $(emulator_options "$1")
+    US3_TEST_DIR=$dir/files
+    US3_TEST_CALLBACK=$(server_url "$dir/callbacks")
+    US3_TEST_CALLBACKS=$dir/callbacks
+    US3_TEST_ENDPOINT=$(server_url "$dir/emulator")
+    US3_TEST_CONTROL=$(sed -n 's/.* control=\([^ ]*\).*/\1/p' "$dir/emulator")
+    export US3_TEST_DIR US3_TEST_CALLBACK US3_TEST_CALLBACKS US3_TEST_ENDPOINT US3_TEST_CONTROL
+}
+
+# Runs a test program, counts its lines, and shows them as they come.
+run_program() {
+    echo "-- $1"
+    start_servers "$1"
+    status=0
+    mkfifo "$tmp/$1/lines"
+    tee "$tmp/$1/log" <"$tmp/$1/lines" &
+    tee_pid=$!
+    # In the foreground, so that Ctrl-C reaches it.
+    timeout --foreground "$PROGRAM_TIMEOUT_S" "$build/$1" >"$tmp/$1/lines" || status=$?
+    wait "$tee_pid"
+    passed=$((passed + $(grep -c '^ok ' "$tmp/$1/log" || true)))
+    failures=$(grep -c '^FAIL ' "$tmp/$1/log" || true)
+    failed=$((failed + failures))
+    if [ "$status" -ne 0 ] && [ "$failures" -eq 0 ]; then
+        fail "$1 ended with status $status before its end"
+    fi
+    stop_servers
+    rm -rf "${tmp:?}/$1"
+}
+
+run_test() {
+    if [ "$1" = test_network ] && ! start_tls_server; then
+        fail "$1: no TLS server"
+    elif link_test "$1"; then
+        run_program "$1"
+    else
+        fail "$1 does not compile"
+    fi
+}
+
+# Exported is what the header declares, and nothing else.
+check_exports() {
+    compile -E -P -x c "$root/include/us3.h" | grep -oE '\bus3_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u >"$tmp/declared"
+    nm -D --defined-only "$lib/libus3.so" | awk '{print $3}' | sed 's/@.*//' | sort -u >"$tmp/exported"
+    if [ -s "$tmp/declared" ] && diff "$tmp/declared" "$tmp/exported" >"$tmp/difference"; then
+        pass "exports: the $(wc -l <"$tmp/declared" | tr -d ' ') functions of the header"
+    else
+        fail "exports: < declared in the header, > exported by the library"
+        cat "$tmp/difference"
+    fi
+}
+
+# The C example of the README is compiled as it stands, and run.
+check_readme() {
+    start_servers readme
+    awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' "$root/README.md" >"$tmp/readme/upload.c"
+    cat >"$tmp/readme/files/config.json" <<EOF
+{"public_key": "test-public-key", "private_key": "test-private-key-nobody-may-see",
+ "bucket_name": "demo", "endpoint": "$US3_TEST_ENDPOINT"}
+EOF
+    echo hello >"$tmp/readme/files/video.mp4"
+    if compile -o "$tmp/readme/upload" "$tmp/readme/upload.c" -L"$lib" -lus3 -Wl,-rpath,"$lib" &&
+        (cd "$tmp/readme/files" && "$tmp/readme/upload" video.mp4 "$US3_TEST_CALLBACK"); then
+        pass "readme: its example uploads"
+    else
+        fail "readme: its example"
+    fi
+    stop_servers
+}
+
+build_helpers
+for source in "$here"/test_*.c; do
+    name=$(basename "$source" .c)
+    if wanted "${name#test_}"; then
+        run_test "$name"
+    fi
+done
+if wanted exports; then
+    check_exports
+fi
+if wanted readme; then
+    check_readme
+fi
+echo "C tests: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
