@@ -104,15 +104,41 @@
  * policy_json NULL is an upload without a callback. "" is US3_INVALID_POLICY: an empty setting must
  * not drop a callback in silence.
  *
- * A callback is never fired twice by a retry that you did not ask for:
+ * WHAT BECAME OF IT
+ *
+ * Requests that are as good twice as once (initiate, parts, abort, list, head, delete, and PutFile and
+ * finish without a policy) are sent again when the connection fails, a limit passes, or the
+ * service answers 408, 429, 500, 502, 503 or 504: max_retries times, after pauses that grow to at
+ * most 10 seconds and are random, or as long as Retry-After asks, at most 60 seconds.
+ *
+ * A request that carries a policy is sent again only when the first one provably did not run: no
+ * connection, a body that was not through, a refusal of the service. When its answer is lost, the
+ * library asks with HeadFile and the ETag, and for a finish whether the upload still exists, and
+ * reports what it found. A callback never fires twice because of the library, unless
+ * callback_at_least_once asks for it.
  *
  *     status               object_state  callback_state  you may
- *     US3_OK               STORED        DELIVERED       go on
- *     US3_CALLBACK_FAILED  STORED        NOT_DELIVERED   repair the callback service; tell it
- *                                                        yourself, or delete and upload again
- *     US3_NETWORK_ERROR,   NOT_STORED    NOT_DELIVERED   upload again
- *     US3_TIMEOUT, ...     STORED        UNKNOWN         ask the callback service what it saw
- *                          UNKNOWN       UNKNOWN         us3_head_file, then as above
+ *     US3_OK               STORED        DELIVERED       go on (NOT_REQUESTED without a policy)
+ *     US3_CALLBACK_FAILED  STORED        NOT_DELIVERED   the callback service could not be reached or
+ *                                                        did not answer JSON: repair it, and tell
+ *                                                        it yourself
+ *     US3_CALLBACK_FAILED  STORED        UNKNOWN         the callback service answered with an error
+ *                                                        of its own, see body: ask it
+ *     US3_PROTOCOL_ERROR   STORED        DELIVERED       it ran, but its reply was not whole
+ *     US3_INTEGRITY_ERROR  STORED        any             other bytes are stored than were sent:
+ *                                                        delete the object and upload again
+ *     any other            NOT_STORED    NOT_DELIVERED   upload again
+ *     any other            NOT_STORED    UNKNOWN         the answer was lost and the object is not
+ *                                                        there: ask the callback service, then
+ *                                                        upload again
+ *     any other            STORED        UNKNOWN         the object is there, the answer was lost: ask
+ *                                                        the callback service
+ *     any other            UNKNOWN       UNKNOWN         the service may still be at work, or cannot
+ *                                                        be asked: us3_head_file later
+ *
+ * A failed multipart upload is aborted. One that still exists with the service is named in
+ * upload_id: because its finish failed (a us3_multipart can finish again), because it is kept for
+ * resume_path, or because aborting it failed, which err_msg says.
  *
  *
  * ERROR CODES
@@ -324,14 +350,13 @@ typedef struct us3_config {
     bool verify_etag;
     /// Milliseconds to connect, TLS included. 0 is the default, 10000.
     uint32_t connect_timeout_ms;
-    /// Milliseconds in which no byte moves while a request is sent or its answer is read. 0 is the
-    /// default, 30000.
+    /// Milliseconds in which no byte of a request can be sent. 0 is the default, 30000.
     uint32_t idle_timeout_ms;
-    /// Milliseconds between the end of a request's body and the beginning of the answer. An
-    /// upload callback runs in this time. 0 is the default, 60000.
+    /// Milliseconds between the end of a request's body and the beginning of the answer, and again
+    /// for the whole answer. An upload callback runs in the first. 0 is the default, 60000.
     uint32_t response_timeout_ms;
-    /// How often a request that can safely be repeated is sent again after a failure. Taken as it
-    /// is: 0 is never. The initialiser sets the default, 3.
+    /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
+    /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.
     uint32_t max_retries;
     /// Threads of the client that do the work. 0 is the default, chosen by the library.
     uint32_t worker_threads;

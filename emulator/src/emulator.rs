@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::options::Options;
@@ -20,6 +21,7 @@ use crate::{control, net, serve};
 pub struct Emulator {
     address: SocketAddr,
     control: SocketAddr,
+    https: Option<SocketAddr>,
     app: Arc<App>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -31,6 +33,17 @@ impl Emulator {
         let uploads = bind(options.listen)?;
         let controls = bind(options.control)?;
         let (address, control) = (uploads.local_addr()?, controls.local_addr()?);
+        let https = match &options.tls_ca {
+            Some(ca_file) => Some((
+                bind(any_port(options.listen))?,
+                net::tls::acceptor(ca_file)?,
+            )),
+            None => None,
+        };
+        let https_address = match &https {
+            Some((listener, _)) => Some(listener.local_addr()?),
+            None => None,
+        };
         let app = Arc::new(App::new(options)?);
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -41,10 +54,11 @@ impl Emulator {
         let shared = app.clone();
         let thread = thread::Builder::new()
             .name("us3-emulator".into())
-            .spawn(move || run(runtime, shared, uploads, controls, stopped))?;
+            .spawn(move || run(runtime, shared, uploads, controls, https, stopped))?;
         Ok(Self {
             address,
             control,
+            https: https_address,
             app,
             stop: Some(stop),
             thread: Some(thread),
@@ -69,6 +83,12 @@ impl Emulator {
     /// `http://…` of the control listener.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
+    }
+
+    /// `https://localhost:…`, when it speaks https.
+    pub fn https_url(&self) -> Option<String> {
+        let port = self.https?.port();
+        Some(format!("https://localhost:{port}"))
     }
 
     /// How it was set up.
@@ -191,6 +211,7 @@ fn run(
     app: Arc<App>,
     uploads: TcpListener,
     controls: TcpListener,
+    https: Option<(TcpListener, TlsAcceptor)>,
     stopped: oneshot::Receiver<()>,
 ) {
     let upload_router = Router::new()
@@ -201,15 +222,34 @@ fn run(
         let (Ok(uploads), Ok(controls)) = (listen(uploads), listen(controls)) else {
             return;
         };
+        let Ok(plain) = uploads.local_addr() else {
+            return;
+        };
         tokio::select! {
             () = net::accept(uploads, upload_router, Some(app.clone())) => {}
             () = net::accept(controls, control_router, None) => {}
+            () = encrypted(https, plain) => {}
             // The sender is dropped, never used.
             _ = stopped => {}
         }
     });
     // A name that is being looked up for a callback must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
+}
+
+/// The https listener, if there is one.
+async fn encrypted(https: Option<(TcpListener, TlsAcceptor)>, plain: SocketAddr) {
+    let Some((listener, acceptor)) = https else {
+        return std::future::pending().await;
+    };
+    if let Ok(listener) = listen(listener) {
+        net::tls::relay(listener, acceptor, plain).await;
+    }
+}
+
+/// The same address with a port of its own.
+fn any_port(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), 0)
 }
 
 fn listen(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {

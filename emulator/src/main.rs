@@ -36,6 +36,9 @@ struct Arguments {
     /// Where objects are kept; without it they vanish at the end
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Speak https as well, for the name localhost; the certificate to be trusted is written to FILE
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
     /// A bucket name to be answered with "bucket not exists"; may be repeated
     #[arg(long, value_name = "NAME")]
     missing_bucket: Vec<String>,
@@ -63,6 +66,7 @@ impl From<Arguments> for Options {
             private_key: arguments.private_key,
             part_size: arguments.part_size,
             data_dir: arguments.data_dir,
+            tls_ca: arguments.tls_ca,
             missing_buckets: arguments.missing_bucket,
             callback_timeout: Duration::from_millis(arguments.callback_timeout_ms),
             rules: arguments.rule,
@@ -103,9 +107,13 @@ fn announce(emulator: &Emulator) -> io::Result<()> {
         emulator.control_url(),
     );
     let mut stdout = io::stdout().lock();
+    let https = match emulator.https_url() {
+        Some(https) => format!(" https={https}"),
+        None => String::new(),
+    };
     writeln!(
         stdout,
-        "us3-emulator ready {url} bucket={bucket} control={control}"
+        "us3-emulator ready {url} bucket={bucket} control={control}{https}"
     )?;
     stdout.flush()
 }

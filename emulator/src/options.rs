@@ -24,6 +24,9 @@ pub struct Options {
     /// Where bodies are kept. Objects outlive the emulator here. Without it they are kept in a
     /// temporary folder and vanish.
     pub data_dir: Option<PathBuf>,
+    /// Speak https as well, on a port of its own, with a fresh certificate for `localhost`; its
+    /// issuer's certificate is written to this file.
+    pub tls_ca: Option<PathBuf>,
     /// Bucket names that are known not to exist: a request signed for one of them is answered
     /// with "bucket not exists" even when its host name does not tell the bucket.
     pub missing_buckets: Vec<String>,
@@ -46,6 +49,7 @@ impl Default for Options {
             private_key: "demo-private-key".into(),
             part_size: 4 << 20,
             data_dir: None,
+            tls_ca: None,
             missing_buckets: Vec::new(),
             callback_timeout: Duration::from_secs(30),
             rules: Vec::new(),

@@ -44,14 +44,13 @@ pub struct us3_config {
     pub verify_etag: c_bool,
     /// Milliseconds to connect, TLS included. 0 is the default, 10000.
     pub connect_timeout_ms: u32,
-    /// Milliseconds in which no byte moves while a request is sent or its answer is read. 0 is the
-    /// default, 30000.
+    /// Milliseconds in which no byte of a request can be sent. 0 is the default, 30000.
     pub idle_timeout_ms: u32,
-    /// Milliseconds between the end of a request's body and the beginning of the answer. An
-    /// upload callback runs in this time. 0 is the default, 60000.
+    /// Milliseconds between the end of a request's body and the beginning of the answer, and again
+    /// for the whole answer. An upload callback runs in the first. 0 is the default, 60000.
     pub response_timeout_ms: u32,
-    /// How often a request that can safely be repeated is sent again after a failure. Taken as it
-    /// is: 0 is never. The initialiser sets the default, 3.
+    /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
+    /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.
     pub max_retries: u32,
     /// Threads of the client that do the work. 0 is the default, chosen by the library.
     pub worker_threads: u32,

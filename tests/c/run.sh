@@ -4,6 +4,7 @@
 #
 #   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports" or "readme"
 #
+# RUN_UNDER in the environment is put before each test program, such as valgrind with its options.
 # CHECK_ONLY=text in the environment runs only the test functions whose name contains it. Fails when
 # a test fails, and also when something that a test needs is missing: nothing is skipped.
 set -eu
@@ -69,32 +70,6 @@ build_helpers() {
     compile -o "$build/callback_service" "$root/examples-c/callback_service.c"
 }
 
-# A server with a certificate for localhost that nobody trusts who does not know its issuer. It talks
-# no HTTP: it sends each line back reversed.
-start_tls_server() {
-    dir=$tmp/tls
-    mkdir "$dir"
-    if ! command -v openssl >/dev/null; then
-        echo "test_network needs the openssl program for a TLS server (Debian: apt-get install openssl)" >&2
-        return 1
-    fi
-    {
-        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Test Issuer" -keyout "$dir/ca.key" -out "$dir/ca.pem"
-        openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" -keyout "$dir/server.key" -out "$dir/server.csr"
-        printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n' >"$dir/extensions"
-        openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 2 \
-            -extfile "$dir/extensions" -out "$dir/server.pem"
-    } >"$dir/log" 2>&1 || {
-        cat "$dir/log" >&2
-        return 1
-    }
-    start_server TLS "$dir/out" ACCEPT openssl s_server -accept 127.0.0.1:0 -rev \
-        -cert "$dir/server.pem" -key "$dir/server.key"
-    US3_TEST_TLS=https://127.0.0.1:$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$dir/out")
-    US3_TEST_CA=$dir/ca.pem
-    export US3_TEST_TLS US3_TEST_CA
-}
-
 # Options for the emulator stand in the test's first comment.
 emulator_options() {
     [ ! -f "$here/$1.c" ] || sed -n 's/^ \* emulator options: //p' "$here/$1.c"
@@ -106,12 +81,16 @@ start_servers() {
     start_server callback "$dir/callbacks" http:// "$build/callback_service"
     # shellcheck disable=SC2046 # options are words
     start_server emulator "$dir/emulator" ready "$emulator" --listen 127.0.0.1:0 --bucket demo --missing-bucket missing \
-        --public-key test-public-key --private-key test-private-key-nobody-may-see --quiet $(emulator_options "$1")
+        --public-key test-public-key --private-key test-private-key-nobody-may-see --quiet --tls-ca "$dir/ca.pem" $(emulator_options "$1")
     US3_TEST_DIR=$dir/files
     US3_TEST_CALLBACK=$(server_url "$dir/callbacks")
     US3_TEST_CALLBACKS=$dir/callbacks
     US3_TEST_ENDPOINT=$(server_url "$dir/emulator")
     US3_TEST_CONTROL=$(sed -n 's/.* control=\([^ ]*\).*/\1/p' "$dir/emulator")
+    # By the number, which its certificate does not name.
+    US3_TEST_TLS=https://127.0.0.1:$(sed -n 's/.* https=https:\/\/localhost:\([0-9]*\)$/\1/p' "$dir/emulator")
+    US3_TEST_CA=$dir/ca.pem
+    export US3_TEST_TLS US3_TEST_CA
     export US3_TEST_DIR US3_TEST_CALLBACK US3_TEST_CALLBACKS US3_TEST_ENDPOINT US3_TEST_CONTROL
 }
 
@@ -124,7 +103,8 @@ run_program() {
     tee "$tmp/$1/log" <"$tmp/$1/lines" &
     tee_pid=$!
     # In the foreground, so that Ctrl-C reaches it.
-    timeout --foreground "$PROGRAM_TIMEOUT_S" "$build/$1" >"$tmp/$1/lines" || status=$?
+    # shellcheck disable=SC2086 # RUN_UNDER is a list of words
+    timeout --foreground "$PROGRAM_TIMEOUT_S" ${RUN_UNDER:-} "$build/$1" >"$tmp/$1/lines" || status=$?
     wait "$tee_pid"
     passed=$((passed + $(grep -c '^ok ' "$tmp/$1/log" || true)))
     failures=$(grep -c '^FAIL ' "$tmp/$1/log" || true)
@@ -137,9 +117,7 @@ run_program() {
 }
 
 run_test() {
-    if [ "$1" = test_network ] && ! start_tls_server; then
-        fail "$1: no TLS server"
-    elif link_test "$1"; then
+    if link_test "$1"; then
         run_program "$1"
     else
         fail "$1 does not compile"

@@ -6,6 +6,7 @@
 
 mod conn;
 pub(crate) mod raw;
+pub(crate) mod tls;
 mod wire;
 
 use std::convert::Infallible;
