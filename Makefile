@@ -20,7 +20,7 @@ LIB_DIR := build/lib
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
-.PHONY: all lib demo test test-rust test-c test-header check-header dev-build fmt lint clean help need-cargo need-cc
+.PHONY: all lib demo test test-rust soak test-c test-header test-sanitize abi abi-update fuzz check-header dev-build fmt lint clean help need-cargo need-cc
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
 
@@ -41,6 +41,9 @@ test: test-rust test-c test-header ## run everything: Rust tests, C tests, the h
 test-rust: need-cargo
 	$(CARGO) test $(CARGO_FLAGS) --workspace
 
+soak: need-cargo ## many threads and random failures for US3_SOAK_SECONDS (60); US3_SOAK_SEED repeats a run
+	US3_SOAK_SECONDS=$${US3_SOAK_SECONDS:-60} $(CARGO) test $(CARGO_FLAGS) --package us3 --test soak -- --nocapture
+
 # The C tests use the same profile as the Rust tests, so that nothing is compiled twice.
 dev-build: need-cargo
 	$(CARGO) build $(CARGO_FLAGS) --workspace
@@ -51,6 +54,18 @@ test-c: dev-build need-cc ## run the C tests only; TESTS="config policy" picks s
 
 test-header: need-cc
 	@tests/c/header.sh
+
+test-sanitize: dev-build need-cc ## run the C tests under memcheck and the sanitizers; SANITIZE="memcheck address thread" picks some
+	@TESTS="$(TESTS)" scripts/sanitize.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(SANITIZE)
+
+abi: dev-build need-cc ## compare the binary interface with abi/libus3.abi
+	@scripts/abi.sh check "$(TEST_LIB_DIR)"
+
+abi-update: dev-build need-cc ## write abi/libus3.abi anew; CONTRIBUTING.md says when
+	@scripts/abi.sh update "$(TEST_LIB_DIR)"
+
+fuzz: ## run each fuzz target for a minute, or FUZZ_SECONDS; FUZZ="policy config" picks some
+	@fuzz/run.sh $(FUZZ)
 
 check-header: need-cargo ## fail when include/us3.h is not what the build generates
 	@scripts/check-header.sh $(CARGO) build $(CARGO_FLAGS) --workspace

@@ -115,7 +115,8 @@ fn public_types(file: &str) -> Vec<String> {
     let declared = text.lines().filter_map(|line| {
         let name = line
             .strip_prefix("pub struct ")
-            .or_else(|| line.strip_prefix("pub enum "))?;
+            .or_else(|| line.strip_prefix("pub enum "))
+            .or_else(|| line.strip_prefix("pub type "))?;
         name.split(|c: char| !c.is_alphanumeric() && c != '_')
             .next()
     });

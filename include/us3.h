@@ -58,10 +58,12 @@
  * was never initialised is usually found out that way, but not always.
  *
  * Ownership. What you pass in stays yours. It is copied, or used until the call returns and not
- * longer. Strings within a us3_result or us3_file_info belong to the struct: its next call, or its
- * clear function, frees them. A char * that a function returns is yours: us3_string_free it. A
- * const char * is not. What a function of the name ..._new, ..._from_file or us3_initiate_... gives
- * you is freed by the ..._free of its type. Each clear and free function accepts NULL.
+ * longer; what an upload that is started borrows until its end is said at us3_upload_request.
+ * Strings within a us3_result or us3_file_info belong to the struct: its next call, or its clear
+ * function, frees them. A char * that a function returns is yours: us3_string_free it. A
+ * const char * is not. What a function of the name ..._new, ..._from_file, ..._start or
+ * us3_initiate_... gives you is freed by the ..._free of its type. Each clear and free function
+ * accepts NULL.
  *
  * Strings are UTF-8 and end with a NUL; file paths are bytes and end with a NUL. A string that must
  * be there is refused with US3_INVALID_ARGUMENT when it is NULL, or not UTF-8; err_msg names the
@@ -70,9 +72,17 @@
  *
  * Enums are received as int32_t, and checked. A true bool is any value but 0.
  *
- * Threads. A us3_client may be used by any number of threads at once, and a us3_multipart for
- * us3_upload_part as well. A struct of yours may be used by one thread at a time. Freeing
- * something waits for the calls in progress on it, but no call may begin after that.
+ * Threads. A us3_client and a us3_task may be used by any number of threads at once, and a
+ * us3_multipart for us3_upload_part as well. A struct of yours may be used by one thread at a time.
+ * Freeing something waits for the calls in progress on it, but no call may begin after that. In a
+ * callback, freeing does not wait; what is still in use ends by itself.
+ *
+ * Callbacks. Functions of yours that the library calls run on threads of the library, on which all
+ * signals are blocked. What one upload calls comes one call at a time, except that its read function
+ * may run at the same time as its on_progress; different uploads call at the same time. They
+ * may take their time: no other upload waits for them. A function that blocks returns
+ * US3_WOULD_DEADLOCK when a callback calls it; starting, cancelling and freeing are allowed. They
+ * must return: no longjmp and no C++ exception may leave them.
  *
  * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
  * us3_config allow. The work is done by threads of the client; yours only waits.
@@ -125,8 +135,10 @@
  *     US3_CALLBACK_FAILED  STORED        UNKNOWN         the callback service answered with an error
  *                                                        of its own, see body: ask it
  *     US3_PROTOCOL_ERROR   STORED        DELIVERED       it ran, but its reply was not whole
+ *     US3_PROTOCOL_ERROR   STORED        NOT_REQUESTED   stored, but without an ETag to compare
  *     US3_INTEGRITY_ERROR  STORED        any             other bytes are stored than were sent:
  *                                                        delete the object and upload again
+ *     US3_INTEGRITY_ERROR  NOT_STORED    NOT_DELIVERED   a part arrived damaged: upload again
  *     any other            NOT_STORED    NOT_DELIVERED   upload again
  *     any other            NOT_STORED    UNKNOWN         the answer was lost and the object is not
  *                                                        there: ask the callback service, then
@@ -157,7 +169,7 @@
  *     599   20008     expect json, but the response     it must answer strict JSON
  *                     body is not a strict json string
  *
- * With 599 the object is stored: US3_CALLBACK_FAILED.
+ * With 599 to a request with a policy the object is stored: US3_CALLBACK_FAILED.
  */
 
 #ifndef US3_H
@@ -198,7 +210,7 @@ enum us3_status
     US3_FILE_CHANGED = 5,
     /// The service could not be reached (name, connection, TLS), or the connection broke.
     US3_NETWORK_ERROR = 6,
-    /// A time limit of the configuration passed.
+    /// A time limit of the configuration, or the request's timeout_ms, passed.
     US3_TIMEOUT = 7,
     /// The host cancelled.
     US3_CANCELLED = 8,
@@ -358,10 +370,10 @@ typedef struct us3_config {
     /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
     /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.
     uint32_t max_retries;
-    /// Threads of the client that do the work. 0 is the default, chosen by the library.
+    /// Threads of the client that do the work, 1 to 256. 0 is the default, 2.
     uint32_t worker_threads;
-    /// Uploads of the client that run at the same time; further ones wait for their turn. 0 is the
-    /// default, 32.
+    /// Uploads of the client that run at the same time; further ones wait for their turn.
+    /// 1 to 4096; 0 is the default, 32.
     uint32_t max_concurrent_uploads;
     /// A proxy, e.g. "http://10.0.0.1:3128". Not set: none.
     const char *proxy;
@@ -392,6 +404,9 @@ typedef struct us3_client us3_client;
 /// one upload at once. It belongs to the client that it was made with.
 typedef struct us3_multipart us3_multipart;
 
+/// A started upload. Any number of threads may use it at once.
+typedef struct us3_task us3_task;
+
 /* ==== Requests and answers ==================================================================== */
 
 /// A name and a value: a piece of metadata, or a variable of a policy. Both are required and UTF-8;
@@ -402,6 +417,57 @@ typedef struct us3_header {
     /// The value.
     const char *value;
 } us3_header;
+
+/// us3_progress.total while nobody knows it.
+#define US3_TOTAL_UNKNOWN UINT64_MAX
+
+/// How far an upload is. It owns nothing, and needs no clearing.
+typedef struct us3_progress {
+    /// sizeof(us3_progress), set by the initialiser.
+    size_t struct_size;
+    /// Bytes of content in all; US3_TOTAL_UNKNOWN before the source is opened, and of a stream
+    /// until it has ended.
+    uint64_t total;
+    /// Bytes of content that left. A request that failed takes back what it had sent.
+    uint64_t sent;
+    /// Bytes of content that the service has confirmed.
+    uint64_t acknowledged;
+    /// Parts that the service has confirmed; a PutFile is one part.
+    uint32_t parts_done;
+    /// Parts in all; 0 while unknown.
+    uint32_t parts_total;
+    /// 1 + the requests that had to be sent again; 0 before the first.
+    uint32_t attempts;
+    /// Milliseconds since the upload was started, the time in the queue included.
+    uint64_t elapsed_ms;
+} us3_progress;
+
+/// A us3_progress before its first call.
+#define US3_PROGRESS_INIT {sizeof(us3_progress), 0, 0, 0, 0, 0, 0, 0}
+
+/// A source: writes the next bytes of the content to buffer, at most capacity, and returns how
+/// many; fewer than capacity do not mean the end. Returns 0 at the end, and is not called again. A
+/// negative number ends the upload: US3_FILE_ERROR, with the number's opposite as os_error, so
+/// that -errno is what to return when a read failed.
+///
+/// Called on library threads, one call at a time; it may block as long as it likes. No call is in
+/// progress and none comes once the end of the upload was told, which is therefore told no earlier
+/// than a call in progress returns, also of an upload that was cancelled.
+typedef int64_t (*us3_read_fn)(void *user_data,
+                               void *buffer,
+                               size_t capacity);
+
+/// Tells how far an upload is, at most every 100 ms while it runs and once at its end. Whatever it
+/// returns but 0 cancels the upload, as us3_task_cancel does. progress is valid during the call.
+typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
+                                   void *user_data);
+
+/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave,
+/// which may be freed here; NULL if the upload was begun with us3_upload. result is the library's,
+/// valid during the call; never clear it.
+typedef void (*us3_complete_fn)(us3_task *task,
+                                const us3_result *result,
+                                void *user_data);
 
 /// How the content travels: the values of us3_upload_request.mode.
 enum us3_mode
@@ -424,21 +490,28 @@ typedef int32_t us3_mode;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-/// Everything that an upload can want. Everything in it is borrowed until the call returns.
-/// Strings are UTF-8, except file_path.
+/// Everything that an upload can want. Strings are UTF-8, except file_path and resume_path.
+/// Everything in it is borrowed until the call returns, except what data points at, and what
+/// user_data and read_user_data stand for: until the end of the upload, which is when on_complete
+/// is called, or us3_upload or us3_task_wait returns (anything but US3_PENDING).
 typedef struct us3_upload_request {
     /// sizeof(us3_upload_request), set by the initialiser.
     size_t struct_size;
     /// A us3_mode. Default US3_MODE_AUTO.
     int32_t mode;
-    /// The source, if it is a file: its path, bytes. A regular file. Exactly one of file_path
-    /// and data is not NULL.
+    /// The source, if it is a file: its path, bytes. A regular file. Exactly one of file_path,
+    /// data and read is not NULL. A relative path means what it means when the upload is started.
     const char *file_path;
-    /// The source, if it is memory: never copied, so leave it as it is until the call returns. For
-    /// an empty object, any pointer but NULL, with a data_len of 0.
+    /// The source, if it is memory: never copied, so leave it as it is until the end of the upload.
+    /// For an empty object, any pointer but NULL, with a data_len of 0.
     const void *data;
     /// Bytes at data. 0 if data is NULL.
     size_t data_len;
+    /// The source, if it is a stream, whose length nobody knows yet. It does not go with
+    /// US3_MODE_PUT or resume_path. With US3_MODE_AUTO, a stream of less than 4 MiB is one PutFile.
+    us3_read_fn read;
+    /// What read is called with.
+    void *read_user_data;
     /// Required. The object's key, 1 to 1023 bytes, without "." and ".." segments.
     const char *key;
     /// The content type. NULL or "": detected by content, then by the file's extension.
@@ -464,12 +537,19 @@ typedef struct us3_upload_request {
     /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
     /// have passed: US3_TIMEOUT.
     uint64_t timeout_ms;
+    /// Called to tell how far the upload is. NULL: not told.
+    us3_progress_fn on_progress;
+    /// Called once at the end of an upload that began, before us3_upload returns; not when that
+    /// or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not told.
+    us3_complete_fn on_complete;
+    /// What on_progress and on_complete are called with.
+    void *user_data;
 } us3_upload_request;
 
-/// The defaults; key, and file_path or data, are to be set.
+/// The defaults; key, and one of file_path, data and read, are to be set.
 #define US3_UPLOAD_REQUEST_INIT \
-    {sizeof(us3_upload_request), US3_MODE_AUTO, NULL, NULL, 0, NULL, NULL, NULL, 10, NULL, NULL, 0, \
-     NULL, 0}
+    {sizeof(us3_upload_request), US3_MODE_AUTO, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 10, \
+     NULL, NULL, 0, NULL, 0, NULL, NULL, NULL}
 
 /// What HeadFile tells of an object. Initialise it once, use it for any number of calls, clear it
 /// at the end. One thread at a time may use it.
@@ -488,6 +568,44 @@ typedef struct us3_file_info {
 
 /// A us3_file_info before its first call.
 #define US3_FILE_INFO_INIT {sizeof(us3_file_info), 0, -1, NULL, NULL}
+
+/// How much is logged: the level that us3_set_logger and a us3_log_fn are given.
+enum us3_log_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /// Nothing.
+    US3_LOG_OFF = 0,
+    /// Uploads that failed.
+    US3_LOG_ERROR = 1,
+    /// And requests that failed, whether they are sent again or not.
+    US3_LOG_WARN = 2,
+    /// And uploads that begin and end.
+    US3_LOG_INFO = 3,
+    /// And each request.
+    US3_LOG_DEBUG = 4,
+    /// And whatever else later versions have to say.
+    US3_LOG_TRACE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum us3_log_level us3_log_level;
+#else
+typedef int32_t us3_log_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/// Takes a line of the log: an event, then what is known of it as name=value, such as
+///
+///   UploadPart key="a.jpg" part=3 attempt=2 ms=41 http=200 session="b0c3..."
+///
+/// level is a us3_log_level. line is UTF-8 without a line break, valid during the call; it holds no
+/// private key, signature or token. Called on the threads that drive the library's sockets, by
+/// several of them at once: it must be quick, and nothing that blocks may be called in it.
+typedef void (*us3_log_fn)(int32_t level,
+                           const char *line,
+                           void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -614,13 +732,15 @@ us3_status us3_client_from_file(const char *json_path,
                                 us3_result *result);
 
 /**
- * Frees a client: waits for the calls that other threads have in progress on it, closes its
- * connections and ends its threads. Free its us3_multipart handles first: the threads live until
- * the last of them is freed. No call may begin on the client once it is being freed.
+ * Frees a client: waits for the uploads that were started and for the calls that other threads have
+ * in progress on it, closes its connections and ends its threads. To be quick, cancel the uploads
+ * first. Free its us3_multipart handles first: the threads live until the last of them is freed. A
+ * us3_task may be freed before or after. No call may begin on the client once it is being freed.
  *
  * @param client  NULL is allowed and ignored
  *
- * Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
+ * Any thread, once. Blocks until uploads and calls have ended. In a callback it does not wait: a
+ * thread of its own ends what is left when the last upload has ended. In a forked child it only
  * releases memory.
  */
 void us3_client_free(us3_client *client);
@@ -654,7 +774,9 @@ us3_status us3_delete_file(us3_client *client,
 void us3_upload_request_init(us3_upload_request *request);
 
 /**
- * Uploads a file or memory as one object, whatever the request asks for, and waits for the end.
+ * Uploads a file, memory or a stream as one object, whatever the request asks for, and waits for the
+ * end: us3_upload_start and us3_task_wait in one. Its callbacks are called on library threads, the
+ * last of them before it returns.
  *
  * @param client   the client
  * @param request  initialised and filled in; borrowed until the call returns
@@ -665,17 +787,20 @@ void us3_upload_request_init(us3_upload_request *request);
  *
  * Returns
  * - US3_OK: stored, and the callback, if there was a policy, delivered
- * - US3_INVALID_ARGUMENT: a pointer is NULL, none or both of file_path and data are given, mode,
- *   key, mime_type, storage_class or metadata is not one, or the content is over 512 MiB with
- *   US3_MODE_PUT
+ * - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
+ *   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
+ *   go with the source, or the content is over 512 MiB with US3_MODE_PUT
  * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
  * - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file;
- *   or resume_path cannot be written, or another upload uses it
+ *   or resume_path cannot be written, or another upload uses it; or read returned a negative
+ *   number
  * - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored
  * - US3_SERVICE_ERROR: the service refused
  * - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
  * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
+ * - US3_CANCELLED: on_progress cancelled it
  * - US3_INTEGRITY_ERROR: stored, but not what was sent
+ * - US3_WOULD_DEADLOCK: called in a callback
  * - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
  *
  * A multipart upload that fails is aborted, unless resume_path is set. If it was kept, its last
@@ -764,6 +889,114 @@ us3_status us3_async_upload_with_policy(us3_client *client,
                                         int32_t jobs,
                                         const char *policy_json,
                                         us3_result *result);
+
+/* ==== Uploading while doing something else ==================================================== */
+
+/**
+ * Initialises a us3_progress, as US3_PROGRESS_INIT does.
+ *
+ * @param progress  NULL is allowed and ignored
+ *
+ * Any thread. Does not block.
+ */
+void us3_progress_init(us3_progress *progress);
+
+/**
+ * Starts an upload and returns at once, without waiting for the network, the disk or the read
+ * function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
+ * wait for their turn, in the order in which they were started.
+ *
+ * The end is told in three ways, in this order: on_complete is called; then us3_task_wait
+ * returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+ *
+ * @param client    the client
+ * @param request   initialised and filled in. The struct and its strings are copied; what data
+ *                  points at is not: leave it as it is until the end is told
+ * @param out_task  receives the task, or NULL on failure; it is written before the first callback.
+ *                  Free it with us3_task_free, at any time
+ * @param result    NULL, or receives what became of starting the upload
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
+ * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
+ * else can become of the upload is told at its end.
+ */
+us3_status us3_upload_start(us3_client *client,
+                            const us3_upload_request *request,
+                            us3_task **out_task,
+                            us3_result *result);
+
+/**
+ * Waits for the end of an upload.
+ *
+ * @param task        the task
+ * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
+ * @param result      NULL, or receives what became of the upload, each time anew
+ *
+ * Any thread, any number of times. Blocks for the given time at most. In a callback only a
+ * timeout_ms of 0 is possible.
+ *
+ * Returns what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
+ * task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
+ * US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_task_wait(us3_task *task,
+                         int64_t timeout_ms,
+                         us3_result *result);
+
+/**
+ * Cancels an upload: within 100 ms no more of it is sent, and a multipart upload is aborted, unless
+ * resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
+ * the upload if it was over already. Cancelling again changes nothing.
+ *
+ * @param task  the task
+ *
+ * Any thread, callbacks included. Does not block: it does not wait for the end.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (task is NULL); US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_task_cancel(us3_task *task);
+
+/**
+ * Tells how far an upload is.
+ *
+ * @param task      the task
+ * @param progress  initialised; receives how far it is
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (task or progress is NULL, a struct_size makes no sense);
+ * US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_task_progress(const us3_task *task,
+                             us3_progress *progress);
+
+/**
+ * A descriptor that becomes readable when the upload has ended, for poll, epoll, and event loops
+ * that are made of them. Only poll it: there is nothing to be read from it.
+ *
+ * @param task  the task; NULL is allowed
+ * @return the descriptor, each time the same. It belongs to the task: never close it, and take it
+ *         out of the event loop before us3_task_free closes it. -1 if task is NULL, if the process
+ *         has no descriptor left, or in a forked child.
+ *
+ * Any thread. Does not block.
+ */
+int us3_task_fd(us3_task *task);
+
+/**
+ * Waits for the end of an upload and frees its handle. To be quick, cancel it first. In a
+ * callback, on_complete of the same task included, it does not wait: the upload goes on without
+ * a handle, and its end is told as always.
+ *
+ * @param task  NULL is allowed and ignored
+ *
+ * Any thread, once; other threads may still be waiting in us3_task_wait, and are told the end.
+ * Blocks until the upload has ended, except in a callback. In a forked child it only releases
+ * memory. May be called before or after the client is freed.
+ */
+void us3_task_free(us3_task *task);
 
 /* ==== Uploading part by part ================================================================== */
 
@@ -884,8 +1117,8 @@ us3_status us3_abort_multipart_upload(us3_multipart *multipart,
  *
  * @param multipart  NULL is allowed and ignored
  *
- * Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
- * releases memory.
+ * Any thread, once. Blocks until the calls in progress have ended, except in a callback. In a
+ * forked child it only releases memory.
  */
 void us3_multipart_free(us3_multipart *multipart);
 
@@ -973,6 +1206,28 @@ char *us3_policy_build(const char *url,
  */
 us3_status us3_policy_check(const char *policy_json,
                             us3_result *result);
+
+/* ==== The log ================================================================================= */
+
+/**
+ * Sets where the library's log goes, for all clients of the process; off until it is set, when it
+ * costs next to nothing. It may be changed or switched off at any time, also while uploads run.
+ *
+ * @param level      a us3_log_level: lines up to this one are passed on
+ * @param logger     the function that takes them; NULL is the same as US3_LOG_OFF
+ * @param user_data  what it is called with. When this call returns, the function that was set
+ *                   before is not running any more, and is not called again
+ *
+ * Any thread, but not in the logger. Waits for calls of the former logger that are in progress. A
+ * forked child logs nothing until it calls this itself.
+ *
+ * Returns US3_OK; US3_INVALID_ARGUMENT (level is not one; or libus3 is part of a Rust program that
+ * has set its own logger, to which the log then goes); US3_WOULD_DEADLOCK (called in the logger);
+ * US3_INTERNAL_ERROR.
+ */
+us3_status us3_set_logger(int32_t level,
+                          us3_log_fn logger,
+                          void *user_data);
 
 #ifdef __cplusplus
 }

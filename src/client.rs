@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Runtime;
-
 use crate::config::Config;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, Threads};
 use crate::error::{ObjectState, Report, Result};
 use crate::operation::Operation;
 use crate::service::{ObjectHead, Reply};
-use crate::task::{Task, Watch};
+use crate::task::{Start, Task, Watch};
 use crate::upload::{self, Multipart, UploadRequest, input};
 
 /// A client of one bucket, to be shared by any number of threads.
 ///
 /// Every method blocks until its operation has ended; the work is done on the client's own
-/// threads. Dropping the client waits for these threads; what was still running is cancelled.
+/// threads. Dropping the client waits for these threads (within a callback it does not wait); what
+/// was still running is cancelled.
 pub struct Client {
     engine: Arc<Engine>,
-    /// Owns the threads.
-    _runtime: Runtime,
+    _threads: Threads,
 }
 
 /// What HeadFile tells of an object.
@@ -41,10 +39,10 @@ impl Client {
     /// # Errors
     /// `InvalidConfig` names the member that is wrong.
     pub fn new(config: Config) -> Result<Self> {
-        let (engine, runtime) = Engine::start(config)?;
+        let (engine, threads) = Engine::start(config)?;
         Ok(Self {
             engine,
-            _runtime: runtime,
+            _threads: threads,
         })
     }
 
@@ -62,10 +60,19 @@ impl Client {
     /// Starts an upload and returns at once; everything about it, bad input too, is told by the
     /// task. At most `max_concurrent_uploads` run, the others wait in order.
     pub fn start(&self, request: UploadRequest, watch: Watch) -> Task {
+        let (task, start) = self.prepare(request, watch);
+        start.go();
+        task
+    }
+
+    /// An upload and what starts it, for those who must know the task before its callbacks run.
+    pub(crate) fn prepare(&self, request: UploadRequest, watch: Watch) -> (Task, Start) {
         let engine = self.engine.clone();
+        let turn = engine.queue();
+        let request = request.anchored();
         self.engine
-            .launch(request.timeout, watch, |operation| async move {
-                upload::run(&engine, request, &operation).await
+            .prepare(request.timeout, watch, |operation| async move {
+                upload::run(&engine, turn, request, &operation).await
             })
     }
 
@@ -91,9 +98,8 @@ impl Client {
         input::check_key(key)?;
         let engine = self.engine.clone();
         let key = key.to_owned();
-        self.engine.wait(|operation| async move {
-            Ok(engine.service.delete(&key, &operation).await?.report())
-        })
+        self.engine
+            .wait(|operation| async move { delete(&engine, &key, &operation).await })
     }
 
     /// Asks for an object's size, type and ETag.
@@ -106,6 +112,15 @@ impl Client {
         let key = key.to_owned();
         self.engine
             .wait(|operation| async move { head(&engine, &key, &operation).await })
+    }
+}
+
+async fn delete(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Result<Report> {
+    match engine.service.delete(key, operation).await {
+        Ok(reply) => Ok(reply.report()),
+        // An earlier try whose answer was lost has deleted it.
+        Err(failure) if failure.ran_before_it_was_unknown() => Ok(failure.error.report().clone()),
+        Err(failure) => Err(failure.error),
     }
 }
 

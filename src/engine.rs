@@ -2,19 +2,25 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 use nix::sys::signal::{SigSet, Signal};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
+use crate::host::HostThreads;
 use crate::operation::Operation;
 use crate::service::Service;
-use crate::task::{Task, Watch};
+use crate::task::{Start, Task, Watch};
 
 /// Threads that read and hash files and resolve names; they end when idle.
 const BLOCKING_THREADS: usize = 32;
@@ -23,13 +29,44 @@ const BLOCKING_THREADS: usize = 32;
 pub(crate) struct Engine {
     pub(crate) service: Service,
     /// Uploads that may run at once.
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     threads: Handle,
+    /// Where the host's own code runs.
+    pub(crate) host: HostThreads,
+}
+
+/// Makes the future of an operation, which takes tens of kilobytes, where it runs.
+async fn on_our_stack<F: Future>(
+    run: impl FnOnce(Arc<Operation>) -> F,
+    operation: Arc<Operation>,
+) -> F::Output {
+    Box::pin(run(operation)).await
+}
+
+/// A place in the queue of the uploads.
+pub(crate) struct Turn(Pin<Box<MaybeDone<Acquire>>>);
+
+type Acquire = BoxFuture<'static, std::result::Result<OwnedSemaphorePermit, AcquireError>>;
+
+impl Turn {
+    /// Waits for the turn, which lasts until the permit is dropped.
+    pub(crate) async fn come(mut self) -> Option<OwnedSemaphorePermit> {
+        self.0.as_mut().await;
+        // The semaphore is never closed, so that there is always a permit to wait for.
+        self.0.as_mut().take_output()?.ok()
+    }
+}
+
+/// Owns the threads: dropping it ends them and waits for that.
+pub(crate) struct Threads {
+    /// None once they are being ended.
+    runtime: Option<Runtime>,
+    host: HostThreads,
 }
 
 impl Engine {
-    /// Checks the configuration and starts the threads. The runtime must outlive every use.
-    pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Runtime)> {
+    /// Checks the configuration and starts the threads, which must outlive every use.
+    pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(config.worker_threads)
@@ -38,26 +75,32 @@ impl Engine {
             .on_thread_start(begin_thread)
             .enable_all()
             .build()
-            .map_err(|cause| Error::file("cannot start the library's threads", &cause))?;
-        let slots = Semaphore::new(config.max_concurrent_uploads);
+            .map_err(|cause| no_threads(&cause))?;
+        let host = HostThreads::new(config.max_concurrent_uploads);
+        let slots = Arc::new(Semaphore::new(config.max_concurrent_uploads));
         let engine = Self {
             service: Service::new(config, origin)?,
             slots,
             threads: runtime.handle().clone(),
+            host: host.clone(),
         };
-        Ok((Arc::new(engine), runtime))
+        let runtime = Some(runtime);
+        Ok((Arc::new(engine), Threads { runtime, host }))
     }
 
     /// Runs an operation on the library's threads and waits. The host's thread only sleeps: its
     /// stack may be small, and its signals are its own.
-    pub(crate) fn wait<T, F>(&self, run: impl FnOnce(Arc<Operation>) -> F) -> Result<T>
+    pub(crate) fn wait<T, F>(
+        &self,
+        run: impl FnOnce(Arc<Operation>) -> F + Send + 'static,
+    ) -> Result<T>
     where
         T: Facts + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         may_block()?;
         let operation = Arc::new(Operation::begin(None));
-        let running = run(operation.clone());
+        let running = on_our_stack(run, operation.clone());
         let (tell, told) = mpsc::sync_channel(1);
         self.threads.spawn(async move {
             let _ = tell.send(running.await);
@@ -71,27 +114,82 @@ impl Engine {
         result
     }
 
-    /// Starts an upload on the library's threads. Never blocks.
-    pub(crate) fn launch<F>(
+    /// Prepares an upload that is to run on the library's threads. Never blocks.
+    pub(crate) fn prepare<F>(
         &self,
         timeout: Option<Duration>,
         watch: Watch,
-        run: impl FnOnce(Arc<Operation>) -> F,
-    ) -> Task
+        run: impl FnOnce(Arc<Operation>) -> F + Send + 'static,
+    ) -> (Task, Start)
     where
         F: Future<Output = Result<Report>> + Send + 'static,
     {
         let operation = Arc::new(Operation::begin(timeout));
-        let (task, driver) = Task::new(operation.clone(), watch, run(operation));
-        self.threads.spawn(driver);
-        task
+        let running = on_our_stack(run, operation.clone());
+        let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
+        (task, Start::new(self.threads.clone(), driver))
     }
 
-    /// Waits for its turn among the uploads, and holds it until dropped.
-    pub(crate) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed, so that there is always a permit to wait for.
-        self.slots.acquire().await.ok()
+    /// A place in the queue of the uploads, behind those that have one already.
+    pub(crate) fn queue(&self) -> Turn {
+        let mut turn = Box::pin(maybe_done(self.slots.clone().acquire_owned().boxed()));
+        // The first look is what takes the place.
+        let _ = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        Turn(turn)
     }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        let ending = Ending {
+            runtime: self.runtime.take(),
+            host: self.host.clone(),
+        };
+        if !on_library_thread() {
+            return ending.run();
+        }
+        // A thread cannot wait for its own end.
+        let ending = Arc::new(Mutex::new(Some(ending)));
+        let shared = ending.clone();
+        let run = move || {
+            begin_thread();
+            take(&shared).map(Ending::run)
+        };
+        let started = thread::Builder::new().name("us3-end".to_owned()).spawn(run);
+        if started.is_err()
+            && let Some(runtime) = take(&ending).and_then(|ending| ending.runtime)
+        {
+            // Nobody is left to wait for it; its threads end by themselves.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What is left to do when nobody uses the threads any more.
+struct Ending {
+    runtime: Option<Runtime>,
+    host: HostThreads,
+}
+
+impl Ending {
+    fn run(self) {
+        drop(self.runtime);
+        self.host.close();
+    }
+}
+
+fn take(ending: &Mutex<Option<Ending>>) -> Option<Ending> {
+    let lock = ending.lock();
+    lock.unwrap_or_else(|poisoned| poisoned.into_inner()).take()
+}
+
+fn no_threads(cause: &std::io::Error) -> Error {
+    let mut error = Error::new(
+        Status::InternalError,
+        format!("cannot start the library's threads: {cause}; check the limits of the process"),
+    );
+    error.report_mut().os_error = cause.raw_os_error().unwrap_or(0);
+    error
 }
 
 /// The sender was dropped without a word: its task panicked, or the threads are gone.
@@ -110,9 +208,15 @@ thread_local! {
     static OURS: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether the caller is one of our own threads, such as a callback of the host's.
+pub(crate) fn on_library_thread() -> bool {
+    // At the very end of a thread its flags are gone; those of ours do not call the host then.
+    OURS.try_with(Cell::get).unwrap_or(false)
+}
+
 /// Refuses to block on a thread that others wait for.
 pub(crate) fn may_block() -> Result<()> {
-    if !OURS.get() {
+    if !on_library_thread() {
         return Ok(());
     }
     Err(Error::new(
@@ -138,7 +242,8 @@ impl<T> Facts for (T, Report) {
     }
 }
 
-fn begin_thread() {
+/// Makes the current thread one of ours.
+pub(crate) fn begin_thread() {
     OURS.set(true);
     leave_signals_to_the_host();
 }

@@ -101,6 +101,15 @@ pub struct Report {
     pub body: Vec<u8>,
 }
 
+impl Report {
+    /// A callback that was asked for, and of which nothing else is known, did not run.
+    pub(crate) fn callback_did_not_run(&mut self, requested: bool) {
+        if requested && self.callback == CallbackState::NotRequested {
+            self.callback = CallbackState::NotDelivered;
+        }
+    }
+}
+
 /// Why an operation failed, written for the person who reads it at 3 a.m.
 #[derive(Clone, Debug)]
 pub struct Error {

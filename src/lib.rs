@@ -8,15 +8,17 @@
 //! | [`client`] | what a host holds: configuration, connections and the threads that work |
 //! | `engine` | the service and the threads, shared by a client and what it hands out |
 //! | [`task`] | an upload that runs while the host does something else |
+//! | `host` | threads on which the host's callbacks and readers run |
 //! | [`upload`] | the strategies: one PutFile, or multipart with one or many parts in flight |
 //! | `service` | the wire: requests, answers, and the one place that sends and classifies |
-//! | [`source`] | where the bytes come from: a file or memory |
+//! | [`source`] | where the bytes come from: a file, memory or a reader |
 //! | [`config`] | fields, the JSON file, validation |
 //! | [`policy`] | put policies: check, compact, encode, build |
 //! | [`sign`] | string to sign → Authorization |
 //! | [`etag`] | the streaming US3 ETag |
 //! | [`mime`] | the content type when the caller gives none |
 //! | `operation` | deadline, cancellation and cost of one operation |
+//! | `events` | what goes to the log |
 //! | [`error`] | errors, statuses and the report of an operation |
 //! | `ffi` | the C border and the only unsafe code |
 
@@ -25,13 +27,26 @@ pub mod config;
 mod engine;
 pub mod error;
 pub mod etag;
+mod events;
 #[allow(unsafe_code)]
 mod ffi;
+mod host;
 pub mod mime;
 pub mod operation;
 pub mod policy;
+mod reader;
 mod service;
 pub mod sign;
 pub mod source;
 pub mod task;
 pub mod upload;
+
+/// The C border for the fuzz targets, which call it as a C host does. C has include/us3.h.
+#[doc(hidden)]
+pub mod border {
+    pub use crate::ffi::{
+        us3_client, us3_client_new, us3_config, us3_config_init, us3_header, us3_result,
+        us3_result_clear, us3_result_describe, us3_result_init, us3_status, us3_string_free,
+        us3_upload, us3_upload_request, us3_upload_request_init,
+    };
+}

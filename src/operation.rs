@@ -46,6 +46,8 @@ pub(crate) struct Operation {
     cancelled: AtomicBool,
     /// Wakes those who wait for the end of the work.
     cancel: Notify,
+    /// Told once when the operation's turn has come.
+    turn: Notify,
     /// The work has ended, and what it left behind is being cleared up.
     cleaning_up: AtomicBool,
     /// Whether any request was sent.
@@ -82,6 +84,7 @@ impl Operation {
             limit: timeout.and_then(Limit::from_now),
             cancelled: AtomicBool::new(false),
             cancel: Notify::new(),
+            turn: Notify::new(),
             cleaning_up: AtomicBool::new(false),
             started: AtomicBool::new(false),
             resent: AtomicU32::new(0),
@@ -98,6 +101,16 @@ impl Operation {
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Relaxed);
         self.cancel.notify_waiters();
+    }
+
+    /// The operation's turn has come.
+    pub(crate) fn begin_running(&self) {
+        self.turn.notify_one();
+    }
+
+    /// Waits for the operation's turn; for one caller, once.
+    pub(crate) async fn runs(&self) {
+        self.turn.notified().await;
     }
 
     /// Does work until the operation must end; then it is dropped, and the error says why.

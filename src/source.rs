@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::{Error, Result, Status};
 use crate::etag::{ContentDigest, EtagHasher};
+pub use crate::reader::Reader;
 
 /// Bytes read at once: large enough that the calls do not matter, small enough to stay in cache
 /// between reading, hashing and sending.
@@ -30,6 +31,8 @@ pub enum Source {
     File(PathBuf),
     /// Bytes in memory, never copied.
     Memory(Bytes),
+    /// Bytes of unknown number, read in order while they are sent, from one thread at a time.
+    Reader(Reader),
 }
 
 /// An opened source. Cheap to clone.
@@ -77,6 +80,7 @@ impl Content {
                 (Kind::File(Arc::new(file)), size)
             }
             Source::Memory(bytes) => (Kind::Memory(bytes.clone()), bytes.len() as u64),
+            Source::Reader(_) => return Err(Error::argument("a stream is read only once")),
         };
         Ok(Self {
             kind,
@@ -161,6 +165,16 @@ impl Content {
                 Ok(Bytes::from_owner(buffer).slice(..len))
             }
         }
+    }
+
+    /// Hashes a range. Blocks on the disk.
+    pub(crate) fn digest(
+        &self,
+        range: Range<u64>,
+        mut hasher: EtagHasher,
+    ) -> Result<ContentDigest> {
+        self.for_each_piece(range, |piece| hasher.update(piece))?;
+        Ok(hasher.finish())
     }
 
     /// Reads a range once, piece by piece. Blocks on the disk.

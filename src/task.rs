@@ -4,28 +4,29 @@
 //! thread; then whoever waits; then the descriptor. Once a wait has returned, no callback runs
 //! any more.
 
+use std::any::Any;
 use std::future::Future;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::engine;
 use crate::error::{Report, Result};
+use crate::host::HostThreads;
 use crate::operation::{Operation, Progress};
 
 /// How often progress is reported.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-
-/// A wait without a timeout sleeps this long at a time.
-const FOREVER: Duration = Duration::from_secs(3600);
 
 /// Called on a library thread, one call at a time; `Break` cancels the upload.
 pub type OnProgress = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
@@ -33,13 +34,21 @@ pub type OnProgress = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
 /// Called on a library thread, exactly once, whatever happens.
 pub type OnComplete = Box<dyn FnOnce(&Result<Report>) + Send>;
 
+/// Resolves once the library holds nothing any more of what the host lent to an upload.
+pub type Returned = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What the host wants to be told while an upload runs.
 #[derive(Default)]
 pub struct Watch {
-    /// At most every 100 ms and once at the end.
+    /// At most every 100 ms while the upload runs (not while it waits for its turn), and once at
+    /// the end.
     pub on_progress: Option<OnProgress>,
     /// At the end, after the last progress.
     pub on_complete: Option<OnComplete>,
+    /// The end is told no earlier than this.
+    pub returned: Option<Returned>,
+    /// Dropped when everybody was told.
+    pub keep: Option<Box<dyn Any + Send>>,
 }
 
 /// A started upload. Dropping it lets the upload go on.
@@ -65,6 +74,7 @@ impl Task {
     /// which ends the task with an error.
     pub(crate) fn new(
         operation: Arc<Operation>,
+        host: HostThreads,
         watch: Watch,
         running: impl Future<Output = Result<Report>> + Send + 'static,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
@@ -77,8 +87,9 @@ impl Task {
             shared: shared.clone(),
             on_complete: watch.on_complete,
             result: None,
+            _keep: watch.keep,
         };
-        let driver = drive(completion, watch.on_progress, running);
+        let driver = drive(completion, host, watch.on_progress, watch.returned, running);
         (Self { shared }, driver)
     }
 
@@ -92,15 +103,18 @@ impl Task {
         {
             return Some(Err(error));
         }
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut end = self.shared.lock();
-        while end.result.is_none() {
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return None;
+        let running = |end: &mut End| end.result.is_none();
+        let end = self.shared.lock();
+        let end = match timeout {
+            Some(timeout) => {
+                let woken = self.shared.ended.wait_timeout_while(end, timeout, running);
+                woken.unwrap_or_else(PoisonError::into_inner).0
             }
-            end = self.shared.sleep(end, left.unwrap_or(FOREVER));
-        }
+            None => {
+                let woken = self.shared.ended.wait_while(end, running);
+                woken.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
         end.result.clone()
     }
 
@@ -121,30 +135,49 @@ impl Task {
     /// When the process has no descriptor left.
     pub fn descriptor(&self) -> io::Result<RawFd> {
         let mut end = self.shared.lock();
-        if end.descriptor.is_none() {
-            let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-            let descriptor = EventFd::from_value_and_flags(0, flags)?;
-            if end.result.is_some() {
-                descriptor.write(1)?;
-            }
-            end.descriptor = Some(descriptor);
+        if let Some(descriptor) = &end.descriptor {
+            return Ok(descriptor.as_raw_fd());
         }
-        let descriptor = end.descriptor.as_ref().map(AsRawFd::as_raw_fd);
-        descriptor.ok_or_else(|| io::ErrorKind::NotFound.into())
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let descriptor = EventFd::from_value_and_flags(0, flags)?;
+        if end.result.is_some() {
+            descriptor.write(1)?;
+        }
+        Ok(end.descriptor.insert(descriptor).as_raw_fd())
+    }
+}
+
+impl Drop for Task {
+    /// Closes the descriptor: a host that polls it must not find it any more, although the thread
+    /// that told the end may still be about to forget the task.
+    fn drop(&mut self) {
+        self.shared.lock().descriptor = None;
     }
 }
 
 impl Shared {
-    /// Sleeps until something changes, or for that long.
-    fn sleep<'a>(&self, end: MutexGuard<'a, End>, longest: Duration) -> MutexGuard<'a, End> {
-        let woken = self.ended.wait_timeout(end, longest);
-        woken.unwrap_or_else(|poisoned| poisoned.into_inner()).0
-    }
-
     fn lock(&self) -> MutexGuard<'_, End> {
         self.end
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// What sets a task going. Dropping it instead ends the task with an error.
+pub(crate) struct Start {
+    threads: Handle,
+    driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Start {
+    pub(crate) fn new(threads: Handle, driver: impl Future<Output = ()> + Send + 'static) -> Self {
+        let driver = Box::pin(driver);
+        Self { threads, driver }
+    }
+
+    /// Runs the task. Never blocks.
+    pub(crate) fn go(self) {
+        self.threads.spawn(self.driver);
     }
 }
 
@@ -153,6 +186,7 @@ struct Completion {
     shared: Arc<Shared>,
     on_complete: Option<OnComplete>,
     result: Option<Result<Report>>,
+    _keep: Option<Box<dyn Any + Send>>,
 }
 
 impl Drop for Completion {
@@ -179,29 +213,40 @@ impl Drop for Completion {
 
 async fn drive(
     mut completion: Completion,
+    host: HostThreads,
     on_progress: Option<OnProgress>,
+    returned: Option<Returned>,
     running: impl Future<Output = Result<Report>>,
 ) {
     let operation = completion.shared.operation.clone();
-    let result = match on_progress {
-        Some(on_progress) => reported(running, on_progress, operation).await,
+    let running = whatever_happens(running);
+    completion.result = Some(match on_progress {
+        Some(on_progress) => reported(running, on_progress, host.clone(), operation).await,
         None => running.await,
-    };
-    completion.result = Some(result);
-    if completion.on_complete.is_some() {
-        // The host may take its time there; the threads that drive sockets may not.
-        let _ = spawn_blocking(move || drop(completion)).await;
+    });
+    if let Some(returned) = returned {
+        returned.await;
     }
+    if completion.on_complete.is_some() {
+        host.call_in_turn(move || drop(completion)).await;
+    }
+}
+
+/// A panic is an end as well.
+async fn whatever_happens(running: impl Future<Output = Result<Report>>) -> Result<Report> {
+    let caught = AssertUnwindSafe(running).catch_unwind().await;
+    caught.unwrap_or_else(|_| Err(engine::died()))
 }
 
 /// Runs to the end; then reports once more and not again.
 async fn reported(
     running: impl Future<Output = Result<Report>>,
     on_progress: OnProgress,
+    host: HostThreads,
     operation: Arc<Operation>,
 ) -> Result<Report> {
     let (end, ended) = oneshot::channel::<()>();
-    let reporter = tokio::spawn(report(on_progress, operation, ended));
+    let reporter = tokio::spawn(report(on_progress, host, operation, ended));
     let result = running.await;
     drop(end);
     let _ = reporter.await;
@@ -210,18 +255,24 @@ async fn reported(
 
 async fn report(
     mut on_progress: OnProgress,
+    host: HostThreads,
     operation: Arc<Operation>,
     mut ended: oneshot::Receiver<()>,
 ) {
+    let mut running = false;
     loop {
         let over = tokio::select! {
             _ = &mut ended => true,
-            () = sleep(PROGRESS_INTERVAL) => false,
+            () = operation.runs(), if !running => {
+                running = true;
+                continue;
+            }
+            () = sleep(PROGRESS_INTERVAL), if running => false,
         };
         let progress = operation.progress();
         let call = move || (on_progress(&progress), on_progress);
-        let Ok((wish, back)) = spawn_blocking(call).await else {
-            // It panicked, or the threads are gone.
+        let Some((wish, back)) = host.call(call).await else {
+            // It panicked.
             return;
         };
         on_progress = back;
@@ -231,5 +282,57 @@ async fn report(
         if wish.is_break() {
             operation.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::error::Status;
+
+    #[tokio::test]
+    async fn a_panic_while_it_runs_is_told_once_and_everywhere() {
+        let (tell, told) = mpsc::channel();
+        let (lent, returned) = oneshot::channel::<()>();
+        let watch = Watch {
+            on_complete: Some(Box::new(move |result| {
+                let error = result.as_ref().expect_err("it panicked");
+                tell.send(error.status()).expect("test");
+            })),
+            returned: Some(Box::pin(async { drop(returned.await) })),
+            ..Watch::default()
+        };
+        let host = HostThreads::new(1);
+        let operation = Arc::new(Operation::begin(None));
+        let running = async move {
+            let _lent = lent;
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        };
+        let (task, driver) = Task::new(operation, host.clone(), watch, running);
+        driver.await;
+        let result = task.wait(Some(Duration::ZERO)).expect("it is over");
+        assert_eq!(result.unwrap_err().status(), Status::InternalError);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [Status::InternalError]);
+        host.close();
+    }
+
+    #[test]
+    fn a_task_that_is_never_run_is_told_as_well() {
+        let (tell, told) = mpsc::channel();
+        let watch = Watch {
+            on_complete: Some(Box::new(move |result| {
+                tell.send(result.is_err()).expect("test");
+            })),
+            ..Watch::default()
+        };
+        let operation = Arc::new(Operation::begin(None));
+        let running = std::future::pending();
+        let (task, driver) = Task::new(operation, HostThreads::new(1), watch, running);
+        drop(driver);
+        assert!(task.wait(None).expect("it is over").is_err());
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
     }
 }

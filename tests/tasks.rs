@@ -50,6 +50,7 @@ fn the_end_is_told_in_every_way_and_in_order() {
             assert!(result.is_ok());
             tell.send(("complete", None)).expect("test");
         })),
+        ..Watch::default()
     };
     let task = client.start(request(content(9 * MIB), "a", Mode::Multipart), watch);
     let descriptor = task.descriptor().expect("descriptor");
@@ -107,7 +108,7 @@ fn cancelling_stops_the_bytes_and_aborts_the_upload() {
                 _ => ControlFlow::Break(()),
             }
         })),
-        on_complete: None,
+        ..Watch::default()
     };
     let task = client.start(request, watch);
     let error = task
@@ -176,11 +177,11 @@ fn uploads_wait_their_turn() {
         .map(|number| {
             let done = done.clone();
             let watch = Watch {
-                on_progress: None,
                 on_complete: Some(Box::new(move |result| {
                     assert!(result.is_ok());
                     done.fetch_add(1, Ordering::SeqCst);
                 })),
+                ..Watch::default()
             };
             client.start(
                 request(content(1000), &format!("k{number}"), Mode::Put),
@@ -208,7 +209,6 @@ fn blocking_within_a_callback_is_refused() {
     let (tell, told) = mpsc::channel();
     let inside = client.clone();
     let watch = Watch {
-        on_progress: None,
         on_complete: Some(Box::new(move |_| {
             let upload = inside.upload(request(vec![1], "b", Mode::Put));
             tell.send(upload.expect_err("refused").status())
@@ -218,6 +218,7 @@ fn blocking_within_a_callback_is_refused() {
             // Starting is allowed.
             inside.start(request(vec![1], "c", Mode::Put), Watch::default());
         })),
+        ..Watch::default()
     };
     let task = client.start(request(vec![1], "a", Mode::Put), watch);
     task.wait(PATIENCE).expect("in time").expect("upload");
@@ -236,6 +237,7 @@ fn a_callback_that_panics_ends_nothing_else() {
     let watch = Watch {
         on_progress: Some(Box::new(|_| panic!("progress"))),
         on_complete: Some(Box::new(|_| panic!("complete"))),
+        ..Watch::default()
     };
     let task = client.start(request(vec![1], "a", Mode::Put), watch);
     assert!(task.wait(PATIENCE).expect("in time").is_ok());
@@ -247,10 +249,10 @@ fn dropping_the_client_ends_its_tasks_and_tells_them() {
     let client = client(service.address);
     let (tell, told) = mpsc::channel();
     let watch = Watch {
-        on_progress: None,
         on_complete: Some(Box::new(move |result| {
             tell.send(result.is_err()).expect("test");
         })),
+        ..Watch::default()
     };
     let task = client.start(request(content(8 * MIB), "a", Mode::Put), watch);
     drop(client);

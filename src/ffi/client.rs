@@ -80,13 +80,15 @@ pub unsafe extern "C" fn us3_client_from_file(
     }
 }
 
-/// Frees a client: waits for the calls that other threads have in progress on it, closes its
-/// connections and ends its threads. Free its us3_multipart handles first: the threads live until
-/// the last of them is freed. No call may begin on the client once it is being freed.
+/// Frees a client: waits for the uploads that were started and for the calls that other threads have
+/// in progress on it, closes its connections and ends its threads. To be quick, cancel the uploads
+/// first. Free its us3_multipart handles first: the threads live until the last of them is freed. A
+/// us3_task may be freed before or after. No call may begin on the client once it is being freed.
 ///
 /// @param client  NULL is allowed and ignored
 ///
-/// Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
+/// Any thread, once. Blocks until uploads and calls have ended. In a callback it does not wait: a
+/// thread of its own ends what is left when the last upload has ended. In a forked child it only
 /// releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {

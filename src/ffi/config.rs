@@ -1,8 +1,6 @@
 //! `us3_config`: what a client is made from.
 
-use std::ffi::{OsStr, c_char};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::ffi::c_char;
 use std::ptr;
 use std::time::Duration;
 
@@ -52,10 +50,10 @@ pub struct us3_config {
     /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
     /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.
     pub max_retries: u32,
-    /// Threads of the client that do the work. 0 is the default, chosen by the library.
+    /// Threads of the client that do the work, 1 to 256. 0 is the default, 2.
     pub worker_threads: u32,
-    /// Uploads of the client that run at the same time; further ones wait for their turn. 0 is the
-    /// default, 32.
+    /// Uploads of the client that run at the same time; further ones wait for their turn.
+    /// 1 to 4096; 0 is the default, 32.
     pub max_concurrent_uploads: u32,
     /// A proxy, e.g. "http://10.0.0.1:3128". Not set: none.
     pub proxy: *const c_char,
@@ -100,7 +98,7 @@ impl us3_config {
             config.file_host = optional("file_host", self.file_host)?.map(str::to_owned);
             config.endpoint = optional("endpoint", self.endpoint)?.map(str::to_owned);
             config.proxy = optional("proxy", self.proxy)?.map(str::to_owned);
-            config.ca_file = optional_path(self.ca_file);
+            config.ca_file = input::optional_path(self.ca_file);
             self.numbers(&mut config);
             Ok(config)
         }
@@ -151,17 +149,6 @@ unsafe fn optional<'a>(name: &str, member: *const c_char) -> Result<Option<&'a s
     // SAFETY: our caller's promise is the one that optional_text asks for.
     let text = unsafe { input::optional_text(name, member) };
     text.map_err(|error| invalid(error.message()))
-}
-
-/// # Safety
-/// As for [`required`].
-unsafe fn optional_path(member: *const c_char) -> Option<PathBuf> {
-    if member.is_null() {
-        return None;
-    }
-    // SAFETY: not NULL, so our caller promises a NUL-terminated string.
-    let bytes = unsafe { std::ffi::CStr::from_ptr(member) }.to_bytes();
-    Some(PathBuf::from(OsStr::from_bytes(bytes))).filter(|path| !path.as_os_str().is_empty())
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::process;
 use std::sync::Arc;
 
+use crate::engine;
 use crate::error::{Error, Result, Status};
 
 use super::lease::{Hold, Lender, lease};
@@ -55,9 +56,10 @@ impl<T> Handle<T> {
         &self.value
     }
 
-    /// Waits for the calls in progress and drops the value. In a forked child the value is left
-    /// where it is: its threads do not exist there, its locks may be held by nobody, its
-    /// sockets are the parent's.
+    /// Waits for the calls in progress and drops the value. Within a callback it does not wait, and
+    /// the last of these calls drops the value. In a forked child the value is left where it is:
+    /// its threads do not exist there, its locks may be held by nobody, its sockets are the
+    /// parent's.
     pub(super) fn free(self) {
         if !self.is_ours() {
             mem::forget(self);
@@ -70,7 +72,11 @@ impl<T> Handle<T> {
             ..
         } = self;
         drop(hold);
-        drop(lender);
+        if engine::on_library_thread() {
+            lender.give_up();
+        } else {
+            drop(lender);
+        }
         drop(value);
     }
 
@@ -138,6 +144,21 @@ mod tests {
             handle.free();
             assert!(dropped.load(Ordering::SeqCst));
         });
+    }
+
+    #[test]
+    fn within_a_callback_freeing_does_not_wait() {
+        static DROPPED: AtomicBool = AtomicBool::new(false);
+        let handle = Handle::new(Tell(&DROPPED));
+        let call = handle.enter().unwrap();
+        let callback = thread::spawn(|| {
+            engine::begin_thread();
+            handle.free();
+        });
+        callback.join().unwrap();
+        assert!(!DROPPED.load(Ordering::SeqCst));
+        drop(call);
+        assert!(DROPPED.load(Ordering::SeqCst));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::ffi::{CStr, OsStr, c_char};
 use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::slice;
 
 use crate::error::{Error, Result};
@@ -100,6 +100,19 @@ pub(super) fn fits_in_memory<T>(name: impl Display, len: usize) -> Result<()> {
             "the length of {name} is {len}, more than memory can hold: was it a negative number?"
         ))),
     }
+}
+
+/// A path that need not be set: NULL or "" is none.
+///
+/// # Safety
+/// `member` is NULL or NUL-terminated.
+pub(super) unsafe fn optional_path(member: *const c_char) -> Option<PathBuf> {
+    if member.is_null() {
+        return None;
+    }
+    // SAFETY: not NULL, so our caller promises a NUL-terminated string.
+    let bytes = unsafe { CStr::from_ptr(member) }.to_bytes();
+    Some(PathBuf::from(OsStr::from_bytes(bytes))).filter(|path| !path.as_os_str().is_empty())
 }
 
 #[cfg(test)]

@@ -3,24 +3,52 @@
 use std::convert::Infallible;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use tokio::sync::oneshot;
+
+use crate::task::Returned;
+
 /// Proof that something is still in use. Dropping the last one lets the [`Lender`] go on.
 #[derive(Clone, Debug)]
 pub(super) struct Hold(#[expect(dead_code, reason = "its drop is its use")] Sender<Infallible>);
 
 /// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well.
 #[derive(Debug)]
-pub(super) struct Lender(Receiver<Infallible>);
+pub(super) struct Lender(Option<Receiver<Infallible>>);
+
+impl Lender {
+    /// Does not wait.
+    pub(super) fn give_up(mut self) {
+        self.0 = None;
+    }
+}
 
 /// A first hold and the one that waits for it and all its clones.
 pub(super) fn lease() -> (Hold, Lender) {
     // A channel on which nothing is ever sent: the receiver learns that all senders are gone.
     let (hold, lender) = mpsc::channel();
-    (Hold(hold), Lender(lender))
+    (Hold(hold), Lender(Some(lender)))
+}
+
+/// Something of the host's that is in use until this is dropped. Nobody blocks on it.
+#[derive(Debug)]
+pub(super) struct Loan(
+    #[expect(dead_code, reason = "its drop is its use")] oneshot::Sender<Infallible>,
+);
+
+/// A loan, and what resolves when it is returned.
+pub(super) fn loan() -> (Loan, Returned) {
+    let (loan, returned) = oneshot::channel();
+    let returned = async {
+        let Err(_) = returned.await;
+    };
+    (Loan(loan), Box::pin(returned))
 }
 
 impl Drop for Lender {
     fn drop(&mut self) {
-        let Err(mpsc::RecvError) = self.0.recv();
+        if let Some(lender) = &self.0 {
+            let Err(mpsc::RecvError) = lender.recv();
+        }
     }
 }
 

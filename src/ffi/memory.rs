@@ -8,7 +8,7 @@ use bytes::Bytes;
 use nix::libc;
 
 use super::guard::guard_value;
-use super::lease::{Hold, lease};
+use super::lease::{Loan, lease};
 
 /// Frees a string that a function of the library returned as `char *`. NULL is allowed.
 ///
@@ -79,20 +79,34 @@ pub(super) unsafe fn lend<R>(pointer: *const u8, len: usize, work: impl FnOnce(B
     work(Bytes::from_owner(memory))
 }
 
-/// Bytes of the host for as long as the hold exists.
-struct HostMemory {
-    pointer: *const u8,
-    len: usize,
-    _hold: Hold,
+/// Lends the host's memory without copying it to somebody who says with the loan's [`Returned`] when
+/// the host has it back.
+///
+/// # Safety
+/// `pointer` points at `len` bytes, at most `isize::MAX`, that stay as they are until the loan has
+/// returned.
+pub(super) unsafe fn lend_until_returned(pointer: *const u8, len: usize, loan: Loan) -> Bytes {
+    Bytes::from_owner(HostMemory {
+        pointer,
+        len,
+        _hold: loan,
+    })
 }
 
-// SAFETY: the bytes are only read, from any thread, and the host leaves them alone: lend's
-// contract. The hold is Send by itself.
-unsafe impl Send for HostMemory {}
+/// Bytes of the host for as long as the hold exists.
+struct HostMemory<H> {
+    pointer: *const u8,
+    len: usize,
+    _hold: H,
+}
 
-impl AsRef<[u8]> for HostMemory {
+// SAFETY: the bytes are only read, from any thread, and the host leaves them alone: the contract of
+// those who lend. The hold is Send by itself.
+unsafe impl<H: Send> Send for HostMemory<H> {}
+
+impl<H> AsRef<[u8]> for HostMemory<H> {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: readable while `_hold` exists, which makes lend wait: lend's contract.
+        // SAFETY: readable while `_hold` exists: the contract of those who lend.
         unsafe { slice::from_raw_parts(self.pointer, self.len) }
     }
 }

@@ -17,10 +17,14 @@
 //! | [`status`] | the enums, held against the engine's |
 //! | [`result`], [`describe`] | what became of a call, and the same in words |
 //! | [`config`], [`client`] | making, using and freeing a client |
-//! | [`upload`], [`header`] | one request for every upload; the named operations fill it in |
+//! | [`request`], [`header`] | one request for every upload |
+//! | [`upload`] | uploads that wait for their end; the named operations fill in the request |
+//! | [`task`], [`progress`] | uploads that run while the host does something else |
+//! | [`callback`] | functions of the host that the library calls |
 //! | [`multipart`] | an upload that the host drives part by part |
 //! | [`file_info`] | HeadFile |
 //! | [`policy`] | put policies, checked and built |
+//! | [`logger`] | where the log goes |
 //! | [`version`] | which library this is |
 //!
 //! # Adding a function
@@ -59,6 +63,7 @@
 #![allow(rustdoc::bare_urls)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod callback;
 mod client;
 mod config;
 mod describe;
@@ -68,14 +73,28 @@ mod handle;
 mod header;
 mod input;
 mod lease;
+mod logger;
 mod memory;
 mod multipart;
 mod policy;
+mod progress;
+mod request;
 mod result;
 mod status;
 mod structs;
+mod task;
 mod upload;
 mod version;
+
+// For the fuzz targets, through `us3::border`.
+pub use client::{us3_client, us3_client_new};
+pub use config::{us3_config, us3_config_init};
+pub use header::us3_header;
+pub use memory::us3_string_free;
+pub use request::{us3_upload_request, us3_upload_request_init};
+pub use result::{us3_result, us3_result_clear, us3_result_describe, us3_result_init};
+pub use status::us3_status;
+pub use upload::us3_upload;
 
 #[cfg(test)]
 mod tests;

@@ -13,9 +13,9 @@ use super::guard::{guard, guard_new, guard_value};
 use super::handle::{Handle, InUse};
 use super::input;
 use super::memory;
+use super::policy::policy;
 use super::result::us3_result;
 use super::status::us3_status;
-use super::upload::policy;
 
 /// A multipart upload that the host drives part by part. Any number of threads may send parts of
 /// one upload at once. It belongs to the client that it was made with.
@@ -194,8 +194,8 @@ pub unsafe extern "C" fn us3_abort_multipart_upload(
 ///
 /// @param multipart  NULL is allowed and ignored
 ///
-/// Any thread, once. Blocks until the calls in progress have ended. In a forked child it only
-/// releases memory.
+/// Any thread, once. Blocks until the calls in progress have ended, except in a callback. In a
+/// forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
     guard_value((), || {

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use crate::error::{Error, Report, Status};
+use crate::error::{Error, Report, Result, Status};
 use crate::policy::PutPolicy;
 
 use super::guard::guard;
@@ -81,5 +81,41 @@ pub unsafe extern "C" fn us3_policy_check(
             PutPolicy::parse(input::text("policy_json", policy_json)?)?;
             Ok(Report::default())
         })
+    }
+}
+
+/// A policy that may be missing, but must not be empty: a setting that was forgotten must not drop
+/// the callback in silence.
+///
+/// # Safety
+/// As for [`input::text`].
+pub(super) unsafe fn policy(name: &str, json: *const c_char) -> Result<Option<PutPolicy>> {
+    if json.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: our caller's promise is the one that text asks for.
+    let json = unsafe { input::text(name, json) }?;
+    if json.is_empty() {
+        return Err(Error::new(
+            Status::InvalidPolicy,
+            format!("{name} is empty: pass NULL to upload without a callback"),
+        ));
+    }
+    PutPolicy::parse(json).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_policy_is_not_a_missing_one() {
+        // SAFETY: NULL and C literals.
+        unsafe {
+            assert!(policy("policy_json", ptr::null()).unwrap().is_none());
+            let empty = policy("policy_json", c"".as_ptr()).unwrap_err();
+            assert_eq!(empty.status(), Status::InvalidPolicy);
+            assert!(empty.message().contains("pass NULL"));
+        }
     }
 }

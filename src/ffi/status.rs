@@ -26,7 +26,7 @@ pub enum us3_status {
     US3_FILE_CHANGED = 5,
     /// The service could not be reached (name, connection, TLS), or the connection broke.
     US3_NETWORK_ERROR = 6,
-    /// A time limit of the configuration passed.
+    /// A time limit of the configuration, or the request's timeout_ms, passed.
     US3_TIMEOUT = 7,
     /// The host cancelled.
     US3_CANCELLED = 8,

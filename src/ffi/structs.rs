@@ -16,7 +16,7 @@ use super::input::not_null;
 ///
 /// # Safety
 /// The type is `repr(C)`, begins with `struct_size: usize`, every pattern of bits is a value of
-/// every member (integers and raw pointers), and `MEMBER_ENDS` is made by [`member_ends`].
+/// every member (integers, raw pointers and optional functions), and `MEMBER_ENDS` is made by [`member_ends`].
 pub(super) unsafe trait PublicStruct: Copy {
     /// As the header calls it.
     const NAME: &'static str;

@@ -8,9 +8,10 @@ use crate::error::{Report, Status};
 use super::config::{us3_config, us3_config_init};
 use super::file_info::{us3_file_info, us3_file_info_clear, us3_file_info_init};
 use super::memory;
+use super::progress::{us3_progress, us3_progress_init};
+use super::request::{us3_upload_request, us3_upload_request_init};
 use super::result::{us3_result, us3_result_clear, us3_result_init};
 use super::structs::{self, OutStruct, PublicStruct, Slot};
-use super::upload::{us3_upload_request, us3_upload_request_init};
 
 /// A struct of the host in memory that is exactly as large as it claims, so that a tool which
 /// watches memory sees every byte that is touched beyond it.
@@ -154,6 +155,7 @@ fn every_input_struct_in_every_size() {
     walk_input::<us3_config>();
     walk_input::<us3_upload_request>();
     walk_input::<us3_file_info>();
+    walk_input::<us3_progress>();
     walk_input::<us3_result>();
 }
 
@@ -174,6 +176,10 @@ fn every_output_struct_in_every_size() {
         mime_type: memory::string("text/plain"),
         ..us3_file_info::INIT
     });
+    walk_output(|| us3_progress {
+        elapsed_ms: 1,
+        ..us3_progress::INIT
+    });
 }
 
 #[test]
@@ -187,6 +193,7 @@ fn member_ends_are_in_order_and_complete() {
     check::<us3_config>();
     check::<us3_upload_request>();
     check::<us3_file_info>();
+    check::<us3_progress>();
     check::<us3_result>();
 }
 
@@ -208,6 +215,7 @@ fn init_functions_accept_null_and_set_the_size() {
     check(us3_config_init);
     check(us3_upload_request_init);
     check(us3_file_info_init);
+    check(us3_progress_init);
 }
 
 #[test]

@@ -15,18 +15,20 @@ use crate::source::{Chunks, Outcome};
 /// What a request carries.
 #[derive(Debug)]
 pub(crate) enum Payload {
-    /// Nothing.
-    Empty,
-    /// The protocol's own bytes, such as the list of ETags: not counted as content.
+    /// The protocol's own bytes, such as the list of ETags, or none: not counted as content.
     Protocol(Bytes),
     /// Content of the object.
     Content(Chunks),
 }
 
 impl Payload {
+    /// A request without a body.
+    pub(super) fn none() -> Self {
+        Self::Protocol(Bytes::new())
+    }
+
     pub(super) fn len(&self) -> u64 {
         match self {
-            Payload::Empty => 0,
             Payload::Protocol(bytes) => bytes.len() as u64,
             Payload::Content(chunks) => chunks.remaining(),
         }
@@ -89,13 +91,9 @@ impl Body {
 
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         match &mut self.payload {
-            Payload::Empty => Poll::Ready(None),
-            Payload::Protocol(_) => {
-                let Payload::Protocol(bytes) = std::mem::replace(&mut self.payload, Payload::Empty)
-                else {
-                    return Poll::Ready(None);
-                };
-                Poll::Ready(Some(Ok(bytes)))
+            Payload::Protocol(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
             }
             Payload::Content(chunks) => {
                 let next = std::task::ready!(chunks.poll_next(cx));

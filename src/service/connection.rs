@@ -26,7 +26,7 @@ use tower_service::Service;
 
 use crate::config::Config;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 /// Bytes that the kernel may hold back: what it has taken counts as sent, so it should not be
@@ -133,7 +133,6 @@ impl Line {
 pub(super) struct Connection {
     io: TokioIo<TcpStream>,
     line: Line,
-    proxied: bool,
 }
 
 impl Drop for Connection {
@@ -147,11 +146,7 @@ impl Drop for Connection {
 
 impl Connect for Connection {
     fn connected(&self) -> Connected {
-        self.io
-            .inner()
-            .connected()
-            .extra(self.line.clone())
-            .proxy(self.proxied)
+        self.io.inner().connected().extra(self.line.clone())
     }
 }
 
@@ -240,30 +235,21 @@ impl Connector {
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Connection>;
-    type Error = BoxError;
-    type Future = BoxFuture<Self::Response>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(cx)
-    }
-
-    fn call(&mut self, destination: Uri) -> Self::Future {
-        let connecting = self.https.call(destination);
-        let limit = self.timeout;
-        Box::pin(async move {
-            match tokio::time::timeout(limit, connecting).await {
-                Ok(result) => result,
-                Err(_) => Err(ConnectTimeout(limit).into()),
-            }
-        })
+impl Connector {
+    /// A new connection to the service, or to the proxy in front of it.
+    pub(super) async fn connect(
+        &self,
+        service: Uri,
+    ) -> Result<MaybeHttpsStream<Connection>, BoxError> {
+        let connecting = self.https.clone().call(service);
+        let connected = tokio::time::timeout(self.timeout, connecting).await;
+        connected.unwrap_or_else(|_| Err(ConnectTimeout(self.timeout).into()))
     }
 }
 
 /// The proxy that was configured, or those of the environment when asked for.
 pub(super) fn proxies(config: &Config) -> Matcher {
-    if let Some(proxy) = &config.proxy {
+    if let Some(proxy) = config.proxy.as_ref().filter(|proxy| !proxy.is_empty()) {
         return Matcher::builder().all(proxy.as_str()).build();
     }
     if config.use_env_proxy {
@@ -299,12 +285,7 @@ impl Service<Uri> for Route {
         if destination.scheme_str() == Some("https") {
             return tunnel(self.tcp.clone(), &proxy, destination);
         }
-        let connecting = self.tcp.call(proxy.uri().clone());
-        Box::pin(async move {
-            let mut connection = connecting.await?;
-            connection.proxied = true;
-            Ok(connection)
-        })
+        self.tcp.call(proxy.uri().clone())
     }
 }
 
@@ -355,7 +336,6 @@ impl Service<Uri> for Tcp {
             Ok(Connection {
                 io,
                 line: Line::new(),
-                proxied: false,
             })
         })
     }

@@ -143,9 +143,9 @@ impl Failure {
         self
     }
 
-    /// The answer was lost.
+    /// The answer was lost, and the service may still be at work.
     pub(crate) fn lost(error: Error) -> Self {
-        Self::new(error, Ran::Maybe, false)
+        Self::new(error, Ran::MaybeStill, false)
     }
 
     /// The service does not know what the request was about.
@@ -155,6 +155,11 @@ impl Failure {
             400 => self.said().contains("upload"),
             _ => false,
         }
+    }
+
+    /// The last of several tries found nothing any more, and an earlier one may have seen to that.
+    pub(crate) fn ran_before_it_was_unknown(&self) -> bool {
+        self.ran >= Ran::Maybe && self.error.report().http_status == 404
     }
 
     /// The service's words, in lower case.
@@ -328,8 +333,10 @@ impl Service {
         if let Some(md5) = call.content_md5 {
             request = request.header(CONTENT_MD5, md5);
         }
-        if let Some(token) = &self.config.security_token {
-            request = request.header(SECURITY_TOKEN, secret(token.expose_secret())?);
+        let token = self.config.security_token.as_ref();
+        let token = token.map(ExposeSecret::expose_secret);
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
+            request = request.header(SECURITY_TOKEN, secret(token)?);
         }
         if let Some(auth) = &self.proxy_authorization {
             request = request.header(http::header::PROXY_AUTHORIZATION, auth);

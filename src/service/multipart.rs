@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::{Call, Failure, Payload, Replay, Reply, Service, query_value};
+use super::{Call, Failure, Payload, Reply, Service, query_value};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
 use crate::source::Chunks;
@@ -87,9 +87,7 @@ impl Service {
         call.query = "uploads".to_owned();
         call.content_type = Some(content_type);
         call.headers = headers;
-        let reply = self
-            .call(&call, Replay::Safe, || Payload::Empty, operation)
-            .await?;
+        let reply = self.call(&call, Payload::none, operation).await?;
         let (upload_id, why) = match initiated(&reply.body) {
             Ok(initiated) => return Ok((initiated, reply)),
             Err(unusable) => unusable,
@@ -123,7 +121,7 @@ impl Service {
         );
         call.content_md5 = content_md5;
         let payload = || Payload::Content(content());
-        self.call(&call, Replay::Safe, payload, operation).await
+        self.call(&call, payload, operation).await
     }
 
     /// Joins the parts to the object; with a policy, the answer is the callback's.
@@ -140,8 +138,7 @@ impl Service {
         call.policy = policy;
         let body = Bytes::copy_from_slice(etags.as_bytes());
         let payload = || Payload::Protocol(body.clone());
-        self.call(&call, self.replay(policy), payload, operation)
-            .await
+        self.call(&call, payload, operation).await
     }
 
     /// Drops an upload and its parts.
@@ -152,8 +149,7 @@ impl Service {
     ) -> Result<Reply, Failure> {
         let mut call = Call::new("AbortMultipartUpload", Method::DELETE, target.key);
         call.query = format!("uploadId={}", query_value(target.upload_id));
-        self.call(&call, Replay::Safe, || Payload::Empty, operation)
-            .await
+        self.call(&call, Payload::none, operation).await
     }
 
     /// Whether the service still has the upload: an error, [`Failure::is_unknown`] or not, if it
@@ -212,9 +208,7 @@ impl Service {
             call.query
                 .push_str(&format!("&part-number-marker={marker}"));
         }
-        let reply = self
-            .call(&call, Replay::Safe, || Payload::Empty, operation)
-            .await?;
+        let reply = self.call(&call, Payload::none, operation).await?;
         serde_json::from_slice(&reply.body).map_err(|cause| {
             let why = format_args!("not with a list of parts: {cause}");
             Failure::protocol(reply.protocol_error(&self.what(&call), why))

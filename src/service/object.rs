@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Call, Failure, Payload, Replay, Reply, Service};
+use super::{Call, Failure, Payload, Reply, Service};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
 use crate::source::Chunks;
@@ -41,8 +41,7 @@ impl Service {
         call.headers = put.headers;
         call.policy = put.policy;
         let payload = || Payload::Content(content());
-        self.call(&call, self.replay(put.policy), payload, operation)
-            .await
+        self.call(&call, payload, operation).await
     }
 
     /// Asks for an object's metadata.
@@ -52,8 +51,7 @@ impl Service {
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         let call = Call::new("HeadFile", Method::HEAD, key);
-        self.call(&call, Replay::Safe, || Payload::Empty, operation)
-            .await
+        self.call(&call, Payload::none, operation).await
     }
 
     /// Removes an object.
@@ -63,17 +61,7 @@ impl Service {
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         let call = Call::new("DeleteFile", Method::DELETE, key);
-        self.call(&call, Replay::Safe, || Payload::Empty, operation)
-            .await
-    }
-
-    /// How a request with or without a policy may be sent again.
-    pub(super) fn replay(&self, policy: Option<&PutPolicy>) -> Replay {
-        if policy.is_none() || self.config().callback_at_least_once {
-            Replay::Safe
-        } else {
-            Replay::IfNotRun
-        }
+        self.call(&call, Payload::none, operation).await
     }
 }
 

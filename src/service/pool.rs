@@ -4,7 +4,6 @@
 //! and so opens more than an upload has parts in flight. Here a request waits for nothing: it takes
 //! an idle connection or makes one, and gives it back before the next request of its kind begins.
 
-use std::error::Error as StdError;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -12,12 +11,9 @@ use http::Uri;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::client::legacy::connect::Connection as _;
 use tokio::task::JoinHandle;
-use tower_service::Service;
 
 use super::body::Body;
-use super::connection::{Connector, Line};
-
-type BoxError = Box<dyn StdError + Send + Sync>;
+use super::connection::{BoxError, Connector, Line};
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
 /// to close is not picked.
@@ -105,7 +101,7 @@ impl Pool {
     }
 
     async fn connect(&self, service: Uri) -> Result<Lane, BoxError> {
-        let io = self.connector.clone().call(service).await?;
+        let io = self.connector.connect(service).await?;
         let mut extensions = http::Extensions::new();
         io.connected().get_extras(&mut extensions);
         let line = extensions

@@ -7,7 +7,9 @@ use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy};
 
 use super::{Call, Failure, Payload, Ran, Reply, Service};
+use crate::events;
 use crate::operation::Operation;
+use crate::policy::PutPolicy;
 
 /// First pause at most, doubled for each failure. Full jitter: the real pause is a random part of it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -32,21 +34,25 @@ impl Service {
     pub(super) async fn call(
         &self,
         call: &Call<'_>,
-        replay: Replay,
         payload: impl Fn() -> Payload,
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         let mut failures = 0;
         let mut ran = Ran::No;
+        let mut attempt = 0;
         loop {
+            attempt += 1;
+            let event = events::Request::begins(call.operation, call.key, &call.query, attempt);
             let sent = self.send(call, payload(), operation).await;
+            let facts = sent.as_ref().map(|reply| || reply.report());
+            event.ends(facts.map_err(|failure| &failure.error));
             let mut failure = match sent {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
             ran = ran.max(failure.ran);
             failure.ran = ran;
-            if !may_replay(&failure, replay) {
+            if !may_replay(&failure, self.replay(call.policy)) {
                 return Err(failure);
             }
             // An idle connection that the service had closed says nothing about this request: the
@@ -63,6 +69,15 @@ impl Service {
                 }
             }
             operation.count_resend();
+        }
+    }
+
+    /// How a request with or without a policy may be sent again.
+    pub(super) fn replay(&self, policy: Option<&PutPolicy>) -> Replay {
+        if policy.is_none() || self.config().callback_at_least_once {
+            Replay::Safe
+        } else {
+            Replay::IfNotRun
         }
     }
 

@@ -13,7 +13,8 @@ use crate::error::{Error, Result, Status};
 /// Trusts `ca_file`, else the system's store. Certificates are read only for https: the system's
 /// store takes milliseconds and memory.
 pub(super) fn client_config(config: &Config, https: bool) -> Result<ClientConfig> {
-    let roots = match &config.ca_file {
+    let ca_file = config.ca_file.as_deref();
+    let roots = match ca_file.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => roots_of(path)?,
         None if https => system_roots(),
         None => RootCertStore::empty(),

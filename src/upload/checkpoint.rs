@@ -129,13 +129,7 @@ impl Claim {
             return Ok(Found::Nothing);
         }
         if text.len() as u64 > MAX_LEN {
-            return Err(Error::new(
-                Status::FileError,
-                format!(
-                    "{} is too long for a checkpoint and was left alone; name another file in resume_path",
-                    self.path.display()
-                ),
-            ));
+            return Ok(Found::Damaged("it is too long".to_owned()));
         }
         Ok(parse(&text))
     }

@@ -7,17 +7,19 @@ mod put;
 mod resume;
 mod session;
 mod settle;
+mod stream;
 
 pub use multipart::Multipart;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use crate::engine::Engine;
-use crate::error::{CallbackState, Error, Report, Result, Status};
+use crate::engine::{Engine, Turn};
+use crate::error::{Error, Report, Result, Status};
+use crate::events;
 use crate::mime;
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
@@ -89,6 +91,30 @@ impl UploadRequest {
             timeout: None,
         }
     }
+
+    /// The same wherever the process goes: its paths mean what they mean now.
+    pub(crate) fn anchored(mut self) -> Self {
+        let anchored = |path: &Path| std::path::absolute(path).ok();
+        if let Source::File(path) = &mut self.source
+            && let Some(absolute) = anchored(path)
+        {
+            *path = absolute;
+        }
+        if let Some(path) = &mut self.resume_path
+            && let Some(absolute) = anchored(path)
+        {
+            *path = absolute;
+        }
+        self
+    }
+
+    /// Looks for what no upload can succeed with; touches neither disk nor network.
+    ///
+    /// # Errors
+    /// `InvalidArgument` names the member that is wrong.
+    pub fn check(&self) -> Result<()> {
+        check(self).map(|_| ())
+    }
 }
 
 /// A request that was checked, with its content opened.
@@ -102,24 +128,35 @@ struct Upload {
     jobs: usize,
 }
 
-/// Runs an upload to its end.
+/// Runs an upload to its end, once its turn has come.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
+    turn: Turn,
     request: UploadRequest,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
     let requested = request.policy.is_some();
-    let result = run_checked(engine, request, operation).await;
-    result.map_err(|error| with_callback(error, requested))
+    let event = events::Upload::begins(&request.key, request.mode, requested);
+    let result = run_checked(engine, turn, request, operation).await;
+    event.ends(operation, &result);
+    result.map_err(|mut error| {
+        error.report_mut().callback_did_not_run(requested);
+        error
+    })
 }
 
 async fn run_checked(
     engine: &Arc<Engine>,
+    turn: Turn,
     request: UploadRequest,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
     let headers = check(&request)?;
-    let _slot = operation.work(engine.slot()).await?;
+    let _slot = operation.work(turn.come()).await?;
+    operation.begin_running();
+    if let Source::Reader(_) = request.source {
+        return stream::run(engine, request, headers, operation).await;
+    }
     let mode = request.mode;
     let resume_path = request.resume_path.clone();
     let upload = operation.work(open(request, headers)).await??;
@@ -142,6 +179,9 @@ fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
         return Err(Error::argument(
             "resume_path goes with a multipart upload: one PutFile cannot be resumed",
         ));
+    }
+    if let Source::Reader(_) = request.source {
+        stream::check(request)?;
     }
     if let Some(mime_type) = &request.mime_type {
         input::check_mime_type(mime_type)?;
@@ -188,13 +228,4 @@ async fn blocking<T: Send + 'static>(
             "a thread that reads files failed; this is a bug in libus3",
         ))
     })
-}
-
-/// An upload that failed before anything was known of its callback did not fire it.
-fn with_callback(mut error: Error, requested: bool) -> Error {
-    let report = error.report_mut();
-    if requested && report.callback == CallbackState::NotRequested {
-        report.callback = CallbackState::NotDelivered;
-    }
-    error
 }

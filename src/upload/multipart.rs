@@ -20,7 +20,7 @@ use crate::source::{Content, Source};
 
 /// Parts of one upload at most: beyond it the list of ETags that finishes the upload would not be
 /// taken by any service.
-const MAX_PARTS: u32 = 1_000_000;
+pub(super) const MAX_PARTS: u32 = 1_000_000;
 
 /// Sends the upload in parts and joins them.
 pub(super) async fn run(
@@ -147,7 +147,7 @@ impl Multipart {
         let content = Content::open(&Source::Memory(data));
         let session = self.session.clone();
         let result = content.and_then(|content| {
-            self.session.engine.wait(|operation| async move {
+            self.session.engine.wait(move |operation| async move {
                 session
                     .send_part(part_number, &content, 0..size, &operation)
                     .await
@@ -166,13 +166,17 @@ impl Multipart {
     pub fn finish(&self, policy: Option<PutPolicy>) -> Result<Report> {
         self.close("is being finished by another thread")?;
         let session = self.session.clone();
+        let requested = policy.is_some();
         let result = self.check_parts().and_then(|()| {
             self.session
                 .engine
                 .wait(|operation| async move { session.finish(policy.as_ref(), &operation).await })
         });
         self.progress().closed = result.is_ok().then_some("is finished");
-        result
+        result.map_err(|mut error| {
+            error.report_mut().callback_did_not_run(requested);
+            error
+        })
     }
 
     /// Drops the upload and its parts. Blocks.
@@ -277,6 +281,11 @@ impl Multipart {
 
     /// Every number from 0 to the highest must be there.
     fn check_parts(&self) -> Result<()> {
+        self.check_gaps()
+            .map_err(|error| self.session.name_in(error))
+    }
+
+    fn check_gaps(&self) -> Result<()> {
         let parts = self.session.parts();
         let key = &self.session.key;
         if parts.is_empty() {

@@ -67,7 +67,9 @@ pub(super) async fn run(
             let content = upload.content.clone();
             let digest = async move || match read.digest() {
                 Some(digest) => Some(digest),
-                None => blocking(move || digest_of(&content)).await.ok(),
+                None => blocking(move || content.digest(0..content.size(), EtagHasher::object()))
+                    .await
+                    .ok(),
             };
             settle::run(engine, lost, failure, digest, operation).await
         }
@@ -105,7 +107,9 @@ pub(super) fn accepted(
     };
     match compare(etag) {
         Some(Verdict::Different { expected }) => {
-            Err(differs(what, etag, &expected, report.clone()))
+            let mut error = differs(what, etag, &expected, report.clone());
+            error.add("what is stored is not what was sent, so delete it and upload again");
+            Err(error)
         }
         _ => Ok(report),
     }
@@ -122,7 +126,7 @@ pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report
     let mut error = Error::new(
         Status::IntegrityError,
         format!(
-            "{what}: the service answered ETag {answered}, but the content sent has {expected}; what is stored is not what was sent, so delete it and upload again"
+            "{what}: the service answered ETag {answered}, but the content sent has {expected}"
         ),
     );
     *error.report_mut() = report;
@@ -147,11 +151,4 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// The digest of content that was not hashed while it was sent. Blocks on the disk.
-pub(super) fn digest_of(content: &Content) -> Result<ContentDigest> {
-    let mut hasher = EtagHasher::object();
-    content.for_each_piece(0..content.size(), |piece| hasher.update(piece))?;
-    Ok(hasher.finish())
 }

@@ -7,7 +7,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::checkpoint::{Checkpoint, Claim, Found};
 use super::multipart::{missing, send_parts};
-use super::put::digest_of;
 use super::session::{Part, Parts, Session};
 use super::settle::{self, Lost};
 use super::{Upload, blocking};
@@ -68,9 +67,12 @@ pub(super) async fn run(
         return Err(session.abandon(error, operation).await);
     }
     let result = async {
-        send_parts(&session, upload, operation).await?;
+        let kept = |error| session.name_in(error);
+        let sent = send_parts(&session, upload, operation).await;
+        sent.map_err(kept)?;
         checkpoint.finishing = true;
-        operation.work(save(&claim, &checkpoint)).await??;
+        let saved = operation.work(save(&claim, &checkpoint)).await;
+        saved.and_then(|saved| saved).map_err(kept)?;
         session.finish(upload.policy.as_ref(), operation).await
     };
     let mut result = result.await;
@@ -105,8 +107,9 @@ async fn conclude(
         over(claim);
         return Err(session.abandon(error, operation).await);
     }
-    error.report_mut().upload_id = Some(session.upload_id.clone());
-    error.add("what was uploaded is kept: run it again with the same resume_path to go on");
+    if error.report().upload_id.is_some() {
+        error.add("what was uploaded is kept: run it again with the same resume_path to go on");
+    }
     Err(error)
 }
 
@@ -228,12 +231,7 @@ async fn verified(
     stream::iter(candidates)
         .map(|(number, range, part)| async move {
             let content = content.clone();
-            let digest = blocking(move || {
-                let mut hasher = EtagHasher::part();
-                content.for_each_piece(range, |piece| hasher.update(piece))?;
-                Ok(hasher.finish())
-            })
-            .await?;
+            let digest = blocking(move || content.digest(range, EtagHasher::part())).await?;
             let same = digest.compare_part(&part.etag) == Verdict::Same;
             let ListedPart { etag, size } = part;
             let digest = Some(digest);
@@ -266,7 +264,7 @@ async fn gone(
         size: upload.content.size(),
     };
     let content = upload.content.clone();
-    let digest = blocking(move || digest_of(&content));
+    let digest = blocking(move || content.digest(0..content.size(), EtagHasher::object()));
     let digest = operation.work(digest).await??;
     let what = format!(
         "an earlier run was finishing the upload of {} when it ended, and its answer is lost",
@@ -274,17 +272,16 @@ async fn gone(
     );
     let mut error = Error::new(Status::NetworkError, what);
     error.report_mut().upload_id = Some(checkpoint.upload_id.clone());
-    match settle::run(
-        engine,
-        lost,
-        Failure::lost(error),
-        async || Some(digest),
-        operation,
-    )
-    .await
-    {
-        Err(error) if error.report().object == ObjectState::NotStored => Ok(afresh),
-        Err(error) if error.report().object == ObjectState::Unknown => Err(error),
-        known => Ok(Start::Over(known)),
+    let failure = Failure::lost(error);
+    let settled = settle::run(engine, lost, failure, async || Some(digest), operation).await;
+    let harmless = upload.policy.is_none() || engine.service.config().callback_at_least_once;
+    match settled {
+        Err(error) if error.report().object == ObjectState::Stored => Ok(Start::Over(Err(error))),
+        Err(_) if harmless => Ok(afresh),
+        Err(mut error) => {
+            error.add("if it never appears, remove the checkpoint to upload afresh");
+            Err(error)
+        }
+        Ok(report) => Ok(Start::Over(Ok(report))),
     }
 }

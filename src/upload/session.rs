@@ -15,7 +15,7 @@ use super::checkpoint::Checkpoint;
 use super::put::{accepted, differs, hex};
 use super::settle::{self, Lost};
 use crate::engine::Engine;
-use crate::error::{CallbackState, Error, ObjectState, Report, Result};
+use crate::error::{Error, Report, Result};
 use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
@@ -178,27 +178,10 @@ impl Session {
                 settle::run(&self.engine, lost, failure, async || digest, operation).await
             }
         };
-        self.name_upload(result, policy.is_some())
-    }
-
-    /// A failed finish keeps the upload, unless the object is stored, and the report names it.
-    fn name_upload(&self, result: Result<Report>, requested: bool) -> Result<Report> {
-        match result {
-            Ok(mut report) => {
-                report.upload_id = Some(self.upload_id.clone());
-                Ok(report)
-            }
-            Err(mut error) => {
-                let report = error.report_mut();
-                if report.object != ObjectState::Stored {
-                    report.upload_id = Some(self.upload_id.clone());
-                }
-                if requested && report.callback == CallbackState::NotRequested {
-                    report.callback = CallbackState::NotDelivered;
-                }
-                Err(error)
-            }
-        }
+        result.map(|mut report| {
+            report.upload_id = Some(self.upload_id.clone());
+            report
+        })
     }
 
     /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
@@ -228,13 +211,20 @@ impl Session {
     /// Cleans up after `error`, which stays the one reported. What remains is named in it.
     pub(super) async fn abandon(&self, mut error: Error, operation: &Arc<Operation>) -> Error {
         let aborted = operation.clean_up(self.abort(operation)).await;
+        error.report_mut().upload_id = None;
         if !matches!(aborted, Some(Ok(_))) {
-            error.report_mut().upload_id = Some(self.upload_id.clone());
+            error = self.name_in(error);
             error.add(format_args!(
                 "the multipart upload {} could not be aborted and still holds its parts",
                 self.upload_id
             ));
         }
+        error
+    }
+
+    /// The upload still exists, and an error says so.
+    pub(super) fn name_in(&self, mut error: Error) -> Error {
+        error.report_mut().upload_id = Some(self.upload_id.clone());
         error
     }
 

@@ -26,7 +26,8 @@ pub(super) struct Lost<'a> {
 
 /// Turns a failed PutFile or finish into what is known: an error whose report says whether the
 /// object is stored and whether the callback ran, or success when there was no callback and the
-/// object turns out to be stored. `digest` is asked for only when it is needed.
+/// object turns out to be stored. An upload that may still exist is named. `digest` is asked for
+/// only when it is needed.
 pub(super) async fn run(
     engine: &Engine,
     lost: Lost<'_>,
@@ -44,6 +45,7 @@ pub(super) async fn run(
     let finished_before = lost.upload_id.is_some() && error.report().http_status == 404;
     if ran < Ran::Maybe && !finished_before {
         error.report_mut().object = ObjectState::NotStored;
+        error.report_mut().upload_id = lost.upload_id.map(str::to_owned);
         return Err(error);
     }
     if ran == Ran::Yes && lost.policy {
@@ -53,13 +55,22 @@ pub(super) async fn run(
     }
     let inquiry = inquire(engine, lost, digest, operation);
     let found = operation.clean_up(inquiry).await;
-    match found.unwrap_or(Found::Unsettled) {
+    let found = match found.unwrap_or(Found::Unsettled) {
+        Found::Absent if lost.upload_id.is_some() && ran >= Ran::Maybe => Found::Between,
+        found => found,
+    };
+    match found {
         Found::Stored(reply) if !lost.policy => {
             let mut report = reply.report();
             report.object = ObjectState::Stored;
             Ok(report)
         }
-        found => Err(describe(error, &found, ran, lost.policy)),
+        found => {
+            if found.upload_may_exist() {
+                error.report_mut().upload_id = lost.upload_id.map(str::to_owned);
+            }
+            Err(describe(error, &found, ran, lost.policy))
+        }
     }
 }
 
@@ -71,8 +82,16 @@ enum Found {
     Unfinished,
     /// No object, or one with other content.
     Absent,
+    /// As `Absent`, and the upload is gone as well: its finish may be at work between the two.
+    Between,
     /// The evidence does not decide.
     Unsettled,
+}
+
+impl Found {
+    fn upload_may_exist(&self) -> bool {
+        matches!(self, Found::Unfinished | Found::Unsettled)
+    }
 }
 
 async fn inquire(
@@ -131,6 +150,11 @@ fn describe(mut error: Error, found: &Found, ran: Ran, policy: bool) -> Error {
             "the object is stored, but whether its callback ran is unknown; ask the callback service",
         ),
         // Somebody may still be working on it: this library, or a gateway, only stopped waiting.
+        Found::Between => (
+            ObjectState::Unknown,
+            CallbackState::Unknown,
+            "the upload is gone and the object is not there yet: the service may still be at work; ask with us3_head_file before uploading again",
+        ),
         Found::Unfinished | Found::Absent if still => (
             ObjectState::Unknown,
             CallbackState::Unknown,

@@ -19,6 +19,16 @@
 /* Longer than any test needs on a slow machine; a test that is still running has hung. */
 enum { CHECK_TIMEOUT_S = 120 };
 
+/* Whether a tool that watches memory or threads makes everything many times slower (US3_TEST_SLOW is set):
+ * limits are ten times as long, and tests of what takes much content may use less. */
+bool check_slow(void);
+/* Ends a process that a test has forked, with status 0 if no check failed. */
+void check_leave_fork(void)
+#ifdef __GNUC__
+    __attribute__((noreturn))
+#endif
+    ;
+
 /* Notes a failure. The format is printf's. */
 void check_fail(const char *file, int line, const char *format, ...)
 #ifdef __GNUC__

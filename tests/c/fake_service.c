@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "fake_service.h"
+#include "arena.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@ enum { MAX_CONNECTIONS = 1024, MAX_HEAD = 64 << 10, KEPT_BODY = 64 << 10, HOLD_S
 
 const char FAKE_CLOSE[] = "close";
 const char FAKE_RESET[] = "reset";
+const char FAKE_STALL[] = "stall";
 const char FAKE_ENDLESS_HEADERS[] = "endless headers";
 const char FAKE_ENDLESS_LINE[] = "endless line";
 const char FAKE_ENDLESS_BODY[] = "endless body";
@@ -38,7 +40,7 @@ struct fake_service {
     int listener;
     char url[64];
     const char *answers[FAKE_CALLS];
-    bool hang_up, stopping, released;
+    bool hang_up, stopping, released, stalls_released;
     int hold, parts;
     struct fake_seen seen;
     int counts[FAKE_CALLS];
@@ -234,6 +236,18 @@ static bool hold_part(fake_service *service)
     return ok;
 }
 
+static const char *good_answer(enum fake_call call);
+
+/* The answer for a call, for which it may have to wait. Holds the lock. */
+static const char *answer_for(fake_service *service, enum fake_call call)
+{
+    if (service->answers[call] != FAKE_STALL)
+        return service->answers[call];
+    while (!service->stalls_released && !service->stopping)
+        pthread_cond_wait(&service->changed, &service->lock);
+    return service->stopping ? FAKE_CLOSE : good_answer(call);
+}
+
 static bool answer_request(fake_service *service, int fd, enum fake_call call)
 {
     bool ok = call != FAKE_PART || hold_part(service);
@@ -243,7 +257,7 @@ static bool answer_request(fake_service *service, int fd, enum fake_call call)
     /* Counted out before the answer: the client may send its next part as soon as it has read it. */
     if (call == FAKE_PART)
         service->parts--;
-    answer = service->answers[call];
+    answer = answer_for(service, call);
     pthread_mutex_unlock(&service->lock);
     return ok && send_answer(service, fd, answer);
 }
@@ -335,19 +349,26 @@ static void *accept_all(void *arg)
 
 /* ---- from the tests ------------------------------------------------------------------------- */
 
+static const char *good_answer(enum fake_call call)
+{
+    switch (call) {
+    case FAKE_INITIATE:
+        return "HTTP/1.1 200 OK\r\nContent-Length: 65\r\n\r\n"
+               "{\"UploadId\":\"fake-upload\",\"BlkSize\":65536,\"Bucket\":\"b\",\"Key\":\"k\"}";
+    case FAKE_ABORT:
+    case FAKE_DELETE:
+        return "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
+    case FAKE_HEAD:
+        return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    default:
+        return "HTTP/1.1 200 OK\r\nETag: \"fake\"\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    }
+}
+
 static void set_good_answers(fake_service *service)
 {
-    static const char *const stored =
-        "HTTP/1.1 200 OK\r\nETag: \"fake\"\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
-
     for (int call = 0; call < FAKE_CALLS; call++)
-        service->answers[call] = stored;
-    service->answers[FAKE_INITIATE] =
-        "HTTP/1.1 200 OK\r\nContent-Length: 65\r\n\r\n"
-        "{\"UploadId\":\"fake-upload\",\"BlkSize\":65536,\"Bucket\":\"b\",\"Key\":\"k\"}";
-    service->answers[FAKE_ABORT] = "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
-    service->answers[FAKE_DELETE] = service->answers[FAKE_ABORT];
-    service->answers[FAKE_HEAD] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        service->answers[call] = good_answer((enum fake_call)call);
 }
 
 fake_service *fake_start(void)
@@ -409,14 +430,26 @@ void fake_set(fake_service *service, enum fake_call call, const char *answer)
     pthread_mutex_unlock(&service->lock);
 }
 
+void fake_release(fake_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    service->stalls_released = true;
+    pthread_cond_broadcast(&service->changed);
+    pthread_mutex_unlock(&service->lock);
+}
+
 void fake_hang_up(fake_service *service)
 {
+    pthread_mutex_lock(&service->lock);
     service->hang_up = true;
+    pthread_mutex_unlock(&service->lock);
 }
 
 void fake_hold_parts(fake_service *service, int count)
 {
+    pthread_mutex_lock(&service->lock);
     service->hold = count;
+    pthread_mutex_unlock(&service->lock);
 }
 
 int fake_count(fake_service *service, enum fake_call call)
@@ -453,7 +486,7 @@ static char *last(fake_service *service, char **kept)
     char *text;
 
     pthread_mutex_lock(&service->lock);
-    text = *kept == NULL ? NULL : copy(*kept);
+    text = *kept == NULL ? NULL : arena_copy(*kept);
     pthread_mutex_unlock(&service->lock);
     return text;
 }
@@ -471,10 +504,8 @@ char *fake_last_body(fake_service *service, enum fake_call call)
 char *fake_answer(int http_status, const char *headers, const char *body)
 {
     size_t size = strlen(headers) + strlen(body) + 128;
-    char *answer = malloc(size);
+    char *answer = arena_alloc(size);
 
-    if (answer == NULL)
-        die("malloc");
     snprintf(answer, size, "HTTP/1.1 %d Made Up\r\n%sContent-Length: %zu\r\n\r\n%s", http_status, headers, strlen(body), body);
     return answer;
 }

@@ -24,6 +24,7 @@ enum fake_call {
 /* Answers that are no text. */
 extern const char FAKE_CLOSE[];           /* the connection closes, nothing is sent */
 extern const char FAKE_RESET[];           /* with the request half read, the connection is closed and reset */
+extern const char FAKE_STALL[];           /* nothing, until fake_release or fake_stop */
 extern const char FAKE_ENDLESS_HEADERS[]; /* 1 GiB of header lines */
 extern const char FAKE_ENDLESS_LINE[];    /* one header line of 1 GiB */
 extern const char FAKE_ENDLESS_BODY[];    /* 200, and a body of 1 GiB */
@@ -39,6 +40,8 @@ void fake_stop(fake_service *);
 const char *fake_url(const fake_service *);
 /* `answer` must outlive the service. */
 void fake_set(fake_service *, enum fake_call, const char *answer);
+/* Sends the calls that stall their good answers, and those that come later. */
+void fake_release(fake_service *);
 /* Accepts connections and closes them at once. */
 void fake_hang_up(fake_service *);
 /* Parts are answered only once `count` of them wait together, or with an error after 20 s. */
@@ -60,12 +63,12 @@ struct fake_seen {
 };
 struct fake_seen fake_seen(fake_service *);
 
-/* The head of the last request of this kind, to be freed; NULL without one. */
+/* The head of the last request of this kind, in the arena; NULL without one. */
 char *fake_last_head(fake_service *, enum fake_call);
-/* Its body as a string, to be freed; at most 64 KiB of it is kept. */
+/* Its body as a string, likewise; at most 64 KiB of it is kept. */
 char *fake_last_body(fake_service *, enum fake_call);
 
-/* A whole answer, with its Content-Length; to be freed. `headers` end with "\r\n" each, or are "". */
+/* A whole answer, with its Content-Length, in the arena. `headers` end with "\r\n" each, or are "". */
 char *fake_answer(int http_status, const char *headers, const char *body);
 
 #endif

@@ -85,7 +85,6 @@ struct http_reply http_request(const char *method, const char *url, const char *
     REQUIRE(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
     bytes = read_all(fd, &len);
     close(fd);
-    free(request);
     REQUIRE(sscanf(bytes, "HTTP/1.1 %d", &reply.status) == 1);
     end = strstr(bytes, "\r\n\r\n");
     REQUIRE(end != NULL);
@@ -96,7 +95,6 @@ struct http_reply http_request(const char *method, const char *url, const char *
     coding = http_header(&reply, "Transfer-Encoding");
     if (coding != NULL)
         join_chunks(&reply);
-    free(coding);
     return reply;
 }
 
@@ -121,10 +119,9 @@ void http_reply_free(struct http_reply *reply)
 char *url_encode(const char *text)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/";
-    char *url = malloc(3 * strlen(text) + 1);
+    char *url = arena_alloc(3 * strlen(text) + 1);
     char *to = url;
 
-    REQUIRE(url != NULL);
     for (; *text != '\0'; text++) {
         if (strchr(plain, *text) != NULL)
             *to++ = *text;

@@ -16,11 +16,11 @@ struct http_reply {
 /* A request without a body to an http:// URL with a port. `headers` end with "\r\n" each. The test
  * ends when there is no answer. */
 struct http_reply http_request(const char *method, const char *url, const char *headers);
-/* The value of a header, to be freed; NULL without one. */
+/* The value of a header, in the arena; NULL without one. */
 char *http_header(const struct http_reply *reply, const char *name);
 void http_reply_free(struct http_reply *reply);
 
-/* Percent-encodes everything but letters, digits and "-_.~/"; to be freed. */
+/* Percent-encodes everything but letters, digits and "-_.~/"; in the arena. */
 char *url_encode(const char *text);
 /* http://127.0.0.1:port of a port at which nobody listens, nor will while the test runs. */
 char *refusing_url(void);

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Builds and runs the C tests: every tests/c/test_*.c, each with a US3 emulator, a callback service
-# and a folder of its own; the exported symbols; the README's example. One line for each test.
+# and a folder of its own; the exported symbols; the README's example; the programs in examples-c. One
+# line for each test.
 #
-#   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports" or "readme"
+#   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports", "readme" or "examples"
 #
+# C_TEST_BUILD in the environment is where programs are built, if not in build/test/c.
 # RUN_UNDER in the environment is put before each test program, such as valgrind with its options.
 # CHECK_ONLY=text in the environment runs only the test functions whose name contains it. Fails when
 # a test fails, and also when something that a test needs is missing: nothing is skipped.
@@ -15,11 +17,12 @@ emulator=$1
 lib=$(cd "$2" && pwd)
 shift 2
 only=$*
-build=$root/build/test/c
+build=${C_TEST_BUILD:-$root/build/test/c}
 . "$root/scripts/servers.sh"
 
 # Far longer than all tests of a program take; each test has a limit of its own besides.
-PROGRAM_TIMEOUT_S=900
+PROGRAM_TIMEOUT_S=${US3_TEST_SLOW:+3600}
+PROGRAM_TIMEOUT_S=${PROGRAM_TIMEOUT_S:-900}
 
 passed=0
 failed=0
@@ -54,7 +57,7 @@ compile() {
 }
 
 link_test() {
-    compile -o "$build/$1" "$here/$1.c" "$build"/lib_*.o -L"$lib" -lus3 -lpthread -Wl,-rpath,"$lib"
+    compile -o "$build/$1" "$here/$1.c" "$build"/lib_*.o -L"$lib" -lus3 -lpthread -ldl -Wl,-rpath,"$lib"
 }
 
 build_helpers() {
@@ -70,8 +73,10 @@ build_helpers() {
     compile -o "$build/callback_service" "$root/examples-c/callback_service.c"
 }
 
-# Options for the emulator stand in the test's first comment.
+# Options for the emulator stand in the test's first comment, or are in emulator_extra.
+emulator_extra=
 emulator_options() {
+    echo "$emulator_extra"
     [ ! -f "$here/$1.c" ] || sed -n 's/^ \* emulator options: //p' "$here/$1.c"
 }
 
@@ -91,7 +96,8 @@ start_servers() {
     US3_TEST_TLS=https://127.0.0.1:$(sed -n 's/.* https=https:\/\/localhost:\([0-9]*\)$/\1/p' "$dir/emulator")
     US3_TEST_CA=$dir/ca.pem
     export US3_TEST_TLS US3_TEST_CA
-    export US3_TEST_DIR US3_TEST_CALLBACK US3_TEST_CALLBACKS US3_TEST_ENDPOINT US3_TEST_CONTROL
+    US3_TEST_LIBRARY=$lib/libus3.so
+    export US3_TEST_LIBRARY US3_TEST_DIR US3_TEST_CALLBACK US3_TEST_CALLBACKS US3_TEST_ENDPOINT US3_TEST_CONTROL
 }
 
 # Runs a test program, counts its lines, and shows them as they come.
@@ -136,14 +142,19 @@ check_exports() {
     fi
 }
 
+# config.json for the emulator, among the test's files.
+write_config() {
+    cat >"$US3_TEST_DIR/config.json" <<EOF
+{"public_key": "test-public-key", "private_key": "test-private-key-nobody-may-see",
+ "bucket_name": "demo", "endpoint": "$US3_TEST_ENDPOINT"}
+EOF
+}
+
 # The C example of the README is compiled as it stands, and run.
 check_readme() {
     start_servers readme
     awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' "$root/README.md" >"$tmp/readme/upload.c"
-    cat >"$tmp/readme/files/config.json" <<EOF
-{"public_key": "test-public-key", "private_key": "test-private-key-nobody-may-see",
- "bucket_name": "demo", "endpoint": "$US3_TEST_ENDPOINT"}
-EOF
+    write_config
     echo hello >"$tmp/readme/files/video.mp4"
     if compile -o "$tmp/readme/upload" "$tmp/readme/upload.c" -L"$lib" -lus3 -Wl,-rpath,"$lib" &&
         (cd "$tmp/readme/files" && "$tmp/readme/upload" video.mp4 "$US3_TEST_CALLBACK"); then
@@ -152,6 +163,56 @@ EOF
         fail "readme: its example"
     fi
     stop_servers
+}
+
+# run_example STATUS TEXT PROGRAM ARGUMENT…: ends with that status, and prints that text.
+run_example() {
+    expected=$1 text=$2 program=$3
+    shift 3
+    status=0
+    (cd "$US3_TEST_DIR" && timeout 120 "$build/$program" config.json "$@") >"$tmp/example" 2>&1 || status=$?
+    if [ "$status" -eq "$expected" ] && grep -q "$text" "$tmp/example"; then
+        pass "examples: $program $*"
+    else
+        fail "examples: $program $* ended with status $status and printed"
+        cat "$tmp/example"
+    fi
+}
+
+# Ctrl-C, while the emulator keeps every part waiting.
+interrupt_example() {
+    emulator_extra='--rule {"call":"part","fault":{"stall":{}}}'
+    start_servers interrupted
+    emulator_extra=
+    write_config
+    head -c 30000000 /dev/zero >"$US3_TEST_DIR/large"
+    (cd "$US3_TEST_DIR" && timeout --foreground --signal INT 2 "$build/progress_bar" config.json large k) \
+        >"$tmp/example" 2>&1 || true
+    if grep -q '^cancelled$' "$tmp/example"; then
+        pass "examples: progress_bar cancelled with Ctrl-C"
+    else
+        fail "examples: progress_bar cancelled with Ctrl-C printed"
+        cat "$tmp/example"
+    fi
+    stop_servers
+}
+
+# The programs that a user copies from.
+check_examples() {
+    for program in progress_bar event_loop multipart_steps; do
+        compile -o "$build/$program" "$root/examples-c/$program.c" -L"$lib" -lus3 -lpthread -Wl,-rpath,"$lib"
+    done
+    start_servers examples
+    write_config
+    head -c 20000000 /dev/urandom >"$US3_TEST_DIR/large"
+    echo hello >"$US3_TEST_DIR/small"
+    run_example 0 '100%' progress_bar large a/large
+    run_example 0 'stored as b/stream' progress_bar - b/stream <"$US3_TEST_DIR/large"
+    run_example 1 'cannot open file' progress_bar no-such-file k
+    run_example 0 '100 of 100 uploads stored' event_loop small many/
+    run_example 0 'Second finish: US3_OK' multipart_steps large c/steps "$US3_TEST_CALLBACK"
+    stop_servers
+    interrupt_example
 }
 
 build_helpers
@@ -166,6 +227,9 @@ if wanted exports; then
 fi
 if wanted readme; then
     check_readme
+fi
+if wanted examples; then
+    check_examples
 fi
 echo "C tests: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

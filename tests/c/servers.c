@@ -23,10 +23,6 @@ static struct http_reply get_object(const char *key)
     hmac_sha1_base64(TEST_PRIVATE_KEY, text, signature);
     headers = format("Authorization: UCloud %s:%s\r\n", TEST_PUBLIC_KEY, signature);
     reply = http_request("GET", url, headers);
-    free(headers);
-    free(text);
-    free(url);
-    free(path);
     return reply;
 }
 
@@ -61,7 +57,6 @@ static struct http_reply control(const char *method, const char *path)
     struct http_reply reply = http_request(method, url, "");
 
     REQUIRE(reply.status == 200);
-    free(url);
     return reply;
 }
 
@@ -75,7 +70,7 @@ void emulator_reset(void)
 char *emulator_state(void)
 {
     struct http_reply reply = control("GET", "/state");
-    char *state = format("%s", reply.body);
+    char *state = arena_copy(reply.body);
 
     http_reply_free(&reply);
     return state;
@@ -90,8 +85,7 @@ intmax_t emulator_number(const char *name)
 
     REQUIRE(at != NULL);
     number = strtoimax(at + strlen(member), NULL, 10);
-    free(member);
-    free(state);
+    arena_drop(state);
     return number;
 }
 
@@ -128,8 +122,7 @@ int emulator_count(const char *array, const char *text)
         count++;
         at += strlen(text);
     }
-    free(member);
-    free(state);
+    arena_drop(state);
     return count;
 }
 
@@ -140,11 +133,7 @@ int pending_uploads(void)
 
 int requests_seen(const char *call)
 {
-    char *member = format("\"call\":\"%s\"", call);
-    int count = emulator_count("requests", member);
-
-    free(member);
-    return count;
+    return emulator_count("requests", format("\"call\":\"%s\"", call));
 }
 
 /* ---- callbacks ----------------------------------------------------------------------------- */
@@ -160,10 +149,10 @@ static int find_callbacks(const char *part, char **last)
     for (char *line = strtok_r(log, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
         if (strstr(line, part) != NULL && line[0] == '{') {
             count++;
-            free(*last);
-            *last = format("%s", line);
+            arena_drop(*last);
+            *last = arena_copy(line);
         }
-    free(log);
+    arena_drop(log);
     return count;
 }
 
@@ -172,7 +161,7 @@ int callbacks_with(const char *part)
     char *last = NULL;
     int count = find_callbacks(part, &last);
 
-    free(last);
+    arena_drop(last);
     return count;
 }
 

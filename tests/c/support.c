@@ -28,8 +28,7 @@ char *format(const char *format, ...)
     va_start(args, format);
     len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    text = malloc((size_t)len + 1);
-    REQUIRE(text != NULL);
+    text = arena_alloc((size_t)len + 1);
     va_start(args, format);
     vsnprintf(text, (size_t)len + 1, format, args);
     va_end(args);
@@ -127,10 +126,9 @@ char *test_path(const char *name)
 unsigned char *test_bytes(size_t size, uint32_t seed)
 {
     /* One byte more, so that no bytes are a pointer too. */
-    unsigned char *bytes = malloc(size + 1);
+    unsigned char *bytes = arena_alloc(size + 1);
     uint32_t x = seed * 2654435761u + 1;
 
-    REQUIRE(bytes != NULL);
     for (size_t i = 0; i < size; i++) {
         x ^= x << 13;
         x ^= x >> 17;
@@ -156,7 +154,7 @@ char *test_file(const char *name, size_t size, uint32_t seed)
     unsigned char *bytes = test_bytes(size, seed);
     char *path = write_file(name, bytes, size);
 
-    free(bytes);
+    arena_drop(bytes);
     return path;
 }
 
@@ -173,8 +171,7 @@ char *read_text(const char *path)
 
     REQUIRE(file != NULL);
     REQUIRE(fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0 && fseek(file, 0, SEEK_SET) == 0);
-    text = malloc((size_t)size + 1);
-    REQUIRE(text != NULL);
+    text = arena_alloc((size_t)size + 1);
     REQUIRE(fread(text, 1, (size_t)size, file) == (size_t)size);
     text[size] = '\0';
     fclose(file);

@@ -4,13 +4,15 @@
  *
  *   US3_TEST_ENDPOINT    the emulator            US3_TEST_CONTROL    its listener for tests
  *   US3_TEST_CALLBACK    the callback service    US3_TEST_CALLBACKS  the file it writes to
- *   US3_TEST_DIR         an empty folder
+ *   US3_TEST_DIR         an empty folder       US3_TEST_LIBRARY    libus3.so
  *
- * Strings that functions return are the caller's to free; most tests leave it, being short processes.
+ * What these functions return is in the test's arena, and not to be freed; arena_drop gives back early
+ * what is large.
  */
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
+#include "arena.h"
 #include "check.h"
 #include "fake_service.h"
 
@@ -27,7 +29,7 @@
 
 /* The variable's value; the test ends without one. */
 const char *env(const char *name);
-/* printf into fresh memory. */
+/* printf into memory of the arena. */
 char *format(const char *format, ...)
 #ifdef __GNUC__
     __attribute__((format(printf, 1, 2)))

@@ -19,9 +19,11 @@ static void every_clear_and_free_accepts_null(void)
     us3_config_init(NULL);
     us3_upload_request_init(NULL);
     us3_file_info_init(NULL);
+    us3_progress_init(NULL);
     us3_file_info_clear(NULL);
     us3_client_free(NULL);
     us3_multipart_free(NULL);
+    us3_task_free(NULL);
     us3_string_free(NULL);
     us3_string_free(us3_result_describe(NULL));
     CHECK(us3_multipart_upload_id(NULL) == NULL);
@@ -121,6 +123,35 @@ static void null_for_a_request(void)
     us3_client_free(client);
 }
 
+static void null_for_the_task_calls(void)
+{
+    us3_client *client = emulator_client();
+    us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
+    us3_progress progress = US3_PROGRESS_INIT;
+    us3_result result = US3_RESULT_INIT;
+    us3_task *task = (us3_task *)client;
+
+    request.key = "k";
+    request.data = "x";
+    request.data_len = 1;
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "client", us3_upload_start(NULL, &request, &task, &result), &result);
+    CHECK(task == NULL);
+    task = (us3_task *)client;
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "request", us3_upload_start(client, NULL, &task, &result), &result);
+    CHECK(task == NULL);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "out_task", us3_upload_start(client, &request, NULL, &result), &result);
+    CHECK_INT(US3_INVALID_ARGUMENT, us3_upload_start(NULL, NULL, NULL, NULL));
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "task", us3_task_wait(NULL, 0, &result), &result);
+    CHECK_INT(US3_INVALID_ARGUMENT, us3_task_wait(NULL, -1, NULL));
+    CHECK_INT(US3_INVALID_ARGUMENT, us3_task_cancel(NULL));
+    CHECK_INT(US3_INVALID_ARGUMENT, us3_task_progress(NULL, &progress));
+    CHECK_INT(-1, us3_task_fd(NULL));
+    REQUIRE(us3_upload_start(client, &request, &task, NULL) == US3_OK);
+    CHECK_INT(US3_INVALID_ARGUMENT, us3_task_progress(task, NULL));
+    us3_task_free(task);
+    us3_client_free(client);
+}
+
 static void null_for_the_policy_calls(void)
 {
     us3_header no_name = {NULL, "v"}, no_value = {"x:a", NULL};
@@ -190,9 +221,8 @@ static void a_request_with_text_that_is_not_utf8(void)
 /* A key of `size` bytes in two segments, since some systems limit a name. */
 static char *long_key(size_t size)
 {
-    char *key = malloc(size + 1);
+    char *key = arena_alloc(size + 1);
 
-    REQUIRE(key != NULL);
     memset(key, 'k', size);
     key[size / 2] = '/';
     key[size] = '\0';
@@ -298,6 +328,13 @@ static void metadata_that_makes_no_header(void)
     us3_client_free(client);
 }
 
+static int64_t never_read(void *user_data, void *buffer, size_t capacity)
+{
+    (void)user_data, (void)buffer, (void)capacity;
+    check_fail(__FILE__, __LINE__, "read, although the request was refused");
+    return 0;
+}
+
 static void requests_that_contradict_themselves(void)
 {
     us3_client *client = emulator_client();
@@ -311,6 +348,19 @@ static void requests_that_contradict_themselves(void)
     request.file_path = "f";
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "file_path", us3_upload(client, &request, &result), &result);
     request.file_path = NULL;
+    request.read = never_read;
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "only one", us3_upload(client, &request, &result), &result);
+    request.data = NULL;
+    request.data_len = 0;
+    request.mode = US3_MODE_PUT;
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "US3_MODE_PUT", us3_upload(client, &request, &result), &result);
+    request.mode = US3_MODE_AUTO;
+    request.resume_path = "checkpoint";
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "resume_path", us3_upload(client, &request, &result), &result);
+    request.resume_path = NULL;
+    request.read = NULL;
+    request.data = "x";
+    request.data_len = 1;
     request.storage_class = "COLD";
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "storage_class", us3_upload(client, &request, &result), &result);
     request.storage_class = NULL;
@@ -329,6 +379,7 @@ int main(void)
     RUN(null_for_the_object_calls);
     RUN(null_for_the_multipart_calls);
     RUN(null_for_a_request);
+    RUN(null_for_the_task_calls);
     RUN(null_for_the_policy_calls);
     RUN(text_that_is_not_utf8);
     RUN(a_request_with_text_that_is_not_utf8);

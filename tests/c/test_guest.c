@@ -3,6 +3,7 @@
 
 #include "operations.h"
 #include "support.h"
+#include "tasks.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -13,6 +14,32 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static int64_t read_nothing(void *user_data, void *buffer, size_t capacity)
+{
+    (void)user_data, (void)buffer, (void)capacity;
+    return 0;
+}
+
+/* Started uploads: one that is cancelled, one of a stream. */
+static void keep_tasks_busy(us3_client *client)
+{
+    struct told told = TOLD_INIT;
+    unsigned char *bytes = test_bytes(8 * MIB, 1);
+    us3_upload_request request = request_for("task", bytes, 8 * MIB, &told);
+    us3_task *cancelled = start(client, &request), *stream;
+
+    us3_task_cancel(cancelled);
+    request.data = NULL;
+    request.data_len = 0;
+    request.read = read_nothing;
+    stream = start(client, &request);
+    CHECK(task_is_readable(stream, 60000));
+    CHECK_INT(US3_OK, us3_task_wait(stream, -1, NULL));
+    us3_task_free(stream);
+    us3_task_free(cancelled);
+    arena_drop(bytes);
+}
 
 /* Successes and failures of many kinds. */
 static void keep_busy(void)
@@ -33,6 +60,7 @@ static void keep_busy(void)
     }
     CHECK(us3_put_file_with_policy(confused, file, "busy", NULL, NULL, &result) != US3_OK);
     us3_result_clear(&result);
+    keep_tasks_busy(client);
     us3_client_free(client);
     us3_client_free(closed);
     us3_client_free(confused);
@@ -83,10 +111,25 @@ static void nothing_is_printed(void)
         check_fail(__FILE__, __LINE__, "printed: %s", read_text(path));
 }
 
+extern char **environ;
+
+/* All variables in their order. */
+static char *environment(void)
+{
+    char *text = format("%s", "");
+
+    for (char **variable = environ; *variable != NULL; variable++) {
+        char *longer = format("%s%s\n", text, *variable);
+        arena_drop(text);
+        text = longer;
+    }
+    return text;
+}
+
 static void the_process_stays_as_it_was(void)
 {
     char cwd_before[4096], cwd_after[4096];
-    char *locale = format("%s", setlocale(LC_ALL, NULL));
+    char *locale = format("%s", setlocale(LC_ALL, NULL)), *variables = environment();
     struct sigaction before[65], after;
     sigset_t mask_before, mask_after;
     mode_t mask = umask(027);
@@ -98,7 +141,7 @@ static void the_process_stays_as_it_was(void)
     keep_busy();
     for (int i = 1; i < 65; i++)
         if (sigaction(i, NULL, &after) == 0)
-            CHECK(after.sa_handler == before[i].sa_handler);
+            CHECK(after.sa_handler == before[i].sa_handler && after.sa_flags == before[i].sa_flags);
     REQUIRE(sigprocmask(SIG_BLOCK, NULL, &mask_after) == 0);
     for (int i = 1; i < 65; i++)
         CHECK(sigismember(&mask_before, i) == sigismember(&mask_after, i));
@@ -106,6 +149,7 @@ static void the_process_stays_as_it_was(void)
     REQUIRE(getcwd(cwd_after, sizeof cwd_after) != NULL);
     CHECK_STR(cwd_before, cwd_after);
     CHECK_STR(locale, setlocale(LC_ALL, NULL));
+    CHECK_STR(variables, environment());
 }
 
 static int open_descriptors(void)
@@ -171,7 +215,7 @@ static void a_forked_child_is_told(void)
         CHECK_STATUS(US3_OK, us3_put_file_with_policy(own, file, "forked", NULL, NULL, &result), &result);
         us3_client_free(own);
         us3_result_clear(&result);
-        exit(check_failures() == 0 ? 0 : 1);
+        check_leave_fork();
     }
     REQUIRE(waitpid(pid, &status, 0) == pid);
     CHECK_INT(0, status);

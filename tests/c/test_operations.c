@@ -86,7 +86,7 @@ static void one_operation(const struct operation *op, bool json)
             CHECK(op->in_parts && sizes[i] > 0 ? result.upload_id != NULL : result.upload_id == NULL);
             check_and_delete(client, name, sizes[i], result.etag);
         }
-        free(bytes);
+        arena_drop(bytes);
         CHECK_INT(0, remove(file));
     }
     CHECK_INT(0, pending_uploads());
@@ -125,8 +125,8 @@ static void one_request(us3_client *client, us3_upload_request request, size_t s
     CHECK_HAS(state, "\"storage_class\":\"IA\",\"metadata\":{\"color\":\"blue\"}");
     check_and_delete(client, request.key, size, result.etag);
     us3_result_clear(&result);
-    free(state);
-    free(bytes);
+    arena_drop(state);
+    arena_drop(bytes);
 }
 
 static void us3_upload_from_memory_and_file(void)
@@ -141,7 +141,7 @@ static void us3_upload_from_memory_and_file(void)
             memory.data = test_bytes(sizes[i], 9);
             memory.data_len = sizes[i];
             one_request(client, memory, sizes[i]);
-            free((void *)memory.data);
+            arena_drop((void *)memory.data);
             file.file_path = test_file("request", sizes[i], 9);
             one_request(client, file, sizes[i]);
         }

@@ -44,9 +44,8 @@ enum { BAD_POLICIES = sizeof bad_policies / sizeof *bad_policies };
 static char *policy_of_size(size_t size)
 {
     static const char start[] = "{\"callbackUrl\":\"http://h/\",\"callbackBody\":\"", end[] = "\"}";
-    char *json = malloc(size + 1);
+    char *json = arena_alloc(size + 1);
 
-    REQUIRE(json != NULL);
     memset(json, 'b', size);
     memcpy(json, start, sizeof start - 1);
     memcpy(json + size - (sizeof end - 1), end, sizeof end);
@@ -119,9 +118,8 @@ static void the_largest_policy_travels(void)
     us3_client *client = emulator_client();
     char *file = test_text_file("plain.txt", "hello");
     us3_result result = US3_RESULT_INIT;
-    char *filler = malloc(2801), *policy;
+    char *filler = arena_alloc(2801), *policy;
 
-    REQUIRE(filler != NULL);
     memset(filler, 'b', 2800);
     filler[2800] = '\0';
     policy = us3_policy_build(format("%s/largest", env("US3_TEST_CALLBACK")), filler, "text/plain", NULL, 0, &result);

@@ -14,6 +14,7 @@ static void init_and_the_macros_agree(void)
     us3_config config, config_macro = US3_CONFIG_INIT;
     us3_upload_request request, request_macro = US3_UPLOAD_REQUEST_INIT;
     us3_file_info info, info_macro = US3_FILE_INFO_INIT;
+    us3_progress progress, progress_macro = US3_PROGRESS_INIT;
 
     us3_result_init(&result);
     CHECK_INT(sizeof(us3_result), result.struct_size);
@@ -32,6 +33,11 @@ static void init_and_the_macros_agree(void)
     CHECK_INT(request_macro.mode, request.mode);
     CHECK_INT(request_macro.jobs, request.jobs);
     CHECK(request.key == NULL && request.data == NULL && request.metadata == NULL);
+    CHECK(request.read == NULL && request.on_progress == NULL && request.on_complete == NULL && request.user_data == NULL);
+
+    us3_progress_init(&progress);
+    CHECK_INT(sizeof(us3_progress), progress.struct_size);
+    CHECK_INT(progress_macro.total, progress.total);
 
     us3_file_info_init(&info);
     CHECK_INT(sizeof(us3_file_info), info.struct_size);
@@ -110,15 +116,24 @@ static void sizes_that_no_struct_has(void)
         us3_config config = config_for("http://127.0.0.1:1");
         us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
         us3_file_info info = US3_FILE_INFO_INIT;
+        us3_progress progress = US3_PROGRESS_INIT;
         us3_result odd = US3_RESULT_INIT;
+        us3_task *task;
 
-        config.struct_size = request.struct_size = info.struct_size = odd.struct_size = nonsense[i];
+        config.struct_size = request.struct_size = info.struct_size = progress.struct_size = odd.struct_size = nonsense[i];
         request.key = "k";
         request.data = "x";
         request.data_len = 1;
         CHECK_REFUSED(US3_INVALID_ARGUMENT, "struct_size", us3_client_new(&config, &other, &result), &result);
         CHECK(other == NULL);
         CHECK_REFUSED(US3_INVALID_ARGUMENT, "struct_size", us3_upload(client, &request, &result), &result);
+        CHECK_REFUSED(US3_INVALID_ARGUMENT, "struct_size", us3_upload_start(client, &request, &task, &result), &result);
+        CHECK(task == NULL);
+        request.struct_size = sizeof request;
+        REQUIRE(us3_upload_start(client, &request, &task, NULL) == US3_OK);
+        CHECK_INT(US3_INVALID_ARGUMENT, us3_task_progress(task, &progress));
+        CHECK_INT(US3_INVALID_ARGUMENT, us3_task_wait(task, 0, &odd));
+        us3_task_free(task);
         CHECK_REFUSED(US3_INVALID_ARGUMENT, "struct_size", us3_head_file(client, "k", &info, &result), &result);
         CHECK_INT(US3_INVALID_ARGUMENT, us3_delete_file(client, "k", &odd));
         CHECK_INT(US3_INVALID_ARGUMENT, us3_policy_check("{\"callbackUrl\":\"http://h/\"}", &odd));
@@ -152,6 +167,28 @@ static void an_older_result(void)
     CHECK_INT(size, memory.result.struct_size);
     for (size_t i = size; i < sizeof memory; i++)
         CHECK(bytes[i] == 0xA5);
+}
+
+static void an_older_progress(void)
+{
+    us3_client *client = emulator_client();
+    us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
+    us3_progress progress = US3_PROGRESS_INIT;
+    us3_task *task;
+
+    request.key = "k";
+    request.data = "x";
+    request.data_len = 1;
+    REQUIRE(us3_upload_start(client, &request, &task, NULL) == US3_OK);
+    CHECK_INT(US3_OK, us3_task_wait(task, -1, NULL));
+    memset(&progress, 0xA5, sizeof progress);
+    progress.struct_size = offsetof(us3_progress, acknowledged);
+    CHECK_INT(US3_OK, us3_task_progress(task, &progress));
+    CHECK_INT(1, progress.sent);
+    CHECK_INT(offsetof(us3_progress, acknowledged), progress.struct_size);
+    CHECK(progress.acknowledged == 0xA5A5A5A5A5A5A5A5u && progress.elapsed_ms == 0xA5A5A5A5A5A5A5A5u);
+    us3_task_free(task);
+    us3_client_free(client);
 }
 
 static void an_older_config_request_and_info(void)
@@ -291,6 +328,7 @@ int main(void)
     RUN(every_call_works_without_a_result);
     RUN(sizes_that_no_struct_has);
     RUN(an_older_result);
+    RUN(an_older_progress);
     RUN(an_older_config_request_and_info);
     RUN(newer_structs);
     RUN(describe_is_one_line_of_sense);

@@ -35,7 +35,6 @@ static void *use_client(void *arg)
         CHECK_STATUS(US3_OK, us3_delete_file(host->client, key, &result), &result);
     }
     us3_result_clear(&result);
-    free(bytes);
     return NULL;
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // Each test binary uses its own part of this.
 
+pub mod bench;
+pub mod random;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -72,6 +75,21 @@ pub fn query_policy(address: SocketAddr) -> PutPolicy {
     let vars = [("x:name", "Alice"), ("x:age", "20")];
     let url = format!("http://{address}/query");
     PutPolicy::build(&url, "Name=$(x:name)&Age=$(x:age)", None, &vars).expect("policy")
+}
+
+/// Runs every case on one of a few threads; most of them only wait.
+pub fn in_parallel<T: Send>(cases: Vec<T>, threads: usize, run: impl Fn(T) + Sync) {
+    let cases = std::sync::Mutex::new(cases.into_iter());
+    let next = || cases.lock().expect("cases").next();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(case) = next() {
+                    run(case);
+                }
+            });
+        }
+    });
 }
 
 /// Bytes that repeat nowhere within a part.

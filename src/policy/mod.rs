@@ -4,17 +4,20 @@
 //! anything is sent, because the service answers a bad one with nothing but "invalid put
 //! policy", and some bad ones only after the upload.
 
+mod build;
+mod json;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use url::Url;
 
 use crate::config::shown_url;
 use crate::error::{Error, Result, Status};
+use build::{Parts, Vars};
+use json::Json;
 
 /// The service's limit for the policy as it goes on the wire.
 pub const MAX_ENCODED_LEN: usize = 4096;
@@ -296,115 +299,6 @@ fn compact(json: &str) -> String {
     json.chars().filter(keep).collect()
 }
 
-// ---- JSON, as far as the checks need it
-
-/// Unlike `serde_json::Value` it keeps members that are there twice. Nesting is bounded by
-/// serde_json, whose recursion limit every array and object counts against.
-enum Json {
-    Text(String),
-    Object(Vec<(String, Json)>),
-    /// Anything else, described for a message.
-    Other(&'static str),
-}
-
-impl Json {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "a string",
-            Self::Object(_) => "an object",
-            Self::Other(kind) => kind,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> std::result::Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<Json, E> {
-        Ok(Json::Other("a boolean"))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<Json, E> {
-        Ok(Json::Other("a number"))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<Json, E> {
-        Ok(Json::Other("a number"))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<Json, E> {
-        Ok(Json::Other("a number"))
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<Json, E> {
-        Ok(Json::Other("null"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Json, A::Error> {
-        // Read as Json and not skipped, so that the recursion limit applies.
-        while seq.next_element::<Json>()?.is_some() {}
-        Ok(Json::Other("an array"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Json, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(Json::Object(members))
-    }
-}
-
-// ---- building
-
-/// The members in the order in which the vendor's page writes them.
-#[derive(serde::Serialize)]
-struct Parts<'a> {
-    #[serde(rename = "callbackUrl")]
-    url: &'a str,
-    #[serde(rename = "callbackBody")]
-    body: &'a str,
-    #[serde(rename = "callbackBodyType", skip_serializing_if = "Option::is_none")]
-    body_type: Option<&'a str>,
-    #[serde(rename = "callbackVar", skip_serializing_if = "Vars::is_empty")]
-    vars: Vars<'a>,
-}
-
-struct Vars<'a>(&'a [(&'a str, &'a str)]);
-
-impl Vars<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Vars<'_> {
-    /// Entry by entry, so that a name given twice arrives at the check.
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,7 +326,7 @@ mod tests {
 
     #[test]
     fn compaction_equals_the_independent_one() {
-        let vectors = include_str!("../tests/vectors/vectors.json");
+        let vectors = include_str!("../../tests/vectors/vectors.json");
         let vectors: Value = serde_json::from_str(vectors).unwrap();
         for case in vectors["policies"].as_array().unwrap() {
             let policy = PutPolicy::parse(case["text"].as_str().unwrap()).unwrap();

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Runs the fuzz targets, each for FUZZ_SECONDS (60): run.sh [TARGET…]
+#
+# Needs a nightly compiler and cargo-fuzz; says so when they are missing. What it finds is in
+# fuzz/artifacts: repair it, and put the input into fuzz/corpus under a name that says what it is, where
+# `make test` replays it for ever. What libFuzzer collects besides stays in build/fuzz.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+seconds=${FUZZ_SECONDS:-60}
+[ $# -gt 0 ] || set -- policy config checkpoint response request
+
+missing() {
+    echo "make fuzz: $1 is missing: $2" >&2
+    echo "make fuzz: without it, the committed corpora are replayed by: cargo test --test fuzz_corpus" >&2
+    exit 1
+}
+command -v rustup >/dev/null && rustup run nightly rustc --version >/dev/null 2>&1 ||
+    missing "a nightly compiler" "rustup toolchain install nightly --profile minimal"
+command -v cargo-fuzz >/dev/null || missing cargo-fuzz "cargo install cargo-fuzz"
+
+cd "$root"
+failed=
+for target; do
+    echo "== fuzz $target for $seconds s"
+    mkdir -p "build/fuzz/$target"
+    # New inputs go to the first folder; the committed corpus is only read.
+    cargo +nightly fuzz run --fuzz-dir fuzz "$target" "build/fuzz/$target" "fuzz/corpus/$target" -- \
+        -max_total_time="$seconds" -timeout=25 -rss_limit_mb=4096 || failed="$failed $target"
+done
+if [ -n "$failed" ]; then
+    echo "make fuzz: failed:$failed; the inputs are in fuzz/artifacts" >&2
+    exit 1
+fi

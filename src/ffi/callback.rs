@@ -1,0 +1,120 @@
+//! Functions of the host that the library calls, made into what the engine calls.
+
+use std::ffi::c_void;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::source::Reader;
+use crate::task::{OnComplete, OnProgress};
+
+use super::lease::Loan;
+use super::progress::us3_progress;
+use super::result::us3_result;
+use super::structs::OutStruct;
+use super::task::us3_task;
+
+/// A source: writes the next bytes of the content to buffer, at most capacity, and returns how
+/// many; fewer than capacity do not mean the end. Returns 0 at the end, and is not called again. A
+/// negative number ends the upload: US3_FILE_ERROR, with the number's opposite as os_error, so
+/// that -errno is what to return when a read failed.
+///
+/// Called on library threads, one call at a time; it may block as long as it likes. No call is in
+/// progress and none comes once the end of the upload was told, which is therefore told no earlier
+/// than a call in progress returns, also of an upload that was cancelled.
+pub type us3_read_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, buffer: *mut c_void, capacity: usize) -> i64,
+>;
+
+/// Tells how far an upload is, at most every 100 ms while it runs and once at its end. Whatever it
+/// returns but 0 cancels the upload, as us3_task_cancel does. progress is valid during the call.
+pub type us3_progress_fn =
+    Option<unsafe extern "C" fn(progress: *const us3_progress, user_data: *mut c_void) -> i32>;
+
+/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave,
+/// which may be freed here; NULL if the upload was begun with us3_upload. result is the library's,
+/// valid during the call; never clear it.
+pub type us3_complete_fn = Option<
+    unsafe extern "C" fn(task: *mut us3_task, result: *const us3_result, user_data: *mut c_void),
+>;
+
+/// What the host wants to get back with each call.
+#[derive(Clone, Copy)]
+pub(super) struct UserData(pub(super) *mut c_void);
+
+// SAFETY: never dereferenced here. The header says that callbacks come on other threads.
+unsafe impl Send for UserData {}
+
+impl UserData {
+    fn get(self) -> *mut c_void {
+        self.0
+    }
+}
+
+/// A handle that is made after what is told about it.
+pub(super) type Promised = Arc<AtomicPtr<us3_task>>;
+
+/// # Safety
+/// `call` may be called as the header says, with `user_data`, until the end of the upload.
+pub(super) unsafe fn on_progress(call: us3_progress_fn, user_data: UserData) -> Option<OnProgress> {
+    let call = call?;
+    Some(Box::new(move |progress| {
+        let progress = us3_progress::of(progress);
+        // SAFETY: our caller's promise.
+        match unsafe { call(&progress, user_data.get()) } {
+            0 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    }))
+}
+
+/// # Safety
+/// `call` may be called as the header says, with `user_data`, once.
+pub(super) unsafe fn on_complete(
+    call: us3_complete_fn,
+    user_data: UserData,
+    task: &Promised,
+) -> Option<OnComplete> {
+    let call = call?;
+    let task = task.clone();
+    Some(Box::new(move |outcome| {
+        let mut result = us3_result::of(outcome);
+        // SAFETY: our caller's promise.
+        unsafe { call(task.load(Ordering::Acquire), &result, user_data.get()) };
+        // SAFETY: its strings were made just above.
+        unsafe { result.release() };
+    }))
+}
+
+/// # Safety
+/// `call` may be called as the header says, with `user_data`, until the loan has returned.
+pub(super) unsafe fn reader(
+    call: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> i64,
+    user_data: UserData,
+    loan: Loan,
+) -> Reader {
+    Reader::new(HostReader {
+        call,
+        user_data,
+        _loan: loan,
+    })
+}
+
+struct HostReader {
+    call: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> i64,
+    user_data: UserData,
+    _loan: Loan,
+}
+
+impl Read for HostReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = buffer.as_mut_ptr().cast();
+        // SAFETY: the buffer is as long as we say; the rest is the promise to `reader`.
+        let count = unsafe { (self.call)(self.user_data.get(), room, buffer.len()) };
+        usize::try_from(count).map_err(|_| {
+            let code = i32::try_from(count.unsigned_abs()).unwrap_or(i32::MAX);
+            io::Error::from_raw_os_error(code)
+        })
+    }
+}

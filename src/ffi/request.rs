@@ -1,0 +1,332 @@
+//! `us3_upload_request`: everything that an upload can want.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::source::Source;
+use crate::task::{Returned, Start, Task, Watch};
+use crate::upload::{DEFAULT_JOBS, Mode, UploadRequest};
+
+use super::callback::{self, Promised, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
+use super::guard::guard_value;
+use super::handle::InUse;
+use super::header::{pairs, us3_header};
+use super::input;
+use super::lease::loan;
+use super::memory;
+use super::policy::policy;
+use super::structs::{self, PublicStruct, member_ends};
+
+/// How the content travels: the values of us3_upload_request.mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum us3_mode {
+    /// One PutFile when it is small, multipart when it is large.
+    US3_MODE_AUTO = 0,
+    /// One PutFile, at most 512 MiB.
+    US3_MODE_PUT = 1,
+    /// Multipart. An empty object is one PutFile all the same.
+    US3_MODE_MPUT = 2,
+}
+
+/// Everything that an upload can want. Strings are UTF-8, except file_path and resume_path.
+/// Everything in it is borrowed until the call returns, except what data points at, and what
+/// user_data and read_user_data stand for: until the end of the upload, which is when on_complete
+/// is called, or us3_upload or us3_task_wait returns (anything but US3_PENDING).
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct us3_upload_request {
+    /// sizeof(us3_upload_request), set by the initialiser.
+    pub struct_size: usize,
+    /// A us3_mode. Default US3_MODE_AUTO.
+    pub mode: i32,
+    /// The source, if it is a file: its path, bytes. A regular file. Exactly one of file_path,
+    /// data and read is not NULL. A relative path means what it means when the upload is started.
+    pub file_path: *const c_char,
+    /// The source, if it is memory: never copied, so leave it as it is until the end of the upload.
+    /// For an empty object, any pointer but NULL, with a data_len of 0.
+    pub data: *const c_void,
+    /// Bytes at data. 0 if data is NULL.
+    pub data_len: usize,
+    /// The source, if it is a stream, whose length nobody knows yet. It does not go with
+    /// US3_MODE_PUT or resume_path. With US3_MODE_AUTO, a stream of less than 4 MiB is one PutFile.
+    pub read: us3_read_fn,
+    /// What read is called with.
+    pub read_user_data: *mut c_void,
+    /// Required. The object's key, 1 to 1023 bytes, without "." and ".." segments.
+    pub key: *const c_char,
+    /// The content type. NULL or "": detected by content, then by the file's extension.
+    pub mime_type: *const c_char,
+    /// The put policy, see "UPLOAD CALLBACKS". NULL: no callback. "" is US3_INVALID_POLICY.
+    pub policy_json: *const c_char,
+    /// Parts of a multipart upload in flight at once: below 1 is 1, above 256 is 256. Default 10.
+    /// The upload's memory is at most this many parts (of usually 4 MiB).
+    pub jobs: i32,
+    /// "STANDARD", "IA" or "ARCHIVE". NULL or "": the bucket's.
+    pub storage_class: *const c_char,
+    /// metadata_len pieces of metadata, kept with the object as X-Ufile-Meta-NAME: VALUE. Names
+    /// are letters, digits and "-"; 8 KiB in all. NULL if there are none.
+    pub metadata: *const us3_header,
+    /// Elements of metadata.
+    pub metadata_len: usize,
+    /// A checkpoint file, bytes; NULL or "" for none. With one, an upload in parts that fails is
+    /// kept, and the next one with the same checkpoint, object and file sends only what the
+    /// service does not have yet. The file is made when the upload begins, readable by its owner
+    /// only, holds no secret, and is removed when the object is stored. It goes with file_path,
+    /// and not with US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
+    pub resume_path: *const c_char,
+    /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
+    /// have passed: US3_TIMEOUT.
+    pub timeout_ms: u64,
+    /// Called to tell how far the upload is. NULL: not told.
+    pub on_progress: us3_progress_fn,
+    /// Called once at the end of an upload that began, before us3_upload returns; not when that
+    /// or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not told.
+    pub on_complete: us3_complete_fn,
+    /// What on_progress and on_complete are called with.
+    pub user_data: *mut c_void,
+}
+
+/// Initialises a request with the defaults, as US3_UPLOAD_REQUEST_INIT does.
+///
+/// @param request  NULL is allowed and ignored
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_upload_request_init(request: *mut us3_upload_request) {
+    // SAFETY: NULL, or memory for a us3_upload_request: the header asks the host for it.
+    guard_value((), || unsafe { structs::init(request) });
+}
+
+impl us3_upload_request {
+    /// The upload, ready to be started; `promised` is the task that `on_complete` is told.
+    ///
+    /// # Safety
+    /// Each pointer is NULL or as the header says, and stays so until this returns; those that the
+    /// header lends to the upload, until its end is told. It is told only when all of these are
+    /// given back.
+    pub(super) unsafe fn prepare(
+        &self,
+        client: InUse<Client>,
+        promised: &Promised,
+    ) -> Result<(Task, Start)> {
+        // SAFETY: our caller's promise is the one that each of the functions asks for.
+        unsafe {
+            let (source, returned) = self.source()?;
+            let request = self.with_source(source)?;
+            request.check()?;
+            let user_data = UserData(self.user_data);
+            let watch = Watch {
+                on_progress: callback::on_progress(self.on_progress, user_data),
+                on_complete: callback::on_complete(self.on_complete, user_data, promised),
+                returned,
+                keep: None,
+            };
+            Ok(start_on(client, request, watch))
+        }
+    }
+
+    /// Where the bytes come from, and what tells that nothing of it is in use any more.
+    ///
+    /// # Safety
+    /// As for [`Self::prepare`].
+    unsafe fn source(&self) -> Result<(Source, Option<Returned>)> {
+        self.check_source()?;
+        let (loan, returned) = loan();
+        // SAFETY: our caller's promise. The length of `data` was checked.
+        let lent = unsafe {
+            if !self.file_path.is_null() {
+                let path = input::path("file_path", self.file_path)?;
+                return Ok((Source::File(path.to_owned()), None));
+            }
+            match self.read {
+                Some(read) => {
+                    let user_data = UserData(self.read_user_data);
+                    Source::Reader(callback::reader(read, user_data, loan))
+                }
+                None => {
+                    let data = self.data.cast();
+                    Source::Memory(memory::lend_until_returned(data, self.data_len, loan))
+                }
+            }
+        };
+        Ok((lent, Some(returned)))
+    }
+
+    fn check_source(&self) -> Result<()> {
+        let wrong = |why: &str| Err(Error::argument(why));
+        if self.data.is_null() && self.data_len != 0 {
+            return wrong("data is NULL, but data_len is not 0");
+        }
+        let given = [
+            !self.file_path.is_null(),
+            !self.data.is_null(),
+            self.read.is_some(),
+        ];
+        match given.into_iter().filter(|given| *given).count() {
+            0 => wrong(
+                "file_path, data and read are all NULL: set one of them (for an empty object, data \
+                 to \"\" and data_len to 0)",
+            ),
+            1 => input::fits_in_memory::<u8>("data", self.data_len),
+            _ => wrong("more than one of file_path, data and read is given: set only one of them"),
+        }
+    }
+
+    /// The engine's request.
+    ///
+    /// # Safety
+    /// As for [`Self::prepare`].
+    unsafe fn with_source(&self, source: Source) -> Result<UploadRequest> {
+        // SAFETY: our caller's promise is the one that each of the functions asks for.
+        unsafe {
+            let mut request = UploadRequest::new(source, input::text("key", self.key)?);
+            request.mode = mode(self.mode)?;
+            request.mime_type = owned(input::optional_text("mime_type", self.mime_type)?);
+            request.policy = policy("policy_json", self.policy_json)?;
+            request.jobs = self.jobs;
+            request.storage_class =
+                owned(input::optional_text("storage_class", self.storage_class)?);
+            request.resume_path = input::optional_path(self.resume_path);
+            request.timeout = (self.timeout_ms > 0).then(|| Duration::from_millis(self.timeout_ms));
+            let metadata = pairs("metadata", self.metadata, self.metadata_len)?;
+            request.metadata = metadata
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+            Ok(request)
+        }
+    }
+}
+
+/// The client is not freed before everybody was told the end.
+fn start_on(client: InUse<Client>, request: UploadRequest, mut watch: Watch) -> (Task, Start) {
+    let engine = client.share();
+    watch.keep = Some(Box::new(client));
+    engine.prepare(request, watch)
+}
+
+/// A mode of C, which may be any number.
+fn mode(number: i32) -> Result<Mode> {
+    const AUTO: i32 = us3_mode::US3_MODE_AUTO as i32;
+    const PUT: i32 = us3_mode::US3_MODE_PUT as i32;
+    const MPUT: i32 = us3_mode::US3_MODE_MPUT as i32;
+    match number {
+        AUTO => Ok(Mode::Auto),
+        PUT => Ok(Mode::Put),
+        MPUT => Ok(Mode::Multipart),
+        _ => Err(Error::argument(format!(
+            "mode is {number}, which is none of US3_MODE_AUTO (0), _PUT (1) and _MPUT (2)"
+        ))),
+    }
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+// SAFETY: repr(C), struct_size first, only integers, pointers and optional
+// functions, ends by the macro.
+unsafe impl PublicStruct for us3_upload_request {
+    const NAME: &'static str = "us3_upload_request";
+    const INIT: Self = Self {
+        struct_size: size_of::<Self>(),
+        mode: us3_mode::US3_MODE_AUTO as i32,
+        file_path: ptr::null(),
+        data: ptr::null(),
+        data_len: 0,
+        read: None,
+        read_user_data: ptr::null_mut(),
+        key: ptr::null(),
+        mime_type: ptr::null(),
+        policy_json: ptr::null(),
+        jobs: DEFAULT_JOBS,
+        storage_class: ptr::null(),
+        metadata: ptr::null(),
+        metadata_len: 0,
+        resume_path: ptr::null(),
+        timeout_ms: 0,
+        on_progress: None,
+        on_complete: None,
+        user_data: ptr::null_mut(),
+    };
+    const SMALLEST: usize = Self::MEMBER_ENDS[7];
+    const MEMBER_ENDS: &'static [usize] = member_ends!(us3_upload_request {
+        struct_size,
+        mode,
+        file_path,
+        data,
+        data_len,
+        read,
+        read_user_data,
+        key,
+        mime_type,
+        policy_json,
+        jobs,
+        storage_class,
+        metadata,
+        metadata_len,
+        resume_path,
+        timeout_ms,
+        on_progress,
+        on_complete,
+        user_data,
+    });
+}
+
+// US3_UPLOAD_REQUEST_INIT and the header's text say so.
+const _: () = assert!(DEFAULT_JOBS == 10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    fn refused(request: us3_upload_request) -> String {
+        let error = request.check_source().unwrap_err();
+        assert_eq!(error.status(), Status::InvalidArgument);
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn exactly_one_source() {
+        let none = us3_upload_request::INIT;
+        assert!(refused(none).contains("all NULL"));
+        let file = us3_upload_request {
+            file_path: c"f".as_ptr(),
+            ..none
+        };
+        assert!(file.check_source().is_ok());
+        let empty = us3_upload_request {
+            data: c"".as_ptr().cast(),
+            ..none
+        };
+        assert!(empty.check_source().is_ok());
+        let both = us3_upload_request {
+            data: empty.data,
+            ..file
+        };
+        assert!(refused(both).contains("only one"));
+        let lost = us3_upload_request {
+            data_len: 1,
+            ..file
+        };
+        assert!(refused(lost).contains("data_len"));
+        let negative = us3_upload_request {
+            data_len: usize::MAX,
+            ..empty
+        };
+        assert!(refused(negative).contains("negative"));
+    }
+
+    #[test]
+    fn a_mode_that_is_none() {
+        assert_eq!(mode(2).unwrap(), Mode::Multipart);
+        for number in [-1, 3, i32::MAX] {
+            assert!(mode(number).unwrap_err().message().contains("mode is"));
+        }
+    }
+}

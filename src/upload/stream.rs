@@ -1,0 +1,273 @@
+//! A stream: content of unknown length, read while it is sent.
+//!
+//! Each part is read whole into memory and sent, and sent again, from there. Reading counts among
+//! the parts in flight, so that there are never more than `jobs` parts in memory.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::multipart::MAX_PARTS;
+use super::session::Session;
+use super::{MAX_JOBS, Mode, Upload, UploadRequest, put};
+use crate::engine::Engine;
+use crate::error::{Error, Report, Result, Status};
+use crate::etag::BLOCK_SIZE;
+use crate::host::HostThreads;
+use crate::mime;
+use crate::operation::Operation;
+use crate::source::{Content, Reader, Source};
+
+/// What is read before anything is sent: a stream that ends within it need not travel in parts.
+const FIRST_PIECE: usize = BLOCK_SIZE as usize;
+
+/// Refuses what needs to know the length, or to read twice.
+pub(super) fn check(request: &UploadRequest) -> Result<()> {
+    if request.mode == Mode::Put {
+        return Err(Error::argument(
+            "a stream cannot be sent with US3_MODE_PUT: a PutFile says its length first, and a stream's is unknown; use US3_MODE_AUTO, which sends a short stream as one PutFile",
+        ));
+    }
+    if request.resume_path.is_some() {
+        return Err(Error::argument(
+            "resume_path needs a file_path: a stream cannot be read again by a later run",
+        ));
+    }
+    Ok(())
+}
+
+/// Reads the stream to its end and sends it.
+pub(super) async fn run(
+    engine: &Arc<Engine>,
+    request: UploadRequest,
+    headers: Vec<(String, String)>,
+    operation: &Arc<Operation>,
+) -> Result<Report> {
+    let mut feed = Feed::of(&request.source, engine.host.clone())?;
+    let first = operation.work(feed.next(FIRST_PIECE)).await??;
+    let detect = || mime::detect(&first, feed.ended, Some(request.key.as_ref()));
+    let given = request.mime_type.filter(|given| !given.is_empty());
+    let mime_type = given.unwrap_or_else(detect);
+    let put = feed.ended && (first.is_empty() || request.mode == Mode::Auto);
+    let whole = if put { first.clone() } else { Bytes::new() };
+    let upload = Upload {
+        content: Content::open(&Source::Memory(whole))?,
+        key: request.key,
+        mime_type,
+        headers,
+        policy: request.policy,
+        jobs: request.jobs.clamp(1, MAX_JOBS) as usize,
+    };
+    if put {
+        return put::run(engine, &upload, operation).await;
+    }
+    feed.give_back(first);
+    in_parts(engine, &upload, feed, operation).await
+}
+
+async fn in_parts(
+    engine: &Arc<Engine>,
+    upload: &Upload,
+    feed: Feed,
+    operation: &Arc<Operation>,
+) -> Result<Report> {
+    let Upload {
+        key,
+        mime_type,
+        headers,
+        ..
+    } = upload;
+    let begun = Session::initiate(engine.clone(), key, mime_type, headers, operation).await;
+    let (session, _) = begun?;
+    if let Err(error) = send(&session, feed, upload.jobs, operation).await {
+        return Err(session.abandon(error, operation).await);
+    }
+    session.finish(upload.policy.as_ref(), operation).await
+}
+
+/// Sends part after part. The first failure ends it: parts in flight are dropped.
+async fn send(
+    session: &Session,
+    feed: Feed,
+    jobs: usize,
+    operation: &Arc<Operation>,
+) -> Result<()> {
+    let parts = stream::try_unfold((feed, 0), |(feed, number)| {
+        next_part(feed, number, session.part_size, operation)
+    });
+    parts
+        .map(|part| send_part(session, part, operation))
+        .buffer_unordered(jobs)
+        .try_for_each(|()| std::future::ready(Ok(())))
+        // Boxed, because the compiler does not see through the closures that it is Send.
+        .boxed()
+        .await
+}
+
+type Part = (u32, Bytes);
+
+/// Reads a part; with it, what reads the one after it. None behind the last.
+async fn next_part(
+    mut feed: Feed,
+    number: u32,
+    part_size: u64,
+    operation: &Arc<Operation>,
+) -> Result<Option<(Part, (Feed, u32))>> {
+    let part = operation.work(feed.next(part_size as usize)).await??;
+    if feed.ended && feed.held.is_empty() {
+        operation.set_total(feed.offset, number + u32::from(!part.is_empty()));
+    }
+    if part.is_empty() {
+        return Ok(None);
+    }
+    if number == MAX_PARTS {
+        let why = format!("the stream has more than {MAX_PARTS} parts of {part_size} bytes");
+        return Err(Error::argument(why));
+    }
+    Ok(Some(((number, part), (feed, number + 1))))
+}
+
+async fn send_part(
+    session: &Session,
+    part: Result<Part>,
+    operation: &Arc<Operation>,
+) -> Result<()> {
+    let (number, part) = part?;
+    let size = part.len() as u64;
+    let content = Content::open(&Source::Memory(part))?;
+    let sent = session.send_part(number, &content, 0..size, operation);
+    sent.await.map(|_| ())
+}
+
+/// Reads the stream piece by piece, on one thread at a time.
+struct Feed {
+    /// None while it reads; and for good once it panicked.
+    reader: Option<Box<dyn Read + Send>>,
+    host: HostThreads,
+    /// Read, but not handed out.
+    held: Bytes,
+    /// Bytes read.
+    offset: u64,
+    /// The stream has ended; only `held` is left.
+    ended: bool,
+}
+
+impl Feed {
+    fn of(source: &Source, host: HostThreads) -> Result<Self> {
+        let reader = match source {
+            Source::Reader(reader) => Reader::take(reader),
+            _ => None,
+        };
+        if reader.is_none() {
+            return Err(Error::argument("the reader was used by another upload"));
+        }
+        Ok(Self {
+            reader,
+            host,
+            held: Bytes::new(),
+            offset: 0,
+            ended: false,
+        })
+    }
+
+    /// The next piece: `size` bytes, fewer only at the end, none behind it.
+    async fn next(&mut self, size: usize) -> Result<Bytes> {
+        if self.held.len() < size && !self.ended {
+            self.held = self.read(size).await?;
+        }
+        Ok(self.held.split_to(size.min(self.held.len())))
+    }
+
+    /// Hands a piece out again.
+    fn give_back(&mut self, piece: Bytes) {
+        debug_assert!(self.held.is_empty());
+        self.held = piece;
+    }
+
+    /// What is held, and as much more as makes `size`.
+    async fn read(&mut self, size: usize) -> Result<Bytes> {
+        let Some(mut reader) = self.reader.take() else {
+            return Err(broken());
+        };
+        let mut buffer = zeroed(size)?;
+        let held = self.held.len();
+        buffer[..held].copy_from_slice(&self.held);
+        let wanted = Wanted::new();
+        let flag = wanted.0.clone();
+        let call = move || {
+            let filled = fill(&mut *reader, &mut buffer[held..], &flag);
+            (reader, buffer, filled)
+        };
+        let Some((reader, mut buffer, filled)) = self.host.call(call).await else {
+            return Err(broken());
+        };
+        let filled = filled.map_err(|(filled, cause)| {
+            let offset = self.offset + filled as u64;
+            Error::file(
+                format_args!("cannot read the stream at byte {offset}"),
+                &cause,
+            )
+        })?;
+        self.reader = Some(reader);
+        self.offset += filled as u64;
+        self.ended = held + filled < size;
+        buffer.truncate(held + filled);
+        Ok(Bytes::from(buffer))
+    }
+}
+
+/// The part size is the service's wish: memory that is not to be had must not abort the host.
+fn zeroed(size: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(size).map_err(|_| {
+        let why = format!("no memory for a part of {size} bytes; use fewer jobs");
+        Error::new(Status::InternalError, why)
+    })?;
+    buffer.resize(size, 0);
+    Ok(buffer)
+}
+
+fn broken() -> Error {
+    Error::new(Status::InternalError, "the reader panicked")
+}
+
+/// Whether somebody still waits for what is being read.
+struct Wanted(Arc<AtomicBool>);
+
+impl Wanted {
+    fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Reads until the buffer is full, the stream ends, or nobody waits any more: a short read is not
+/// the end. A failure comes with the count before it.
+fn fill(
+    reader: &mut (dyn Read + Send),
+    buffer: &mut [u8],
+    wanted: &AtomicBool,
+) -> std::result::Result<usize, (usize, io::Error)> {
+    let mut filled = 0;
+    while filled < buffer.len() && wanted.load(Ordering::Acquire) {
+        let room = &mut buffer[filled..];
+        match reader.read(room) {
+            Ok(0) => break,
+            Ok(count) if count <= room.len() => filled += count,
+            Ok(count) => {
+                let why = format!("it says that it read {count} bytes into {}", room.len());
+                return Err((filled, io::Error::other(why)));
+            }
+            Err(cause) => return Err((filled, cause)),
+        }
+    }
+    Ok(filled)
+}

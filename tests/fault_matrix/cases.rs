@@ -1,0 +1,472 @@
+//! The cases: every operation × every spot × every fault × every place × once or always.
+
+use us3_emulator::{Call, Drip, End, EtagFault, Fault, Place, Rule, Shape, Then};
+
+/// What the host calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    PutFile,
+    MPut,
+    AsyncMPut,
+    AsyncUpload,
+    /// Initiate, parts, finish; abort after a part that failed.
+    ByHand,
+    Resumable,
+    Delete,
+    Head,
+}
+
+/// An operation, with or without a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub operation: Operation,
+    pub policy: bool,
+}
+
+/// Which request meets the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    Put,
+    Initiate,
+    Part(u32),
+    Finish,
+    Delete,
+    Head,
+    Callback,
+    /// Every connection, before anything is read.
+    Connection,
+    /// A request before the operation.
+    Before,
+    /// The abort after a part that was refused.
+    Abort,
+    /// What is asked after a PutFile or finish that ran and whose answer was lost.
+    ListAfterLoss,
+    HeadAfterLoss,
+}
+
+/// What happens to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    End(End),
+    Stall,
+    /// A status that passes, in the service's words or in a gateway's.
+    Busy(u16, Words),
+    Refused(u16),
+    CallbackFailed,
+    Redirect,
+    GarbageStatusLine,
+    GarbageBody,
+    TruncatedBody,
+    Etag(EtagFault),
+    HugeHeaders,
+    HugeBody,
+    Continues,
+    Drip,
+    EndlessDrip,
+    /// The connection ends when the next request comes.
+    Stale(End),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// An empty answer.
+    Gateway,
+    /// RetCode and ErrMsg.
+    Service,
+    /// The same with Retry-After.
+    RetryAfter,
+}
+
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub row: Row,
+    pub spot: Spot,
+    pub kind: Kind,
+    pub place: Place,
+    /// The first such request only, or every one.
+    pub once: bool,
+}
+
+/// Columns of the table.
+pub const GROUPS: [&str; 12] = [
+    "reset",
+    "close",
+    "drop",
+    "stall",
+    "408, 429, 5xx",
+    "400, 403, 404",
+    "599",
+    "302",
+    "garbage",
+    "ETag",
+    "size, pace",
+    "stale",
+];
+
+/// Parts of the content, the last one short.
+pub const PARTS: u32 = 3;
+
+const BUSY: [u16; 6] = [408, 429, 500, 502, 503, 504];
+const REFUSED: [u16; 3] = [400, 403, 404];
+const ENDS: [End; 3] = [End::Reset, End::Close, End::Drop];
+
+pub fn rows() -> Vec<Row> {
+    use Operation::{AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Resumable};
+    let row = |operation, policy| Row { operation, policy };
+    let mut rows = Vec::new();
+    for operation in [PutFile, MPut, AsyncMPut, AsyncUpload, ByHand, Resumable] {
+        rows.extend([row(operation, false), row(operation, true)]);
+    }
+    rows.extend([row(Delete, false), row(Head, false)]);
+    rows
+}
+
+impl Row {
+    pub fn name(&self) -> String {
+        let name = match self.operation {
+            Operation::PutFile => "PutFile",
+            Operation::MPut => "MPut",
+            Operation::AsyncMPut => "AsyncMPut",
+            Operation::AsyncUpload => "AsyncUpload, 2 jobs",
+            Operation::ByHand => "initiate, parts, finish",
+            Operation::Resumable => "resumable upload",
+            Operation::Delete => "delete",
+            Operation::Head => "head",
+        };
+        let policy = if self.policy { ", policy" } else { "" };
+        format!("{name}{policy}")
+    }
+
+    pub fn is_upload(&self) -> bool {
+        !matches!(self.operation, Operation::Delete | Operation::Head)
+    }
+
+    fn spots(&self) -> Vec<Spot> {
+        let mut spots = match self.operation {
+            Operation::Delete => vec![Spot::Delete],
+            Operation::Head => vec![Spot::Head],
+            Operation::PutFile => vec![Spot::Put, Spot::HeadAfterLoss],
+            _ => vec![
+                Spot::Initiate,
+                Spot::Part(0),
+                Spot::Part(PARTS - 1),
+                Spot::Finish,
+                Spot::Abort,
+                Spot::ListAfterLoss,
+                Spot::HeadAfterLoss,
+            ],
+        };
+        if self.operation == Operation::Resumable {
+            spots.retain(|spot| *spot != Spot::Abort);
+        }
+        spots.extend([Spot::Connection, Spot::Before]);
+        if self.policy {
+            spots.push(Spot::Callback);
+        }
+        spots
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for row in rows() {
+        for spot in row.spots() {
+            for (kind, place, once) in faults(row, spot) {
+                cases.push(Case {
+                    row,
+                    spot,
+                    kind,
+                    place,
+                    once,
+                });
+            }
+        }
+    }
+    cases
+}
+
+type Strike = (Kind, Place, bool);
+
+fn faults(row: Row, spot: Spot) -> Vec<Strike> {
+    let mut strikes = match spot {
+        Spot::Before => {
+            let stale = ENDS.map(|end| (Kind::Stale(end), Place::AfterExecuting, true));
+            return stale.to_vec();
+        }
+        Spot::Connection => return broken(&[Place::BeforeBody]),
+        Spot::Callback => return callback_faults(),
+        _ => broken(places(spot)),
+    };
+    strikes.extend(answers(row, spot));
+    strikes.extend(alterations());
+    strikes.retain(|(kind, _, _)| !is_a_lie(spot, kind));
+    if matches!(spot, Spot::Initiate | Spot::Part(0)) {
+        strikes.extend(ENDS.map(|end| (Kind::Stale(end), Place::AfterExecuting, true)));
+    }
+    strikes
+}
+
+/// An answer that is in order and untrue: no client can see through it.
+fn is_a_lie(spot: Spot, kind: &Kind) -> bool {
+    match spot {
+        Spot::Abort => matches!(kind, Kind::Refused(404)),
+        // Its Content-Length and ETag are the object's.
+        Spot::HeadAfterLoss => matches!(
+            kind,
+            Kind::Refused(404) | Kind::GarbageBody | Kind::HugeBody | Kind::Etag(EtagFault::Wrong)
+        ),
+        Spot::Head => matches!(kind, Kind::GarbageBody | Kind::HugeBody),
+        _ => false,
+    }
+}
+
+/// Without a body, its places are one and the same.
+fn places(spot: Spot) -> &'static [Place] {
+    match spot {
+        Spot::Put | Spot::Part(_) | Spot::Finish => &[
+            Place::BeforeBody,
+            Place::Body(20),
+            Place::AfterBody,
+            Place::AfterExecuting,
+        ],
+        _ => &[Place::BeforeBody, Place::AfterExecuting],
+    }
+}
+
+fn broken(places: &[Place]) -> Vec<Strike> {
+    let mut strikes = Vec::new();
+    for place in places {
+        for once in [true, false] {
+            strikes.extend(ENDS.map(|end| (Kind::End(end), *place, once)));
+            strikes.push((Kind::Stall, *place, once));
+        }
+    }
+    strikes
+}
+
+fn callback_faults() -> Vec<Strike> {
+    let mut strikes = broken(&[Place::BeforeBody, Place::AfterExecuting]);
+    strikes.retain(|(_, _, once)| !once);
+    for status in BUSY {
+        strikes.push((Kind::Busy(status, Words::Gateway), Place::BeforeBody, false));
+    }
+    strikes.push((Kind::CallbackFailed, Place::BeforeBody, false));
+    strikes
+}
+
+/// All of them, but not for the last part again.
+fn busy_statuses(spot: Spot) -> &'static [u16] {
+    match spot {
+        Spot::Part(1..) => &[429, 502],
+        _ => &BUSY,
+    }
+}
+
+fn answers(row: Row, spot: Spot) -> Vec<Strike> {
+    let has_body = places(spot).len() > 2;
+    let mut early = vec![Place::BeforeBody];
+    if has_body {
+        early.push(Place::AfterBody);
+    }
+    let mut strikes = Vec::new();
+    for &status in busy_statuses(spot) {
+        for place in &early {
+            strikes.push((Kind::Busy(status, Words::Gateway), *place, true));
+            strikes.push((Kind::Busy(status, Words::Service), *place, true));
+        }
+        strikes.push((Kind::Busy(status, Words::Gateway), Place::BeforeBody, false));
+        strikes.push((Kind::Busy(status, Words::Service), Place::BeforeBody, false));
+        strikes.push((
+            Kind::Busy(status, Words::RetryAfter),
+            Place::BeforeBody,
+            true,
+        ));
+        // A gateway that lost the service which did its work.
+        if matches!(status, 500 | 502 | 504) {
+            let kind = Kind::Busy(status, Words::Gateway);
+            strikes.push((kind.clone(), Place::AfterExecuting, true));
+            strikes.push((kind, Place::AfterExecuting, false));
+        }
+    }
+    for status in REFUSED {
+        strikes.extend(
+            early
+                .iter()
+                .map(|place| (Kind::Refused(status), *place, false)),
+        );
+    }
+    if has_body {
+        strikes.push((Kind::Refused(403), Place::Body(20), false));
+    }
+    if matches!(spot, Spot::Put | Spot::Finish) && !row.policy {
+        strikes.push((Kind::CallbackFailed, Place::BeforeBody, false));
+    }
+    strikes.push((Kind::Redirect, Place::BeforeBody, false));
+    strikes.push((Kind::GarbageStatusLine, Place::BeforeBody, false));
+    strikes
+}
+
+/// The service's own answer, changed.
+fn alterations() -> Vec<Strike> {
+    let kinds = [
+        Kind::GarbageStatusLine,
+        Kind::GarbageBody,
+        Kind::TruncatedBody,
+        Kind::Etag(EtagFault::Wrong),
+        Kind::Etag(EtagFault::Missing),
+        Kind::Etag(EtagFault::Unquoted),
+        Kind::Etag(EtagFault::LowerCase),
+        Kind::HugeHeaders,
+        Kind::HugeBody,
+        Kind::Continues,
+        Kind::Drip,
+        Kind::EndlessDrip,
+    ];
+    let both = kinds
+        .into_iter()
+        .map(|kind| [true, false].map(|once| (kind.clone(), Place::AfterExecuting, once)));
+    both.flatten().collect()
+}
+
+impl Case {
+    pub fn group(&self) -> &'static str {
+        match &self.kind {
+            Kind::End(End::Reset) => "reset",
+            Kind::End(End::Close) => "close",
+            Kind::End(End::Drop) => "drop",
+            Kind::Stall => "stall",
+            Kind::Busy(..) => "408, 429, 5xx",
+            Kind::Refused(_) => "400, 403, 404",
+            Kind::CallbackFailed => "599",
+            Kind::Redirect => "302",
+            Kind::GarbageStatusLine | Kind::GarbageBody | Kind::TruncatedBody => "garbage",
+            Kind::Etag(_) => "ETag",
+            Kind::HugeHeaders
+            | Kind::HugeBody
+            | Kind::Continues
+            | Kind::Drip
+            | Kind::EndlessDrip => "size, pace",
+            Kind::Stale(_) => "stale",
+        }
+    }
+
+    /// Whether a time limit has to pass, so that the limits must be short.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.kind, Kind::Stall | Kind::EndlessDrip)
+    }
+
+    pub fn call(&self) -> Call {
+        match self.spot {
+            Spot::Put => Call::Put,
+            Spot::Initiate => Call::Initiate,
+            Spot::Part(_) => Call::Part,
+            Spot::Finish => Call::Finish,
+            Spot::Delete => Call::Delete,
+            Spot::Head | Spot::HeadAfterLoss | Spot::Before => Call::Head,
+            Spot::Callback => Call::Callback,
+            Spot::Connection => Call::Connection,
+            Spot::Abort => Call::Abort,
+            Spot::ListAfterLoss => Call::List,
+        }
+    }
+
+    /// The fault, and before it what makes the library send the request that meets it.
+    pub fn rules(&self) -> Vec<Rule> {
+        let mut rule = Rule::on(self.call(), self.fault()).at(self.place);
+        if let Spot::Part(number) = self.spot {
+            rule = rule.part(number);
+        }
+        if self.once {
+            rule = rule.nth(1);
+        }
+        let mut rules = vec![rule];
+        match self.spot {
+            Spot::Abort => rules.push(Rule::on(Call::Part, refusal(403)).part(1)),
+            Spot::ListAfterLoss | Spot::HeadAfterLoss => {
+                for call in [Call::Put, Call::Finish] {
+                    rules.push(Rule::on(call, Fault::Reset).at(Place::AfterExecuting));
+                }
+            }
+            _ => {}
+        }
+        rules
+    }
+
+    fn fault(&self) -> Fault {
+        let answered = self.place != Place::AfterExecuting;
+        match &self.kind {
+            Kind::End(End::Reset) => Fault::Reset,
+            Kind::End(End::Close) => Fault::Close,
+            Kind::End(End::Drop) => Fault::Drop,
+            Kind::Stall => Fault::stall(),
+            Kind::Busy(status, words) => busy(*status, *words),
+            Kind::Refused(status) => refusal(*status),
+            Kind::CallbackFailed => Fault::error(599, 20003, "send request error"),
+            Kind::Redirect => Fault::redirect("http://127.0.0.1:9/elsewhere"),
+            Kind::GarbageStatusLine if answered => Fault::answer(garbage()),
+            kind => Fault::alter(kind.shape()),
+        }
+    }
+}
+
+impl Kind {
+    fn shape(&self) -> Shape {
+        let mut shape = Shape::default();
+        match self {
+            Self::GarbageStatusLine => return garbage(),
+            Self::GarbageBody => shape.body = Some("<html>not what was asked for</html>".into()),
+            Self::TruncatedBody => {
+                shape.truncate = Some(1);
+                shape.then = Then::Close;
+            }
+            Self::Etag(fault) => shape.etag = Some(fault.clone()),
+            Self::HugeHeaders => shape.fill_headers = Some(1 << 20),
+            Self::HugeBody => shape.fill_body = Some(3 << 20),
+            Self::Continues => shape.continues = Some(3),
+            Self::Drip => {
+                shape.drip = Some(Drip {
+                    bytes: 40,
+                    every_ms: 2,
+                });
+            }
+            Self::EndlessDrip => {
+                shape.drip = Some(Drip {
+                    bytes: 1,
+                    every_ms: 100,
+                });
+            }
+            Self::Stale(end) => shape.then = Then::NextRequest(*end),
+            _ => {}
+        }
+        shape
+    }
+}
+
+fn garbage() -> Shape {
+    Shape {
+        status_line: Some("220 mail.example ESMTP ready".into()),
+        ..Shape::default()
+    }
+}
+
+fn busy(status: u16, words: Words) -> Fault {
+    let shape = Shape {
+        status: Some(status),
+        body: match words {
+            Words::Gateway => None,
+            _ => Some(r#"{"RetCode":-1,"ErrMsg":"busy"}"#.to_owned()),
+        },
+        ..Shape::default()
+    };
+    match words {
+        Words::RetryAfter => Fault::answer(shape.header("Retry-After", "0")),
+        _ => Fault::answer(shape),
+    }
+}
+
+/// What the refusals of the matrix say.
+pub const RET_CODE: i32 = -148643;
+
+fn refusal(status: u16) -> Fault {
+    Fault::error(status, i64::from(RET_CODE), "refused by the matrix")
+}
