@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const char *env(const char *name)
 {
@@ -176,4 +177,31 @@ char *read_text(const char *path)
     text[size] = '\0';
     fclose(file);
     return text;
+}
+
+/* ---- the process -------------------------------------------------------------------------------- */
+
+int running_threads(void)
+{
+    char *status = NULL, *line;
+    size_t capacity = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    int count = -1;
+
+    REQUIRE(file != NULL);
+    while (getline(&status, &capacity, file) > 0)
+        if ((line = strstr(status, "Threads:")) != NULL)
+            count = atoi(line + 8);
+    fclose(file);
+    free(status);
+    return count;
+}
+
+void await_threads(int count)
+{
+    const struct timespec moment = {0, 1000000};
+
+    /* The harness ends a test that waits in vain. */
+    while (running_threads() > count)
+        nanosleep(&moment, NULL);
 }

@@ -71,6 +71,12 @@ char *test_text_file(const char *name, const char *text);
 /* The file's content as a string; the test ends without one. */
 char *read_text(const char *path);
 
+/* ---- the process (support.c) --------------------------------------------------------------- */
+
+int running_threads(void);
+/* Waits until there are no more than that. */
+void await_threads(int count);
+
 /* ---- what the servers saw (servers.c) ------------------------------------------------------ */
 
 /* Downloads the object and compares it with the bytes. */

@@ -146,6 +146,7 @@ static void unloaded_while_its_threads_end(void)
         told_complete(&told, 1);
         CHECK_INT(0, dlclose(unloading.api.handle));
     }
+    await_threads(1);
 }
 
 static void count_lines(int32_t level, const char *line, void *user_data)

@@ -162,33 +162,17 @@ static int open_descriptors(void)
     return count;
 }
 
-static int threads(void)
-{
-    char *status = NULL, *line;
-    size_t capacity = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    int count = -1;
-
-    REQUIRE(file != NULL);
-    while (getline(&status, &capacity, file) > 0)
-        if ((line = strstr(status, "Threads:")) != NULL)
-            count = atoi(line + 8);
-    fclose(file);
-    free(status);
-    return count;
-}
-
 static void a_freed_client_leaves_no_thread_and_no_descriptor(void)
 {
     int fds, running;
 
     keep_busy(); /* what is made once and kept may be made now */
     fds = open_descriptors();
-    running = threads();
+    running = running_threads();
     for (int i = 0; i < 5; i++)
         keep_busy();
     CHECK_INT(fds, open_descriptors());
-    CHECK_INT(running, threads());
+    CHECK_INT(running, running_threads());
 }
 
 /* The child of a fork has none of the client's threads: it is told, and can free what it has. */

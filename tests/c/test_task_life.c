@@ -132,6 +132,7 @@ static void a_callback_frees_its_client(void)
 {
     fake_service *fake = stalling_service(FAKE_PUT);
     struct told told = TOLD_INIT, other = TOLD_INIT;
+    int threads = running_threads();
     us3_client *client = fake_client(fake), *second = emulator_client();
     struct link link = {client, &told}, across = {second, &told};
     us3_upload_request request = request_for("k", "x", 1, &other);
@@ -153,7 +154,9 @@ static void a_callback_frees_its_client(void)
     CHECK_INT(US3_OK, us3_task_wait(task, -1, NULL));
     us3_task_free(task);
     CHECK_INT(1, other.completed);
+    /* And all that is left of the two clients ends. */
     fake_stop(fake);
+    await_threads(threads - 1);
 }
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
