@@ -28,14 +28,7 @@ pub(super) async fn run(
     upload: &Upload,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
-    let (session, _) = Session::initiate(
-        engine.clone(),
-        &upload.key,
-        &upload.mime_type,
-        &upload.headers,
-        operation,
-    )
-    .await?;
+    let session = Session::begin(engine, upload, operation).await?;
     if let Err(error) = send_parts(&session, upload, operation).await {
         return Err(session.abandon(error, operation).await);
     }

@@ -50,7 +50,7 @@ pub(super) async fn run(
     let (session, finishing, note) = match start {
         Start::Resume(session, finishing) => (session, finishing, None),
         Start::Afresh(note) => {
-            let session = begin(engine, upload, operation).await?;
+            let session = Session::begin(engine, upload, operation).await?;
             (session, false, note)
         }
         Start::Over(result) => {
@@ -111,21 +111,6 @@ async fn conclude(
         error.add("what was uploaded is kept: run it again with the same resume_path to go on");
     }
     Err(error)
-}
-
-async fn begin(
-    engine: &Arc<Engine>,
-    upload: &Upload,
-    operation: &Arc<Operation>,
-) -> Result<Session> {
-    let Upload {
-        key,
-        mime_type,
-        headers,
-        ..
-    } = upload;
-    let begun = Session::initiate(engine.clone(), key, mime_type, headers, operation).await;
-    begun.map(|(session, _)| session)
 }
 
 fn checkpoint(

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::blocking;
 use super::checkpoint::Checkpoint;
 use super::put::{accepted, differs, hex};
 use super::settle::{self, Lost};
+use super::{Upload, blocking};
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result};
 use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
@@ -45,6 +45,22 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Begins the multipart upload of a request.
+    pub(super) async fn begin(
+        engine: &Arc<Engine>,
+        upload: &Upload,
+        operation: &Arc<Operation>,
+    ) -> Result<Self> {
+        let Upload {
+            key,
+            mime_type,
+            headers,
+            ..
+        } = upload;
+        let begun = Self::initiate(engine.clone(), key, mime_type, headers, operation).await;
+        begun.map(|(session, _)| session)
+    }
+
     /// Asks the service to begin an upload.
     pub(super) async fn initiate(
         engine: Arc<Engine>,

@@ -74,14 +74,7 @@ async fn in_parts(
     feed: Feed,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
-    let Upload {
-        key,
-        mime_type,
-        headers,
-        ..
-    } = upload;
-    let begun = Session::initiate(engine.clone(), key, mime_type, headers, operation).await;
-    let (session, _) = begun?;
+    let session = Session::begin(engine, upload, operation).await?;
     if let Err(error) = send(&session, feed, upload.jobs, operation).await {
         return Err(session.abandon(error, operation).await);
     }
