@@ -83,6 +83,22 @@ fn a_policy_is_sent_again_when_the_service_refused_it_for_now() {
     }
 }
 
+#[test]
+fn an_upload_is_named_while_the_service_does_not_say_that_it_is_gone() {
+    let bench = Bench::with_parts(1);
+    let rule = Rule::on(Call::Finish, Fault::Reset).at(Place::AfterBody);
+    bench.emulator.rule(rule.nth(1));
+    bench.emulator.rule(Rule::on(Call::List, Fault::status(500)));
+    let request = bench.request_with_policy(Mode::Multipart, 1);
+    let error = bench.client().upload(request).expect_err("lost");
+    let pending = bench.emulator.state().uploads;
+    let pending = pending.first().map(|upload| upload.upload_id.clone());
+    assert!(pending.is_some());
+    assert_eq!(error.report().upload_id, pending, "{error}");
+    assert_eq!(error.report().object, ObjectState::Unknown, "{error}");
+    assert_eq!(error.report().callback, CallbackState::Unknown, "{error}");
+}
+
 /// An address at which nobody listens yet.
 fn silent_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listener");

@@ -56,7 +56,9 @@ pub(super) async fn run(
     let inquiry = inquire(engine, lost, digest, operation);
     let found = operation.clean_up(inquiry).await;
     let found = match found.unwrap_or(Found::Unsettled) {
-        Found::Absent if lost.upload_id.is_some() && ran >= Ran::Maybe => Found::Between,
+        // The refused finish itself says that the upload is gone.
+        Found::Absent | Found::AbsentSoFar if finished_before && ran < Ran::Maybe => Found::Absent,
+        Found::Absent if lost.upload_id.is_some() => Found::Between,
         found => found,
     };
     match found {
@@ -80,8 +82,10 @@ enum Found {
     Stored(Box<Reply>),
     /// The upload still exists, so its finish has not run.
     Unfinished,
-    /// No object, or one with other content.
+    /// No object, or one with other content; an upload is gone.
     Absent,
+    /// No object, or one with other content; whether the upload is gone, the service does not say.
+    AbsentSoFar,
     /// As `Absent`, and the upload is gone as well: its finish may be at work between the two.
     Between,
     /// The evidence does not decide.
@@ -90,7 +94,10 @@ enum Found {
 
 impl Found {
     fn upload_may_exist(&self) -> bool {
-        matches!(self, Found::Unfinished | Found::Unsettled)
+        matches!(
+            self,
+            Found::Unfinished | Found::AbsentSoFar | Found::Unsettled
+        )
     }
 }
 
@@ -107,16 +114,20 @@ async fn inquire(
     if pending == Some(true) {
         return Found::Unfinished;
     }
+    let absent = match (lost.upload_id, pending) {
+        (Some(_), None) => Found::AbsentSoFar,
+        _ => Found::Absent,
+    };
     let reply = match engine.service.head(lost.key, operation).await {
         Ok(reply) => reply,
-        Err(failure) if failure.error.report().http_status == 404 => return Found::Absent,
+        Err(failure) if failure.error.report().http_status == 404 => return absent,
         Err(_) => return Found::Unsettled,
     };
     let Some(object) = ObjectHead::of(&reply) else {
         return Found::Unsettled;
     };
     if object.size != lost.size {
-        return Found::Absent;
+        return absent;
     }
     let verdict = match (object.etag, digest().await) {
         (Some(etag), Some(digest)) => digest.compare_object(&etag),
@@ -128,7 +139,7 @@ async fn inquire(
         // of 4 MiB do not tell the object's ETag.)
         Verdict::Incomparable if pending == Some(false) => Found::Stored(Box::new(reply)),
         Verdict::Incomparable => Found::Unsettled,
-        Verdict::Different { .. } => Found::Absent,
+        Verdict::Different { .. } => absent,
     }
 }
 
@@ -154,6 +165,11 @@ fn describe(mut error: Error, found: &Found, ran: Ran, policy: bool) -> Error {
             ObjectState::Unknown,
             CallbackState::Unknown,
             "the upload is gone and the object is not there yet: the service may still be at work; ask with us3_head_file before uploading again",
+        ),
+        Found::AbsentSoFar => (
+            ObjectState::Unknown,
+            CallbackState::Unknown,
+            "the object is not there yet, and the service did not say whether the upload still exists: it may be at work; ask with us3_head_file before finishing or uploading again",
         ),
         Found::Unfinished | Found::Absent if still => (
             ObjectState::Unknown,
