@@ -7,7 +7,8 @@
 #
 # C_TEST_BUILD in the environment is where programs are built, if not in build/test/c.
 # RUN_UNDER in the environment is put before each test program, such as valgrind with its options.
-# CHECK_ONLY=text in the environment runs only the test functions whose name contains it. Fails when
+# CHECK_ONLY=text in the environment runs only the test functions whose name contains it,
+# CHECK_WITHOUT="NAME…" leaves these out, and says so. Fails when
 # a test fails, and also when something that a test needs is missing: nothing is skipped.
 set -eu
 

@@ -39,6 +39,26 @@ void tell_complete(us3_task *task, const us3_result *result, void *user_data)
     pthread_mutex_unlock(&told->lock);
 }
 
+static int so_far(struct told *told, const int *number)
+{
+    int now;
+
+    pthread_mutex_lock(&told->lock);
+    now = *number;
+    pthread_mutex_unlock(&told->lock);
+    return now;
+}
+
+int completed_so_far(struct told *told)
+{
+    return so_far(told, &told->completed);
+}
+
+int progressed_so_far(struct told *told)
+{
+    return so_far(told, &told->progressed);
+}
+
 static void wait_for(struct told *told, const int *number, int times)
 {
     pthread_mutex_lock(&told->lock);
@@ -94,7 +114,12 @@ bool task_is_readable(us3_task *task, int timeout_ms)
     struct pollfd poller = {.fd = us3_task_fd(task), .events = POLLIN};
 
     REQUIRE(poller.fd >= 0);
-    return poll(&poller, 1, timeout_ms) == 1 && (poller.revents & POLLIN) != 0;
+    if (poll(&poller, 1, timeout_ms) != 1 || (poller.revents & POLLIN) == 0)
+        return false;
+#ifdef __SANITIZE_THREAD__
+    border_waited();
+#endif
+    return true;
 }
 
 fake_service *stalling_service(enum fake_call call)

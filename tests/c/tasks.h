@@ -24,6 +24,9 @@ struct told {
 /* For the request, with a struct told as user_data. */
 int32_t tell_progress(const us3_progress *progress, void *told);
 void tell_complete(us3_task *task, const us3_result *result, void *told);
+/* How often on_complete and on_progress were called so far. */
+int completed_so_far(struct told *told);
+int progressed_so_far(struct told *told);
 /* Waits until on_complete was called so often. */
 void told_complete(struct told *told, int times);
 /* Waits until on_complete is being called so often at once, which needs `closed`. */

@@ -39,15 +39,24 @@ static int lines_with(int32_t level, const char *part, const char *other)
 {
     int count = 0;
 
+    pthread_mutex_lock(&lines.lock);
     for (int i = 0; i < lines.count; i++)
         count += (level == 0 || lines.levels[i] == level) && strstr(lines.text[i], part) != NULL &&
                  strstr(lines.text[i], other) != NULL;
+    pthread_mutex_unlock(&lines.lock);
     return count;
+}
+
+static int lines_so_far(void)
+{
+    return lines_with(0, "", "");
 }
 
 static void forget(void)
 {
+    pthread_mutex_lock(&lines.lock);
     lines.count = 0;
+    pthread_mutex_unlock(&lines.lock);
 }
 
 static void upload_parts(us3_client *client, const char *key)
@@ -70,7 +79,7 @@ static void one_line_for_each_event(void)
 
     CHECK_INT(US3_OK, us3_set_logger(US3_LOG_DEBUG, keep, &lines));
     upload_parts(client, "a \"key\"");
-    CHECK_INT(7, lines.count);
+    CHECK_INT(7, lines_so_far());
     CHECK_INT(1, lines_with(US3_LOG_INFO, "Upload begins key=\"a \\\"key\\\"\"", "mode=Multipart policy=false"));
     CHECK_INT(1, lines_with(US3_LOG_INFO, "Upload ends key=", "attempts=1 bytes=9437184 ms="));
     CHECK_INT(1, lines_with(US3_LOG_DEBUG, "InitiateMultipartUpload key=", " attempt=1 ms="));
@@ -80,7 +89,7 @@ static void one_line_for_each_event(void)
 
     forget();
     CHECK_STATUS(US3_SERVICE_ERROR, us3_delete_file(client, "no-such-key", &result), &result);
-    CHECK_INT(1, lines.count);
+    CHECK_INT(1, lines_so_far());
     CHECK_INT(1, lines_with(US3_LOG_WARN, format("ret_code=%d", (int)result.ret_code), "status=ServiceError error=\""));
     CHECK_INT(1, lines_with(US3_LOG_WARN, result.session_id, " http=404"));
     us3_result_clear(&result);
@@ -95,7 +104,7 @@ static void each_try_is_an_event(void)
     fake_set(fake, FAKE_DELETE, fake_answer(503, "X-SessionId: s-1\r\n", "{\"RetCode\":-5,\"ErrMsg\":\"two\\nlines\"}"));
     us3_set_logger(US3_LOG_WARN, keep, &lines);
     CHECK_INT(US3_SERVICE_ERROR, us3_delete_file(client, "k", NULL));
-    CHECK_INT(4, lines.count);
+    CHECK_INT(4, lines_so_far());
     for (int attempt = 1; attempt <= 4; attempt++)
         CHECK_INT(1, lines_with(US3_LOG_WARN, format("DeleteFile key=\"k\" attempt=%d ", attempt), "http=503 ret_code=-5 session=\"s-1\""));
     for (int i = 0; i < lines.count; i++)
@@ -113,13 +122,13 @@ static void as_much_as_was_asked_for(void)
         forget();
         CHECK_INT(US3_OK, us3_set_logger(level, keep, &lines));
         upload_parts(client, "levels");
-        CHECK_INT(expected[level], lines.count);
+        CHECK_INT(expected[level], lines_so_far());
     }
     /* A failure of an upload. */
     forget();
     us3_set_logger(US3_LOG_ERROR, keep, &lines);
     CHECK_INT(US3_FILE_ERROR, us3_mput_with_policy(client, "/no/such/file", "k", NULL, NULL, NULL));
-    CHECK_INT(1, lines.count);
+    CHECK_INT(1, lines_so_far());
     CHECK_INT(1, lines_with(US3_LOG_ERROR, "Upload ends key=\"k\"", "/no/such/file"));
     forget();
     CHECK_INT(US3_OK, us3_set_logger(US3_LOG_TRACE, NULL, NULL));
@@ -127,7 +136,7 @@ static void as_much_as_was_asked_for(void)
     CHECK_INT(US3_OK, us3_set_logger(US3_LOG_TRACE, keep, &lines));
     CHECK_INT(US3_OK, us3_set_logger(US3_LOG_OFF, keep, &lines));
     upload_parts(client, "levels");
-    CHECK_INT(0, lines.count);
+    CHECK_INT(0, lines_so_far());
     us3_client_free(client);
 }
 
@@ -151,7 +160,7 @@ static void no_secret_is_logged(void)
             operations[op].run(clients[i], file, "k", json_policy("logged"), NULL);
         us3_client_free(clients[i]);
     }
-    CHECK(lines.count > 20);
+    CHECK(lines_so_far() > 20);
     for (int i = 0; i < lines.count; i++) {
         CHECK(strstr(lines.text[i], TEST_PRIVATE_KEY) == NULL);
         CHECK(strstr(lines.text[i], "token-nobody-may-see") == NULL);
@@ -181,12 +190,12 @@ static void look(int32_t level, const char *line, void *user_data)
     CHECK(line[0] != '\0');
 }
 
-static volatile bool done;
+static bool done;
 
 static void *change_loggers(void *arg)
 {
     (void)arg;
-    while (!done) {
+    while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
         int *state = malloc(sizeof *state);
         REQUIRE(state != NULL);
         *state = ALIVE;
@@ -208,7 +217,7 @@ static void changed_while_uploads_run(void)
     REQUIRE(pthread_create(&changer, NULL, change_loggers, NULL) == 0);
     for (int i = 0; i < 30; i++)
         upload_parts(client, "changing");
-    done = true;
+    __atomic_store_n(&done, true, __ATOMIC_RELEASE);
     pthread_join(changer, NULL);
     us3_client_free(client);
 }
@@ -254,14 +263,14 @@ static void a_forked_child_sets_its_own(void)
             CHECK_INT(US3_OK, us3_set_logger(US3_LOG_INFO, keep, &lines));
             upload_parts(own, "child");
             us3_client_free(own);
-            CHECK_INT(2, lines.count);
+            CHECK_INT(2, lines_so_far());
             check_leave_fork();
         }
         upload_parts(client, "parent");
         REQUIRE(waitpid(pid, &status, 0) == pid);
         CHECK_INT(0, status);
     }
-    done = true;
+    __atomic_store_n(&done, true, __ATOMIC_RELEASE);
     pthread_join(changer, NULL);
     us3_client_free(client);
 }
