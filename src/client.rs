@@ -8,6 +8,7 @@ use crate::error::{ObjectState, Report, Result};
 use crate::operation::Operation;
 use crate::service::{ObjectHead, Reply};
 use crate::task::{Start, Task, Watch};
+use crate::threads;
 use crate::upload::{self, Multipart, UploadRequest, input};
 
 /// A client of one bucket, to be shared by any number of threads.
@@ -52,7 +53,7 @@ impl Client {
     /// Every status but `Ok`; the error's report tells whether the object is stored and whether
     /// its callback ran.
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
-        engine::may_block()?;
+        threads::may_block()?;
         let task = self.start(request, Watch::default());
         task.wait(None).unwrap_or_else(|| Err(engine::died()))
     }

@@ -1,6 +1,5 @@
 //! The service and the threads that drive it, shared by a client and all that it hands out.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc;
@@ -11,7 +10,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
-use nix::sys::signal::{SigSet, Signal};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
@@ -21,6 +19,7 @@ use crate::host::HostThreads;
 use crate::operation::Operation;
 use crate::service::Service;
 use crate::task::{Start, Task, Watch};
+use crate::threads;
 
 /// Threads that read and hash files and resolve names; they end when idle.
 const BLOCKING_THREADS: usize = 32;
@@ -72,7 +71,7 @@ impl Engine {
             .worker_threads(config.worker_threads)
             .max_blocking_threads(BLOCKING_THREADS)
             .thread_name("us3")
-            .on_thread_start(begin_thread)
+            .on_thread_start(threads::begin)
             .enable_all()
             .build()
             .map_err(|cause| no_threads(&cause))?;
@@ -98,7 +97,7 @@ impl Engine {
         T: Facts + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        may_block()?;
+        threads::may_block()?;
         let operation = Arc::new(Operation::begin(None));
         let running = on_our_stack(run, operation.clone());
         let (tell, told) = mpsc::sync_channel(1);
@@ -145,14 +144,14 @@ impl Drop for Threads {
             runtime: self.runtime.take(),
             host: self.host.clone(),
         };
-        if !on_library_thread() {
+        if !threads::is_ours() {
             return ending.run();
         }
         // A thread cannot wait for its own end.
         let ending = Arc::new(Mutex::new(Some(ending)));
         let shared = ending.clone();
         let run = move || {
-            begin_thread();
+            threads::begin();
             take(&shared).map(Ending::run)
         };
         let started = thread::Builder::new().name("us3-end".to_owned()).spawn(run);
@@ -203,28 +202,6 @@ pub(crate) fn died() -> Error {
     error
 }
 
-thread_local! {
-    /// Whether this is one of our own threads, on which the host's callbacks run.
-    static OURS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether the caller is one of our own threads, such as a callback of the host's.
-pub(crate) fn on_library_thread() -> bool {
-    // At the very end of a thread its flags are gone; those of ours do not call the host then.
-    OURS.try_with(Cell::get).unwrap_or(false)
-}
-
-/// Refuses to block on a thread that others wait for.
-pub(crate) fn may_block() -> Result<()> {
-    if !on_library_thread() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Status::WouldDeadlock,
-        "a blocking function of libus3 was called from within one of its callbacks; start the upload with us3_upload_start, or call from another thread",
-    ))
-}
-
 /// A result that has a report to complete.
 pub(crate) trait Facts {
     fn report_mut(&mut self) -> &mut Report;
@@ -240,28 +217,4 @@ impl<T> Facts for (T, Report) {
     fn report_mut(&mut self) -> &mut Report {
         &mut self.1
     }
-}
-
-/// Makes the current thread one of ours.
-pub(crate) fn begin_thread() {
-    OURS.set(true);
-    leave_signals_to_the_host();
-}
-
-/// A write to a dead socket raises SIGPIPE, which by default kills the host, and a handler of the
-/// host must not run on our threads. Faults of the thread itself stay deliverable.
-fn leave_signals_to_the_host() {
-    let mut blocked = SigSet::all();
-    for fault in [
-        Signal::SIGSEGV,
-        Signal::SIGBUS,
-        Signal::SIGFPE,
-        Signal::SIGILL,
-        Signal::SIGABRT,
-        Signal::SIGTRAP,
-    ] {
-        blocked.remove(fault);
-    }
-    // It can only fail for an unknown `how`, which thread_block does not pass.
-    let _ = blocked.thread_block();
 }

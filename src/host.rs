@@ -5,7 +5,6 @@
 //! new one; there are never more than a few for each upload that runs.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,7 +12,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
-use crate::engine;
+use crate::panics;
+use crate::threads;
 
 /// A thread without work ends after this long.
 const IDLE: Duration = Duration::from_secs(10);
@@ -118,12 +118,12 @@ impl Shared {
 }
 
 fn serve(shared: &Shared) {
-    engine::begin_thread();
+    threads::begin();
     let mut state = shared.lock();
     loop {
         if let Some(job) = state.jobs.pop_front() {
             drop(state);
-            let _ = catch_unwind(AssertUnwindSafe(job));
+            let _ = panics::catch(job);
             state = shared.lock();
             continue;
         }

@@ -19,6 +19,8 @@
 //! | [`mime`] | the content type when the caller gives none |
 //! | `operation` | deadline, cancellation and cost of one operation |
 //! | `events` | what goes to the log |
+//! | `threads` | whether a thread is the library's own, and what that means |
+//! | `panics` | a mistake of the library's becomes an error |
 //! | [`error`] | errors, statuses and the report of an operation |
 //! | `ffi` | the C border and the only unsafe code |
 
@@ -33,12 +35,14 @@ mod ffi;
 mod host;
 pub mod mime;
 pub mod operation;
+mod panics;
 pub mod policy;
 mod reader;
 mod service;
 pub mod sign;
 pub mod source;
 pub mod task;
+mod threads;
 pub mod upload;
 
 /// The C border for the fuzz targets, which call it as a C host does. C has include/us3.h.

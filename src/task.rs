@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,6 +24,8 @@ use crate::engine;
 use crate::error::{Report, Result};
 use crate::host::HostThreads;
 use crate::operation::{Operation, Progress};
+use crate::panics;
+use crate::threads;
 
 /// How often progress is reported.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -99,7 +101,7 @@ impl Task {
     /// Those of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Report>> {
         if timeout != Some(Duration::ZERO)
-            && let Err(error) = engine::may_block()
+            && let Err(error) = threads::may_block()
         {
             return Some(Err(error));
         }
@@ -199,7 +201,7 @@ impl Drop for Completion {
         self.shared.operation.complete(report);
         if let Some(on_complete) = self.on_complete.take() {
             // A panic of the host's must not keep the others from being told.
-            let _ = catch_unwind(AssertUnwindSafe(|| on_complete(&result)));
+            let _ = panics::catch(|| on_complete(&result));
         }
         let mut end = self.shared.lock();
         end.result = Some(result);
@@ -235,7 +237,7 @@ async fn drive(
 /// A panic is an end as well.
 async fn whatever_happens(running: impl Future<Output = Result<Report>>) -> Result<Report> {
     let caught = AssertUnwindSafe(running).catch_unwind().await;
-    caught.unwrap_or_else(|_| Err(engine::died()))
+    caught.unwrap_or_else(|payload| Err(panics::error(payload)))
 }
 
 /// Runs to the end; then reports once more and not again.

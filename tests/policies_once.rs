@@ -88,7 +88,9 @@ fn an_upload_is_named_while_the_service_does_not_say_that_it_is_gone() {
     let bench = Bench::with_parts(1);
     let rule = Rule::on(Call::Finish, Fault::Reset).at(Place::AfterBody);
     bench.emulator.rule(rule.nth(1));
-    bench.emulator.rule(Rule::on(Call::List, Fault::status(500)));
+    bench
+        .emulator
+        .rule(Rule::on(Call::List, Fault::status(500)));
     let request = bench.request_with_policy(Mode::Multipart, 1);
     let error = bench.client().upload(request).expect_err("lost");
     let pending = bench.emulator.state().uploads;

@@ -3,12 +3,10 @@
 //! A panic that reached C would abort the host. Here it becomes `US3_INTERNAL_ERROR`, and here
 //! alone the host's `us3_result` is filled.
 
-use std::any::Any;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use crate::error::{Error, Report, Result, Status};
+use crate::error::{Report, Result};
+use crate::panics;
 
 use super::input;
 use super::result::us3_result;
@@ -31,7 +29,7 @@ pub(super) unsafe fn guard(
             Ok(slot) => slot,
             Err(error) => return us3_status::of(error.status()),
         };
-        let outcome = catch(call);
+        let outcome = panics::catch(call).flatten();
         if let Some(slot) = slot {
             slot.fill(us3_result::of(&outcome));
         }
@@ -70,15 +68,8 @@ pub(super) unsafe fn guard_new<H>(
 
 /// Runs a function of the header that has no status; a panic gives `fallback`.
 pub(super) fn guard_value<T>(fallback: T, call: impl FnOnce() -> T) -> T {
-    // Nothing that a panic left half-done is looked at again: it is unreachable from here on, or
-    // behind locks of the engine that report the panic themselves.
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(value) => value,
-        Err(payload) => {
-            discard(payload);
-            fallback
-        }
-    }
+    panics::stay_silent();
+    panics::catch(call).unwrap_or(fallback)
 }
 
 /// # Safety
@@ -91,36 +82,11 @@ unsafe fn open_result(result: *mut us3_result) -> Result<Option<Slot<us3_result>
     unsafe { Slot::open("result", result) }.map(Some)
 }
 
-fn catch<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| Err(panicked(payload)))
-}
-
-fn panicked(payload: Box<dyn Any + Send>) -> Error {
-    let message = match (
-        payload.downcast_ref::<String>(),
-        payload.downcast_ref::<&str>(),
-    ) {
-        (Some(text), _) => text.clone(),
-        (None, Some(text)) => (*text).to_owned(),
-        (None, None) => "no message".to_owned(),
-    };
-    discard(payload);
-    Error::new(
-        Status::InternalError,
-        format!("libus3 made a mistake; please report it, with this message: {message}"),
-    )
-}
-
-/// Drops what a panic carried. It may be of any type, whose destructor may panic as well.
-fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(another);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::CStr;
+
+    use crate::error::Error;
 
     use super::super::result::us3_result_clear;
     use super::super::structs::PublicStruct;

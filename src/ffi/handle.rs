@@ -8,8 +8,8 @@ use std::ops::Deref;
 use std::process;
 use std::sync::Arc;
 
-use crate::engine;
 use crate::error::{Error, Result, Status};
+use crate::threads;
 
 use super::lease::{Hold, Lender, lease};
 
@@ -72,7 +72,7 @@ impl<T> Handle<T> {
             ..
         } = self;
         drop(hold);
-        if engine::on_library_thread() {
+        if threads::is_ours() {
             lender.give_up();
         } else {
             drop(lender);
@@ -152,7 +152,7 @@ mod tests {
         let handle = Handle::new(Tell(&DROPPED));
         let call = handle.enter().unwrap();
         let callback = thread::spawn(|| {
-            engine::begin_thread();
+            threads::begin();
             handle.free();
         });
         callback.join().unwrap();

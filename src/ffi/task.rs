@@ -5,9 +5,9 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::engine;
 use crate::error::{Error, Report, Result, Status};
 use crate::task::Task;
+use crate::threads;
 
 use super::callback::Promised;
 use super::client::{enter as enter_client, us3_client};
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
         // SAFETY: made by start with Box; the host frees it once and uses it no more.
         let task = unsafe { Box::from_raw(task) }.0;
         if let Ok(running) = task.enter()
-            && engine::may_block().is_ok()
+            && threads::may_block().is_ok()
         {
             running.wait(None);
         }

@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::engine;
 use crate::error::{Report, Result};
 use crate::task::Task;
+use crate::threads;
 
 use super::callback::Promised;
 use super::client::{enter, us3_client};
@@ -222,7 +223,7 @@ unsafe fn upload_file(
 /// # Safety
 /// As for [`us3_upload_request::prepare`], until this returns.
 unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Report> {
-    engine::may_block()?;
+    threads::may_block()?;
     // SAFETY: our caller's promise; the end is waited for in every case.
     let (task, start) = unsafe { request.prepare(client, &Promised::default()) }?;
     let task = Joined(task);
