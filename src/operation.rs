@@ -19,6 +19,9 @@ const LONGEST_RESERVE: Duration = Duration::from_secs(1);
 /// Clean-up without a deadline: the host should not wait long for a service that is gone.
 const LONGEST_CLEAN_UP: Duration = Duration::from_secs(10);
 
+/// How long an answer is awaited that tells what is to be cleared up.
+const LONGEST_GRACE: Duration = Duration::from_secs(2);
+
 /// How far an upload is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -142,6 +145,17 @@ impl Operation {
             () = cancelled => cancelled_by_host(),
             () = tokio::time::sleep_until(limit.soft.into()) => limit.passed(),
         }
+    }
+
+    /// Like [`Self::ended`], but a little later: for an answer without which what the service has
+    /// begun could not be cleared up.
+    pub(crate) async fn ended_a_while_ago(&self) -> Error {
+        let why = self.ended().await;
+        let left = self.limit.map_or(LONGEST_GRACE, |limit| {
+            limit.hard.saturating_duration_since(Instant::now()) / 2
+        });
+        tokio::time::sleep(left.min(LONGEST_GRACE)).await;
+        why
     }
 
     /// Cleans up in the time that is left; None when that was not enough. Other work of the

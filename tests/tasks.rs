@@ -14,6 +14,7 @@ use us3::operation::Progress;
 use us3::source::Source;
 use us3::task::Watch;
 use us3::upload::{Mode, UploadRequest};
+use us3_emulator::{Call, Fault, Place, Rule};
 
 const MIB: usize = 1 << 20;
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
@@ -149,6 +150,27 @@ fn cancelling_is_prompt_and_may_be_repeated_from_many_threads() {
         "{:?}",
         started.elapsed()
     );
+}
+
+/// The service has begun the upload, and its answer is still on its way.
+#[test]
+fn an_upload_that_is_cancelled_while_it_begins_is_aborted() {
+    let emulator = emulator();
+    let slow = Fault::stall_for(Duration::from_millis(300));
+    let rule = Rule::on(Call::Initiate, slow).at(Place::AfterExecuting);
+    emulator.rule(rule);
+    let client = client(emulator.address());
+    let request = request(content(8 * MIB), "begun", Mode::Multipart);
+    let task = client.start(request, Watch::default());
+    while emulator.state().uploads.is_empty() {
+        std::thread::yield_now();
+    }
+    task.cancel();
+    let ended = task.wait(PATIENCE).expect("in time");
+    let error = ended.expect_err("cancelled");
+    assert_eq!(error.status(), Status::Cancelled, "{error}");
+    assert_eq!(error.report().upload_id, None, "{error}");
+    assert!(emulator.state().uploads.is_empty());
 }
 
 #[test]

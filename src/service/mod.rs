@@ -82,6 +82,8 @@ pub(crate) struct Call<'a> {
     pub(crate) content_md5: Option<&'a str>,
     pub(crate) headers: &'a [(String, String)],
     pub(crate) policy: Option<&'a PutPolicy>,
+    /// Only its answer names what it has begun, and what would stay behind without a name.
+    pub(crate) names: bool,
 }
 
 impl<'a> Call<'a> {
@@ -95,6 +97,16 @@ impl<'a> Call<'a> {
             content_md5: None,
             headers: &[],
             policy: None,
+            names: false,
+        }
+    }
+
+    /// Resolves when this request must be given up, and says why.
+    async fn given_up(&self, operation: &Operation) -> Error {
+        if self.names {
+            operation.ended_a_while_ago().await
+        } else {
+            operation.ended().await
         }
     }
 }
@@ -248,7 +260,7 @@ impl Service {
             let sending = Sending::begin(&lane, delivery);
             let response = tokio::select! {
                 biased;
-                why = operation.ended() => return Err(sending.gave_up(&what, why).for_good()),
+                why = call.given_up(operation) => return Err(sending.gave_up(&what, why).for_good()),
                 response = lane.sender.try_send_request(request) => response,
                 why = sending.stalled(&self.config) => return Err(sending.gave_up(&what, why)),
             };
@@ -265,7 +277,7 @@ impl Service {
             };
             let reply = tokio::select! {
                 reply = sending.read(response, self.config.response_timeout) => reply,
-                why = operation.ended() => return Err(sending.gave_up(&what, why).for_good()),
+                why = call.given_up(operation) => return Err(sending.gave_up(&what, why).for_good()),
             };
             if sending.is_over(&reply) {
                 self.pool.give_back(lane).await;

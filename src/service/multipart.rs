@@ -85,6 +85,7 @@ impl Service {
     ) -> Result<(Initiated, Reply), Failure> {
         let mut call = Call::new("InitiateMultipartUpload", Method::POST, key);
         call.query = "uploads".to_owned();
+        call.names = true;
         call.content_type = Some(content_type);
         call.headers = headers;
         let reply = self.call(&call, Payload::none, operation).await?;
