@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::{self, Engine, Threads};
+use crate::engine::{Engine, Threads};
 use crate::error::{ObjectState, Report, Result};
 use crate::operation::Operation;
+use crate::panics;
 use crate::service::{ObjectHead, Reply};
 use crate::task::{Start, Task, Watch};
 use crate::threads;
@@ -55,7 +56,7 @@ impl Client {
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
         threads::may_block()?;
         let task = self.start(request, Watch::default());
-        task.wait(None).unwrap_or_else(|| Err(engine::died()))
+        task.wait(None).unwrap_or_else(|| Err(panics::died()))
     }
 
     /// Starts an upload and returns at once; everything about it, bad input too, is told by the

@@ -10,26 +10,24 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
-use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
-use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
+use crate::error::{Report, Result};
 use crate::host::HostThreads;
 use crate::operation::Operation;
+use crate::panics;
+use crate::runtimes::{Runtimes, Spread};
 use crate::service::Service;
 use crate::task::{Start, Task, Watch};
 use crate::threads;
-
-/// Threads that read and hash files and resolve names; they end when idle.
-const BLOCKING_THREADS: usize = 32;
 
 /// What every operation works with.
 pub(crate) struct Engine {
     pub(crate) service: Service,
     /// Uploads that may run at once.
     slots: Arc<Semaphore>,
-    threads: Handle,
+    spread: Spread,
     /// Where the host's own code runs.
     pub(crate) host: HostThreads,
 }
@@ -59,7 +57,7 @@ impl Turn {
 /// Owns the threads: dropping it ends them and waits for that.
 pub(crate) struct Threads {
     /// None once they are being ended.
-    runtime: Option<Runtime>,
+    runtimes: Option<Runtimes>,
     host: HostThreads,
 }
 
@@ -67,24 +65,17 @@ impl Engine {
     /// Checks the configuration and starts the threads, which must outlive every use.
     pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(config.worker_threads)
-            .max_blocking_threads(BLOCKING_THREADS)
-            .thread_name("us3")
-            .on_thread_start(threads::begin)
-            .enable_all()
-            .build()
-            .map_err(|cause| no_threads(&cause))?;
+        let (runtimes, spread) = Runtimes::start(config.worker_threads)?;
         let host = HostThreads::new(config.max_concurrent_uploads);
         let slots = Arc::new(Semaphore::new(config.max_concurrent_uploads));
         let engine = Self {
-            service: Service::new(config, origin)?,
+            service: Service::new(config, origin, spread.clone())?,
             slots,
-            threads: runtime.handle().clone(),
+            spread,
             host: host.clone(),
         };
-        let runtime = Some(runtime);
-        Ok((Arc::new(engine), Threads { runtime, host }))
+        let runtimes = Some(runtimes);
+        Ok((Arc::new(engine), Threads { runtimes, host }))
     }
 
     /// Runs an operation on the library's threads and waits. The host's thread only sleeps: its
@@ -101,10 +92,10 @@ impl Engine {
         let operation = Arc::new(Operation::begin(None));
         let running = on_our_stack(run, operation.clone());
         let (tell, told) = mpsc::sync_channel(1);
-        self.threads.spawn(async move {
+        self.spread.next().spawn(async move {
             let _ = tell.send(running.await);
         });
-        let mut result = told.recv().unwrap_or_else(|_| Err(died()));
+        let mut result = told.recv().unwrap_or_else(|_| Err(panics::died()));
         let report = match &mut result {
             Ok(value) => value.report_mut(),
             Err(error) => error.report_mut(),
@@ -126,7 +117,7 @@ impl Engine {
         let operation = Arc::new(Operation::begin(timeout));
         let running = on_our_stack(run, operation.clone());
         let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
-        (task, Start::new(self.threads.clone(), driver))
+        (task, Start::new(self.spread.next().clone(), driver))
     }
 
     /// A place in the queue of the uploads, behind those that have one already.
@@ -141,7 +132,7 @@ impl Engine {
 impl Drop for Threads {
     fn drop(&mut self) {
         let ending = Ending {
-            runtime: self.runtime.take(),
+            runtimes: self.runtimes.take(),
             host: self.host.clone(),
         };
         if !threads::is_ours() {
@@ -156,23 +147,23 @@ impl Drop for Threads {
         };
         let started = thread::Builder::new().name("us3-end".to_owned()).spawn(run);
         if started.is_err()
-            && let Some(runtime) = take(&ending).and_then(|ending| ending.runtime)
+            && let Some(runtimes) = take(&ending).and_then(|ending| ending.runtimes)
         {
             // Nobody is left to wait for it; its threads end by themselves.
-            runtime.shutdown_background();
+            runtimes.end_in_background();
         }
     }
 }
 
 /// What is left to do when nobody uses the threads any more.
 struct Ending {
-    runtime: Option<Runtime>,
+    runtimes: Option<Runtimes>,
     host: HostThreads,
 }
 
 impl Ending {
     fn run(self) {
-        drop(self.runtime);
+        drop(self.runtimes);
         self.host.close();
     }
 }
@@ -180,26 +171,6 @@ impl Ending {
 fn take(ending: &Mutex<Option<Ending>>) -> Option<Ending> {
     let lock = ending.lock();
     lock.unwrap_or_else(|poisoned| poisoned.into_inner()).take()
-}
-
-fn no_threads(cause: &std::io::Error) -> Error {
-    let mut error = Error::new(
-        Status::InternalError,
-        format!("cannot start the library's threads: {cause}; check the limits of the process"),
-    );
-    error.report_mut().os_error = cause.raw_os_error().unwrap_or(0);
-    error
-}
-
-/// The sender was dropped without a word: its task panicked, or the threads are gone.
-pub(crate) fn died() -> Error {
-    let mut error = Error::new(
-        Status::InternalError,
-        "the operation ended without a result: its client was freed, or libus3 has a bug; whether it reached the service is unknown",
-    );
-    error.report_mut().object = ObjectState::Unknown;
-    error.report_mut().callback = CallbackState::Unknown;
-    error
 }
 
 /// A result that has a report to complete.

@@ -10,7 +10,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::spawn_blocking;
 
 use crate::panics;
 use crate::threads;
@@ -35,6 +34,8 @@ struct State {
     jobs: VecDeque<Job>,
     /// Threads that wait for a job.
     idle: usize,
+    /// Threads that will look for a job again.
+    serving: usize,
     threads: Vec<JoinHandle<()>>,
     closed: bool,
 }
@@ -100,11 +101,18 @@ impl HostThreads {
         match started {
             Ok(thread) => {
                 state.jobs.push_back(job);
+                state.serving += 1;
                 state.threads.retain(|thread| !thread.is_finished());
                 state.threads.push(thread);
             }
-            // The process has all the threads it may have: among those for files, then.
-            Err(_) => drop(spawn_blocking(job)),
+            // The process has all the threads it may have: as soon as one of ours is free, then.
+            Err(_) if state.serving > 0 => {
+                state.jobs.push_back(job);
+            }
+            Err(_) => {
+                drop(state);
+                let _ = panics::catch(job);
+            }
         }
     }
 }
@@ -128,7 +136,7 @@ fn serve(shared: &Shared) {
             continue;
         }
         if state.closed {
-            return;
+            break;
         }
         state.idle += 1;
         let woken = shared.work.wait_timeout(state, IDLE);
@@ -136,9 +144,10 @@ fn serve(shared: &Shared) {
         state = woken;
         state.idle -= 1;
         if waited.timed_out() && state.jobs.is_empty() {
-            return;
+            break;
         }
     }
+    state.serving -= 1;
 }
 
 #[cfg(test)]

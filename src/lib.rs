@@ -19,11 +19,14 @@
 //! | [`mime`] | the content type when the caller gives none |
 //! | `operation` | deadline, cancellation and cost of one operation |
 //! | `events` | what goes to the log |
+//! | `blocking` | work that may block, beside the threads that drive sockets |
+//! | `runtimes` | the threads that drive sockets and timers |
 //! | `threads` | whether a thread is the library's own, and what that means |
 //! | `panics` | a mistake of the library's becomes an error |
 //! | [`error`] | errors, statuses and the report of an operation |
 //! | `ffi` | the C border and the only unsafe code |
 
+mod blocking;
 pub mod client;
 pub mod config;
 mod engine;
@@ -38,6 +41,7 @@ pub mod operation;
 mod panics;
 pub mod policy;
 mod reader;
+mod runtimes;
 mod service;
 pub mod sign;
 pub mod source;

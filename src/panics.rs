@@ -29,6 +29,20 @@ pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T> {
 
 /// What is told of a panic: what became of the operation it struck, nobody knows.
 pub(crate) fn error(payload: Box<dyn Any + Send>) -> Error {
+    let message = message(payload);
+    let place = PLACE.try_with(|place| place.try_borrow_mut().ok()?.take());
+    let place = place.ok().flatten().unwrap_or_default();
+    let mut error = Error::new(
+        Status::InternalError,
+        format!("libus3 made a mistake; please report it, with this message: {message}{place}"),
+    );
+    error.report_mut().object = ObjectState::Unknown;
+    error.report_mut().callback = CallbackState::Unknown;
+    error
+}
+
+/// What a panic says.
+pub(crate) fn message(payload: Box<dyn Any + Send>) -> String {
     let message = match (
         payload.downcast_ref::<String>(),
         payload.downcast_ref::<&str>(),
@@ -38,11 +52,14 @@ pub(crate) fn error(payload: Box<dyn Any + Send>) -> Error {
         (None, None) => "no message".to_owned(),
     };
     discard(payload);
-    let place = PLACE.try_with(|place| place.try_borrow_mut().ok()?.take());
-    let place = place.ok().flatten().unwrap_or_default();
+    message
+}
+
+/// What is told when nothing else can be: whatever had the result is gone.
+pub(crate) fn died() -> Error {
     let mut error = Error::new(
         Status::InternalError,
-        format!("libus3 made a mistake; please report it, with this message: {message}{place}"),
+        "the operation ended without a result: its client was freed, or libus3 has a bug; whether it reached the service is unknown",
     );
     error.report_mut().object = ObjectState::Unknown;
     error.report_mut().callback = CallbackState::Unknown;
@@ -70,7 +87,15 @@ fn is_ours() -> bool {
 }
 
 fn note_place(info: &PanicHookInfo<'_>) {
-    let text = info.location().map(|location| format!(" ({location})"));
+    // Of a path of the machine that built the library, the crate and what follows are enough.
+    let text = info.location().map(|location| {
+        let path = location.file();
+        let path = path
+            .split_once("/registry/src/")
+            .and_then(|(_, path)| path.split_once('/'))
+            .map_or(path, |(_, path)| path);
+        format!(" ({path}:{})", location.line())
+    });
     let _ = PLACE.try_with(|place| {
         if let Ok(mut place) = place.try_borrow_mut() {
             *place = text;

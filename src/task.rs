@@ -20,7 +20,6 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use crate::engine;
 use crate::error::{Report, Result};
 use crate::host::HostThreads;
 use crate::operation::{Operation, Progress};
@@ -193,7 +192,7 @@ struct Completion {
 
 impl Drop for Completion {
     fn drop(&mut self) {
-        let mut result = self.result.take().unwrap_or_else(|| Err(engine::died()));
+        let mut result = self.result.take().unwrap_or_else(|| Err(panics::died()));
         let report = match &mut result {
             Ok(report) => report,
             Err(error) => error.report_mut(),

@@ -3,8 +3,8 @@
 use std::ffi::c_char;
 
 use crate::client::Client;
-use crate::engine;
 use crate::error::{Report, Result};
+use crate::panics;
 use crate::task::Task;
 use crate::threads;
 
@@ -228,7 +228,7 @@ unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Rep
     let (task, start) = unsafe { request.prepare(client, &Promised::default()) }?;
     let task = Joined(task);
     start.go();
-    task.0.wait(None).unwrap_or_else(|| Err(engine::died()))
+    task.0.wait(None).unwrap_or_else(|| Err(panics::died()))
 }
 
 /// A task whose end is waited for before anything of the host's is given up.

@@ -34,6 +34,7 @@ use crate::config::{Config, Origin};
 use crate::error::{Error, Result, Status};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
+use crate::runtimes::Spread;
 use crate::sign::Signed;
 use body::{Body, Delivery};
 use cause::Cause;
@@ -193,7 +194,7 @@ impl From<Failure> for Error {
 
 impl Service {
     /// Prepares connections; makes none yet.
-    pub(crate) fn new(config: Config, origin: Origin) -> Result<Self> {
+    pub(crate) fn new(config: Config, origin: Origin, spread: Spread) -> Result<Self> {
         let proxies = Arc::new(connection::proxies(&config));
         let tls = tls::client_config(&config, origin.https)?;
         let connector = Connector::new(tls, proxies.clone(), config.connect_timeout);
@@ -203,7 +204,7 @@ impl Service {
             Error::new(Status::InvalidConfig, why)
         })?;
         Ok(Self {
-            pool: Pool::new(connector),
+            pool: Pool::new(connector, spread),
             proxy_authorization: connection::proxy_authorization(&proxies, &root),
             proxied: !origin.https && proxies.intercept(&root).is_some(),
             root,

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::body::Body;
 use super::connection::{BoxError, Connector, Line};
+use crate::runtimes::Spread;
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
 /// to close is not picked.
@@ -32,14 +33,14 @@ pub(super) struct Lane {
     pub(super) line: Line,
     /// It has carried a request before, so the service may have closed it since.
     pub(super) reused: bool,
-    _task: ConnectionTask,
+    _task: Driver<hyper::Result<()>>,
 }
 
-/// Drives the connection. Without its lane it is of no use, and it may hold the content of a
-/// request: so it ends with the lane, even while it waits for a socket that takes nothing.
-struct ConnectionTask(JoinHandle<hyper::Result<()>>);
+/// Makes or drives a connection. Without whoever wants it, it is of no use, and it may hold the content of
+/// a request: so it ends with this, even while it waits for a socket that takes nothing.
+struct Driver<T>(JoinHandle<T>);
 
-impl Drop for ConnectionTask {
+impl<T> Drop for Driver<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -53,13 +54,16 @@ struct Idle {
 /// The connections to one service.
 pub(super) struct Pool {
     connector: Connector,
+    /// An upload is one piece of work; its connections share the threads.
+    spread: Spread,
     idle: Mutex<Vec<Idle>>,
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector) -> Self {
+    pub(super) fn new(connector: Connector, spread: Spread) -> Self {
         Self {
             connector,
+            spread,
             idle: Mutex::default(),
         }
     }
@@ -101,19 +105,26 @@ impl Pool {
     }
 
     async fn connect(&self, service: Uri) -> Result<Lane, BoxError> {
-        let io = self.connector.connect(service).await?;
-        let mut extensions = http::Extensions::new();
-        io.connected().get_extras(&mut extensions);
-        let line = extensions
-            .remove::<Line>()
-            .ok_or("a socket without a line")?;
-        let mut http = http1::Builder::new();
-        let (sender, connection) = http.max_buf_size(MAX_HEADER).handshake(io).await?;
-        Ok(Lane {
-            sender,
-            line,
-            reused: false,
-            _task: ConnectionTask(tokio::spawn(connection)),
-        })
+        let connector = self.connector.clone();
+        let connecting = self.spread.next().spawn(connect(connector, service));
+        (&mut Driver(connecting).0).await?
     }
+}
+
+/// Makes a connection, which is driven where this runs.
+async fn connect(connector: Connector, service: Uri) -> Result<Lane, BoxError> {
+    let io = connector.connect(service).await?;
+    let mut extensions = http::Extensions::new();
+    io.connected().get_extras(&mut extensions);
+    let line = extensions
+        .remove::<Line>()
+        .ok_or("a socket without a line")?;
+    let mut http = http1::Builder::new();
+    let (sender, connection) = http.max_buf_size(MAX_HEADER).handshake(io).await?;
+    Ok(Lane {
+        sender,
+        line,
+        reused: false,
+        _task: Driver(tokio::spawn(connection)),
+    })
 }

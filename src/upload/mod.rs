@@ -15,10 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-
+use crate::blocking;
 use crate::engine::{Engine, Turn};
-use crate::error::{Error, Report, Result, Status};
+use crate::error::{Error, Report, Result};
 use crate::events;
 use crate::mime;
 use crate::operation::Operation;
@@ -190,7 +189,7 @@ fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
 }
 
 async fn open(request: UploadRequest, headers: Vec<(String, String)>) -> Result<Upload> {
-    blocking(move || {
+    blocking::begin(move || {
         let content = Content::open(&request.source)?;
         if request.mode == Mode::Put {
             put::check_size(&content)?;
@@ -216,16 +215,4 @@ fn detect(content: &Content, key: &str) -> Result<String> {
     let complete = head.len() as u64 == content.size();
     let name = content.path().unwrap_or(key.as_ref());
     Ok(mime::detect(&head, complete, Some(name)))
-}
-
-/// Runs what may block on the disk where it holds up no socket.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    spawn_blocking(work).await.unwrap_or_else(|_| {
-        Err(Error::new(
-            Status::InternalError,
-            "a thread that reads files failed; this is a bug in libus3",
-        ))
-    })
 }

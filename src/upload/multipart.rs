@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::session::{Parts, Session};
-use super::{Upload, blocking, input};
+use super::{Upload, input};
+use crate::blocking;
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result};
 use crate::mime;
@@ -59,7 +60,7 @@ pub(super) async fn send_parts(
         .try_for_each(|_| std::future::ready(Ok(())))
         .await?;
     let content = upload.content.clone();
-    let unchanged = blocking(move || content.check_unchanged());
+    let unchanged = blocking::begin(move || content.check_unchanged());
     operation.work(unchanged).await?
 }
 

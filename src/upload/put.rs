@@ -6,7 +6,8 @@ use std::sync::Arc;
 use md5::{Digest, Md5};
 
 use super::settle::{self, Lost};
-use super::{MAX_PUT_SIZE, Upload, blocking};
+use super::{MAX_PUT_SIZE, Upload};
+use crate::blocking;
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::etag::{ContentDigest, EtagHasher, Verdict};
@@ -67,9 +68,11 @@ pub(super) async fn run(
             let content = upload.content.clone();
             let digest = async move || match read.digest() {
                 Some(digest) => Some(digest),
-                None => blocking(move || content.digest(0..content.size(), EtagHasher::object()))
-                    .await
-                    .ok(),
+                None => {
+                    blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()))
+                        .await
+                        .ok()
+                }
             };
             settle::run(engine, lost, failure, digest, operation).await
         }
@@ -136,7 +139,7 @@ pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report
 /// Content-MD5, lower-case hex. The one case that reads the content twice: the header goes first.
 async fn content_md5(content: &Content) -> Result<String> {
     let content = content.clone();
-    blocking(move || {
+    blocking::begin(move || {
         let mut md5 = Md5::new();
         content.for_each_piece(0..content.size(), |piece| md5.update(piece))?;
         Ok(hex(&md5.finalize()))

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::Upload;
 use super::checkpoint::{Checkpoint, Claim, Found};
 use super::multipart::{missing, send_parts};
 use super::session::{Part, Parts, Session};
 use super::settle::{self, Lost};
-use super::{Upload, blocking};
+use crate::blocking;
 use crate::engine::Engine;
 use crate::error::{Error, ObjectState, Report, Result, Status};
 use crate::etag::{EtagHasher, Verdict};
@@ -132,7 +133,7 @@ fn unbegun(engine: &Engine, upload: &Upload, identity: &Identity) -> Checkpoint 
 }
 
 async fn take(path: PathBuf, source: Identity) -> Result<(SharedClaim, Found)> {
-    blocking(move || {
+    blocking::begin(move || {
         let (claim, found) = Claim::take(&path, &source)?;
         Ok((Arc::new(Mutex::new(claim)), found))
     })
@@ -141,7 +142,7 @@ async fn take(path: PathBuf, source: Identity) -> Result<(SharedClaim, Found)> {
 
 async fn save(claim: &SharedClaim, checkpoint: &Checkpoint) -> Result<()> {
     let (claim, checkpoint) = (claim.clone(), checkpoint.clone());
-    blocking(move || lock(&claim).write(&checkpoint)).await
+    blocking::begin(move || lock(&claim).write(&checkpoint)).await
 }
 
 /// There is nothing to resume any more.
@@ -216,7 +217,7 @@ async fn verified(
     stream::iter(candidates)
         .map(|(number, range, part)| async move {
             let content = content.clone();
-            let digest = blocking(move || content.digest(range, EtagHasher::part())).await?;
+            let digest = blocking::begin(move || content.digest(range, EtagHasher::part())).await?;
             let same = digest.compare_part(&part.etag) == Verdict::Same;
             let ListedPart { etag, size } = part;
             let digest = Some(digest);
@@ -249,7 +250,7 @@ async fn gone(
         size: upload.content.size(),
     };
     let content = upload.content.clone();
-    let digest = blocking(move || content.digest(0..content.size(), EtagHasher::object()));
+    let digest = blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
     let digest = operation.work(digest).await??;
     let what = format!(
         "an earlier run was finishing the upload of {} when it ended, and its answer is lost",

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
+use super::Upload;
 use super::checkpoint::Checkpoint;
 use super::put::{accepted, differs, hex};
 use super::settle::{self, Lost};
-use super::{Upload, blocking};
+use crate::blocking;
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result};
 use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
@@ -253,7 +254,7 @@ impl Session {
 }
 
 async fn load_with_md5(content: Content, range: Range<u64>) -> Result<(Bytes, String)> {
-    blocking(move || {
+    blocking::begin(move || {
         let bytes = content.load(range)?;
         let md5 = hex(&Md5::digest(&bytes));
         Ok((bytes, md5))

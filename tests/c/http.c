@@ -15,14 +15,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int connect_to(const char *url, char *host_and_port, size_t size)
+int http_connect(const char *url)
 {
     struct sockaddr_in address = {0};
     char host[64];
     int port, fd;
 
     REQUIRE(sscanf(url, "http://%63[^:/]:%d", host, &port) == 2);
-    snprintf(host_and_port, size, "%s:%d", host, port);
     address.sin_family = AF_INET;
     address.sin_port = htons((uint16_t)port);
     REQUIRE(inet_pton(AF_INET, host, &address.sin_addr) == 1);
@@ -74,18 +73,20 @@ static void join_chunks(struct http_reply *reply)
 struct http_reply http_request(const char *method, const char *url, const char *headers)
 {
     struct http_reply reply = {0};
-    char host[80], *request, *bytes, *end, *coding;
-    const char *path;
+    char *request, *bytes, *end, *coding;
+    const char *host = url + strlen("http://");
+    int host_len = (int)strcspn(host, "/");
     size_t len;
-    int fd = connect_to(url, host, sizeof host);
+    int fd = http_connect(url);
 
-    path = strchr(url + strlen("http://"), '/');
-    request = format("%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\nConnection: close\r\n%s\r\n", method,
-                     path == NULL ? "/" : path, host, headers);
+    request = format("%s %s HTTP/1.1\r\nHost: %.*s\r\nContent-Length: 0\r\nConnection: close\r\n%s\r\n", method,
+                     host[host_len] == '\0' ? "/" : host + host_len, host_len, host, headers);
     REQUIRE(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
     bytes = read_all(fd, &len);
     close(fd);
-    REQUIRE(sscanf(bytes, "HTTP/1.1 %d", &reply.status) == 1);
+    if (sscanf(bytes, "HTTP/1.1 %d", &reply.status) != 1)
+        check_fail(__FILE__, __LINE__, "%s %s was answered with %zu bytes: %.200s", method, url, len, bytes);
+    REQUIRE(reply.status != 0);
     end = strstr(bytes, "\r\n\r\n");
     REQUIRE(end != NULL);
     *end = '\0';

@@ -13,6 +13,8 @@ struct http_reply {
     size_t body_len;
 };
 
+/* A connection to the host and port of an http:// URL with a port. */
+int http_connect(const char *url);
 /* A request without a body to an http:// URL with a port. `headers` end with "\r\n" each. The test
  * ends when there is no answer. */
 struct http_reply http_request(const char *method, const char *url, const char *headers);

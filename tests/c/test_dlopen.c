@@ -1,6 +1,7 @@
 /* The library loaded at run time, and loaded twice. */
 #define _DEFAULT_SOURCE
 
+#include "loading.h"
 #include "support.h"
 #include "tasks.h"
 
@@ -8,55 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What a program looks up. */
-struct api {
-    void *handle;
-    us3_status (*client_new)(const us3_config *, us3_client **, us3_result *);
-    void (*client_free)(us3_client *);
-    us3_status (*upload)(us3_client *, const us3_upload_request *, us3_result *);
-    us3_status (*upload_start)(us3_client *, const us3_upload_request *, us3_task **, us3_result *);
-    us3_status (*task_wait)(us3_task *, int64_t, us3_result *);
-    void (*task_free)(us3_task *);
-};
-
-static void look_up(void *library, const char *name, void *function)
-{
-    void *symbol = dlsym(library, name);
-
-    if (symbol == NULL)
-        check_fail(__FILE__, __LINE__, "%s: %s", name, dlerror());
-    REQUIRE(symbol != NULL);
-    memcpy(function, &symbol, sizeof symbol); /* C has no cast from void * to a function */
-}
-
-/* A second copy beside the one that this program is linked with, which the loader takes for another
- * library since it is another file. */
-static const char *copy_of_the_library(void)
-{
-    char *path = test_path("another-libus3.so");
-    char *command = format("cp '%s' '%s'", env("US3_TEST_LIBRARY"), path);
-
-    REQUIRE(system(command) == 0);
-    arena_drop(command);
-    return path;
-}
-
-static struct api load(const char *path, int mode)
-{
-    struct api api = {.handle = dlopen(path, RTLD_NOW | mode)};
-
-    if (api.handle == NULL)
-        check_fail(__FILE__, __LINE__, "%s", dlerror());
-    REQUIRE(api.handle != NULL);
-    look_up(api.handle, "us3_client_new", &api.client_new);
-    look_up(api.handle, "us3_client_free", &api.client_free);
-    look_up(api.handle, "us3_upload", &api.upload);
-    look_up(api.handle, "us3_upload_start", &api.upload_start);
-    look_up(api.handle, "us3_task_wait", &api.task_wait);
-    look_up(api.handle, "us3_task_free", &api.task_free);
-    return api;
-}
 
 static us3_client *make_client(const struct api *api)
 {
@@ -89,7 +41,7 @@ static void loaded_and_unloaded_often(void)
 {
     char *path = (char *)copy_of_the_library();
 
-    for (int round = 0; round < 100; round++)
+    for (int round = 0; round < (check_slow() ? 50 : 200); round++)
         load_upload_unload(path);
 }
 
@@ -100,7 +52,7 @@ static void loaded_and_unloaded_by_threads_that_end(void)
     char *path = (char *)copy_of_the_library();
     pthread_t threads[THREADS];
 
-    for (int round = 0; round < 25; round++) {
+    for (int round = 0; round < (check_slow() ? 12 : 50); round++) {
         for (int i = 0; i < THREADS; i++)
             REQUIRE(pthread_create(&threads[i], NULL, load_upload_unload, path) == 0);
         for (int i = 0; i < THREADS; i++)
