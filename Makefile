@@ -20,7 +20,7 @@ LIB_DIR := build/lib
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
-.PHONY: all lib demo test test-rust soak test-c test-header test-sanitize abi abi-update fuzz check-header dev-build fmt lint clean help need-cargo need-cc
+.PHONY: all lib demo test test-rust soak test-c test-header test-sanitize abi abi-update fuzz check-header docs check-docs test-docs dev-build fmt lint clean help need-cargo need-cc
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
 
@@ -36,7 +36,7 @@ demo: lib need-cc ## run the five operations against a local US3 with real callb
 	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
 	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
 
-test: test-rust test-c test-header ## run everything: Rust tests, C tests, the header alone
+test: test-rust test-c test-header test-docs ## run everything: Rust tests, C tests, the header alone, the documents' examples
 
 test-rust: need-cargo
 	$(CARGO) test $(CARGO_FLAGS) --workspace
@@ -69,6 +69,15 @@ fuzz: ## run each fuzz target for a minute, or FUZZ_SECONDS; FUZZ="policy config
 
 check-header: need-cargo ## fail when include/us3.h is not what the build generates
 	@scripts/check-header.sh $(CARGO) build $(CARGO_FLAGS) --workspace
+
+docs: ## build the API reference into build/docs; needs Doxygen
+	@scripts/docs.sh build "$(VERSION)"
+
+check-docs: ## fail when something in include/us3.h is not documented; needs Doxygen
+	@scripts/docs.sh check "$(VERSION)"
+
+test-docs: dev-build need-cc ## compile and run every example of the documents; PAGES="README.md" picks some
+	@tests/docs/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(PAGES)
 
 fmt: need-cargo ## format the Rust code
 	$(CARGO) fmt --all

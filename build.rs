@@ -126,9 +126,13 @@ fn public_types(file: &str) -> Vec<String> {
 fn version() -> String {
     let part = |name| variable(&format!("CARGO_PKG_VERSION_{name}"));
     format!(
-        "#define US3_VERSION \"{}\"\n\
+        "/// The version that this header is of; us3_version() is that of the library that is loaded.\n\
+         #define US3_VERSION \"{}\"\n\
+         /// Its first number: of the soname, and of what fits together.\n\
          #define US3_VERSION_MAJOR {}\n\
+         /// Its second number.\n\
          #define US3_VERSION_MINOR {}\n\
+         /// Its third number.\n\
          #define US3_VERSION_PATCH {}",
         variable("CARGO_PKG_VERSION"),
         part("MAJOR"),

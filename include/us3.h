@@ -1,5 +1,6 @@
-/*
- * us3.h - uploads to UCloud US3 object storage, with upload callbacks
+/**
+ * @file us3.h
+ * @brief Uploads to UCloud US3 object storage, with upload callbacks
  *
  * libus3 uploads files and memory to a bucket of US3, and has US3 call a service of yours once the
  * object is stored (an upload callback, asked for with a put policy). It is a library inside your
@@ -98,14 +99,14 @@
  *
  * A put policy is JSON, at most 4096 bytes in its encoded form:
  *
- *     {"callbackUrl":"https://ip:port/path","callbackBody":"{\"Name\":\"Alice\", \"Age\":20}",
+ *     {"callbackUrl":"https://example.com/path","callbackBody":"{\"Name\":\"Alice\", \"Age\":20}",
  *      "callbackBodyType":"application/json"}
  *
  * US3 stores the object, then POSTs callbackBody to callbackUrl with that content type. Without
  * callbackBodyType, it POSTs to callbackUrl with callbackBody as the query, in which $(x:name)
  * stands for a string of callbackVar:
  *
- *     {"callbackUrl":"http://ip:port/path","callbackBody":"Name=$(x:name)&Age=$(x:age)",
+ *     {"callbackUrl":"http://example.com/path","callbackBody":"Name=$(x:name)&Age=$(x:age)",
  *      "callbackVar":{"x:name":"Alice","x:age":"20"}}
  *
  * Your service must answer with JSON and Content-Type: application/json, within
@@ -181,9 +182,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// The version that this header is of; us3_version() is that of the library that is loaded.
 #define US3_VERSION "0.1.0"
+/// Its first number: of the soname, and of what fits together.
 #define US3_VERSION_MAJOR 0
+/// Its second number.
 #define US3_VERSION_MINOR 1
+/// Its third number.
 #define US3_VERSION_PATCH 0
 
 /* ==== Status and states ======================================================================= */
@@ -634,7 +639,9 @@ const char *us3_version(void);
 const char *us3_status_name(int32_t status);
 
 /**
- * Frees a string that a function of the library returned as `char *`. NULL is allowed.
+ * Frees a string that a function of the library returned as `char *`.
+ *
+ * @param string  what was returned; NULL is allowed and ignored
  *
  * Not for the strings within a us3_result or us3_file_info: those belong to the struct, and its
  * clear function frees them. Not for strings returned as `const char *`.
@@ -697,7 +704,7 @@ void us3_config_init(us3_config *config);
  * Any thread. Does not block on the network; reads ca_file or, with https, the certificates
  * of the system.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
+ * @return US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
  * sense); US3_INVALID_CONFIG (a member is missing, malformed or not UTF-8); US3_FILE_ERROR
  * (ca_file cannot be read); US3_INTERNAL_ERROR (also when no thread can be started).
  */
@@ -723,7 +730,7 @@ us3_status us3_client_new(const us3_config *config,
  *
  * Any thread. Does not block on the network; reads the file.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (json_path is NULL or empty, out_client is NULL);
+ * @return US3_OK; US3_INVALID_ARGUMENT (json_path is NULL or empty, out_client is NULL);
  * US3_FILE_ERROR (the file or its ca_file cannot be read); US3_INVALID_CONFIG (not JSON, a member
  * missing or of the wrong type: err_msg names it with the line); US3_INTERNAL_ERROR.
  */
@@ -754,7 +761,7 @@ void us3_client_free(us3_client *client);
  *
  * Any thread. Blocks.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
+ * @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
  * US3_SERVICE_ERROR (refused; http_status is 404 if there is no such object); US3_NETWORK_ERROR;
  * US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
  */
@@ -785,7 +792,7 @@ void us3_upload_request_init(us3_upload_request *request);
  *
  * Any thread. Blocks until the object is stored and the callback answered, or the upload failed.
  *
- * Returns
+ * @return one of
  * - US3_OK: stored, and the callback, if there was a policy, delivered
  * - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
  *   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
@@ -820,8 +827,10 @@ us3_status us3_upload(us3_client *client,
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
  * @param result       NULL, or receives what became of the upload; body is the callback's reply
  *
- * Any thread. Blocks. Returns what us3_upload returns; a larger file is US3_INVALID_ARGUMENT
- * before anything is sent.
+ * Any thread. Blocks.
+ *
+ * @return what us3_upload returns; a larger file is US3_INVALID_ARGUMENT before anything is
+ *         sent
  */
 us3_status us3_put_file_with_policy(us3_client *client,
                                     const char *file_path,
@@ -840,7 +849,9 @@ us3_status us3_put_file_with_policy(us3_client *client,
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
  * @param result       NULL, or receives what became of the upload; body is the callback's reply
  *
- * Any thread. Blocks. Returns what us3_upload returns.
+ * Any thread. Blocks.
+ *
+ * @return what us3_upload returns
  */
 us3_status us3_mput_with_policy(us3_client *client,
                                 const char *file_path,
@@ -860,7 +871,9 @@ us3_status us3_mput_with_policy(us3_client *client,
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
  * @param result       NULL, or receives what became of the upload; body is the callback's reply
  *
- * Any thread. Blocks. Returns what us3_upload returns.
+ * Any thread. Blocks.
+ *
+ * @return what us3_upload returns
  */
 us3_status us3_async_mput_with_policy(us3_client *client,
                                       const char *file_path,
@@ -880,7 +893,9 @@ us3_status us3_async_mput_with_policy(us3_client *client,
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
  * @param result       NULL, or receives what became of the upload; body is the callback's reply
  *
- * Any thread. Blocks. Returns what us3_upload returns.
+ * Any thread. Blocks.
+ *
+ * @return what us3_upload returns
  */
 us3_status us3_async_upload_with_policy(us3_client *client,
                                         const char *file_path,
@@ -918,7 +933,7 @@ void us3_progress_init(us3_progress *progress);
  *
  * Any thread, callbacks included. Does not block.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
+ * @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
  * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
  * else can become of the upload is told at its end.
  */
@@ -937,7 +952,7 @@ us3_status us3_upload_start(us3_client *client,
  * Any thread, any number of times. Blocks for the given time at most. In a callback only a
  * timeout_ms of 0 is possible.
  *
- * Returns what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
+ * @return what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
  * task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
  * US3_FORKED; US3_INTERNAL_ERROR.
  */
@@ -954,7 +969,7 @@ us3_status us3_task_wait(us3_task *task,
  *
  * Any thread, callbacks included. Does not block: it does not wait for the end.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (task is NULL); US3_FORKED; US3_INTERNAL_ERROR.
+ * @return US3_OK; US3_INVALID_ARGUMENT (task is NULL); US3_FORKED; US3_INTERNAL_ERROR.
  */
 us3_status us3_task_cancel(us3_task *task);
 
@@ -966,7 +981,7 @@ us3_status us3_task_cancel(us3_task *task);
  *
  * Any thread, callbacks included. Does not block.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (task or progress is NULL, a struct_size makes no sense);
+ * @return US3_OK; US3_INVALID_ARGUMENT (task or progress is NULL, a struct_size makes no sense);
  * US3_FORKED; US3_INTERNAL_ERROR.
  */
 us3_status us3_task_progress(const us3_task *task,
@@ -1013,7 +1028,7 @@ void us3_task_free(us3_task *task);
  *
  * Any thread. Blocks.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
  * is not one); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
  * has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
  */
@@ -1056,7 +1071,7 @@ uint64_t us3_multipart_part_size(const us3_multipart *multipart);
  *
  * Any thread. Blocks.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
  * range, the upload is finished or aborted); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT;
  * US3_INTEGRITY_ERROR (the service stored something else); US3_PROTOCOL_ERROR (the answer has no
  * ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure leaves the upload as it was: the part can be
@@ -1081,7 +1096,7 @@ us3_status us3_upload_part(us3_multipart *multipart,
  * Any thread, while no other has a call in progress on this upload. Blocks until the callback
  * answered.
  *
- * Returns
+ * @return one of
  * - US3_OK: stored, and the callback, if there was a policy, delivered
  * - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
  *   smaller than the part size, or the upload is finished or aborted
@@ -1104,7 +1119,7 @@ us3_status us3_finish_multipart_upload_with_policy(us3_multipart *multipart,
  *
  * Any thread, while no other has a call in progress on this upload. Blocks.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
  * US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED;
  * US3_INTERNAL_ERROR.
  */
@@ -1154,7 +1169,7 @@ void us3_file_info_clear(us3_file_info *info);
  *
  * Any thread. Blocks.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (client, key or info is NULL, a struct_size makes no sense,
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or info is NULL, a struct_size makes no sense,
  * the key is not one); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
  * object); US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
  */
@@ -1201,7 +1216,7 @@ char *us3_policy_build(const char *url,
  *
  * Any thread. Does not block.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (policy_json is NULL or not UTF-8); US3_INVALID_POLICY;
+ * @return US3_OK; US3_INVALID_ARGUMENT (policy_json is NULL or not UTF-8); US3_INVALID_POLICY;
  * US3_INTERNAL_ERROR.
  */
 us3_status us3_policy_check(const char *policy_json,
@@ -1221,7 +1236,7 @@ us3_status us3_policy_check(const char *policy_json,
  * Any thread, but not in the logger. Waits for calls of the former logger that are in progress. A
  * forked child logs nothing until it calls this itself.
  *
- * Returns US3_OK; US3_INVALID_ARGUMENT (level is not one; or libus3 is part of a Rust program that
+ * @return US3_OK; US3_INVALID_ARGUMENT (level is not one; or libus3 is part of a Rust program that
  * has set its own logger, to which the log then goes); US3_WOULD_DEADLOCK (called in the logger);
  * US3_INTERNAL_ERROR.
  */

@@ -13,6 +13,7 @@ pub(crate) struct Answer {
     pub body: Body,
     /// Known when the answer is a refusal.
     pub ret_code: Option<i64>,
+    pub err_msg: Option<String>,
     pub note: Option<String>,
 }
 
@@ -23,6 +24,7 @@ impl Answer {
             headers: Vec::new(),
             body: Body::empty(),
             ret_code: None,
+            err_msg: None,
             note: None,
         }
     }
@@ -77,12 +79,13 @@ impl Answer {
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
         // By hand, for the order in which the service puts them.
-        let err_msg = Value::from(refusal.err_msg);
-        let body = format!("{{\"RetCode\":{},\"ErrMsg\":{err_msg}}}", refusal.ret_code);
+        let said = Value::from(refusal.err_msg.as_str());
+        let body = format!("{{\"RetCode\":{},\"ErrMsg\":{said}}}", refusal.ret_code);
         let mut answer = Self::empty(refusal.status)
             .with("Content-Type", "application/json")
             .with_body(body);
         answer.ret_code = Some(refusal.ret_code);
+        answer.err_msg = Some(refusal.err_msg);
         answer.note = refusal.note;
         answer
     }

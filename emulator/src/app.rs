@@ -21,7 +21,7 @@ pub(crate) struct App {
 impl App {
     pub fn new(options: Options) -> io::Result<Self> {
         Ok(Self {
-            store: Arc::new(Store::open(options.data_dir.as_deref())?),
+            store: Arc::new(open(&options)?),
             journal: Arc::new(Journal::default()),
             caller: Caller::new(options.callback_timeout),
             rules: rules(&options)?,
@@ -44,11 +44,21 @@ impl App {
     }
 }
 
+fn open(options: &Options) -> io::Result<Store> {
+    let data_dir = options.data_dir.as_deref();
+    Store::open(data_dir).map_err(|error| {
+        let place = data_dir.map_or("a temporary folder".into(), |dir| {
+            format!("--data-dir {}", dir.display())
+        });
+        io::Error::new(error.kind(), format!("{place}: {error}"))
+    })
+}
+
 fn rules(options: &Options) -> io::Result<Book> {
     let book = Book::default();
     for rule in &options.rules {
         book.add(rule.clone())
-            .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+            .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, format!("--rule: {why}")))?;
     }
     Ok(book)
 }

@@ -28,7 +28,7 @@ pub(crate) fn check(
 ) -> Result<Option<String>, Refusal> {
     let given = credentials(&head.headers)?;
     if given.public_key != options.public_key {
-        let note = format!("unknown public key {:?}", given.public_key);
+        let note = guess::unknown_key(options, head, target, &given);
         return Err(Refusal::invalid_signature().with_note(note));
     }
     let is_signed_for = |bucket: &str| {
@@ -54,7 +54,8 @@ pub(crate) fn check(
 
 fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Refusal> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(Refusal::no_authorization());
+        return Err(Refusal::no_authorization()
+            .with_note("the request has no Authorization header: the client did not sign it, or a proxy dropped it"));
     };
     let Some(rest) = value
         .to_str()
@@ -75,6 +76,13 @@ fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Refusal> {
         signature,
         policy: fields.next(),
     })
+}
+
+/// The header that a client sends for such a request without a policy.
+pub(crate) fn authorization(options: &Options, head: &Parts, key: &[u8]) -> String {
+    let text = string_to_sign(head, key, &options.bucket, None);
+    let signature = sign(&options.private_key, &text);
+    format!("UCloud {}:{signature}", options.public_key)
 }
 
 /// The string that both sides sign.

@@ -1,5 +1,6 @@
 //! Starts an emulator on threads of its own, and stops it.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -30,13 +31,14 @@ pub struct Emulator {
 impl Emulator {
     /// Starts an emulator. When this returns, both listeners accept connections.
     pub fn start(options: Options) -> io::Result<Self> {
-        let uploads = bind(options.listen)?;
-        let controls = bind(options.control)?;
+        let uploads = bind("--listen", options.listen)?;
+        let controls = bind("--control", options.control)?;
         let (address, control) = (uploads.local_addr()?, controls.local_addr()?);
         let https = match &options.tls_ca {
             Some(ca_file) => Some((
-                bind(any_port(options.listen))?,
-                net::tls::acceptor(ca_file)?,
+                bind("--tls-ca", any_port(options.listen))?,
+                net::tls::acceptor(ca_file)
+                    .map_err(|error| about("--tls-ca", ca_file.display(), &error))?,
             )),
             None => None,
         };
@@ -200,10 +202,26 @@ impl Drop for Emulator {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
+/// `option` is what chose the address, for messages.
+fn bind(option: &str, address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let any = any_port(address);
+            let why = format!(
+                "another program listens there, perhaps another emulator; choose another address \
+                 with {option}, or any free port with {option} {any}"
+            );
+            about(option, address, &io::Error::new(error.kind(), why))
+        }
+        _ => about(option, address, &error),
+    })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// The same error with the option that it is about.
+fn about(option: &str, value: impl fmt::Display, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{option} {value}: {error}"))
 }
 
 fn run(

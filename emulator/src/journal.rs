@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use crate::answer::Answer;
-use crate::log;
+use crate::log::{self, Said};
 use crate::net::Conn;
 use crate::rules::Traits;
 use crate::state::{CallbackSent, RequestSeen, State};
@@ -120,7 +120,7 @@ impl Journal {
             began: Instant::now(),
             seen,
             received,
-            note: None,
+            said: Said::default(),
             log,
         }
     }
@@ -256,7 +256,7 @@ pub(crate) struct Visit {
     began: Instant,
     pub seen: RequestSeen,
     pub received: Arc<AtomicU64>,
-    note: Option<String>,
+    said: Said,
     log: bool,
 }
 
@@ -284,7 +284,10 @@ impl Visit {
     pub fn answered(&mut self, answer: &Answer) {
         self.seen.status = Some(answer.status);
         self.seen.ret_code = answer.ret_code;
-        self.note = answer.note.clone();
+        self.said = Said {
+            err_msg: answer.err_msg.clone(),
+            note: answer.note.clone(),
+        };
     }
 }
 
@@ -294,7 +297,7 @@ impl Drop for Visit {
         self.seen.took_ms = Some(self.began.elapsed().as_millis() as u64);
         self.journal.finish(&self.seen);
         if self.log {
-            log::request(&self.seen, self.note.as_deref());
+            log::request(&self.seen, &self.said);
         }
     }
 }

@@ -26,6 +26,7 @@
 //! - `journal`, `state`: what was seen, for tests
 //! - `control`: the second listener, the same as JSON
 //! - `log`: a line per request for people
+//! - `greeting`: how to point a client at it, for people
 
 mod answer;
 mod app;
@@ -36,6 +37,7 @@ mod control;
 mod emulator;
 mod etag;
 mod faults;
+mod greeting;
 mod intake;
 mod journal;
 mod log;
@@ -50,7 +52,12 @@ mod store;
 mod target;
 
 pub use emulator::Emulator;
-pub use options::Options;
+pub use options::{Options, PRIVATE_KEY, PUBLIC_KEY};
 pub use rules::{Drip, End, EtagFault, Fault, Place, Rule, RuleState, Shape, Stall, Then};
 pub use state::{CallbackSent, ObjectState, PartState, RequestSeen, State, UploadState};
 pub use target::Call;
+
+/// The Rust of the README is compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

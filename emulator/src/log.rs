@@ -4,12 +4,20 @@ use std::io::Write;
 
 use crate::state::{CallbackSent, RequestSeen};
 
-/// `#12 put /a.txt 1048576 bytes → 200 in 12 ms`, and a note indented below.
-pub(crate) fn request(seen: &RequestSeen, note: Option<&str>) {
-    let part = seen
-        .part
-        .map(|part| format!(" part {part}"))
-        .unwrap_or_default();
+/// As much of a callback service's reply as belongs into a line.
+const REPLY_SHOWN: usize = 200;
+
+/// What a refusal says.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub err_msg: Option<String>,
+    /// More than the client is told.
+    pub note: Option<String>,
+}
+
+/// `#12 connection 3 put "a.txt", 1048576 bytes → 200 in 12 ms`, and a note indented below.
+pub(crate) fn request(seen: &RequestSeen, said: &Said) {
+    let part = seen.part.map(|part| format!(" {part}")).unwrap_or_default();
     let policy = if seen.has_policy { " with policy" } else { "" };
     let status = seen
         .status
@@ -18,12 +26,17 @@ pub(crate) fn request(seen: &RequestSeen, note: Option<&str>) {
         .ret_code
         .map(|code| format!(" RetCode {code}"))
         .unwrap_or_default();
+    let err_msg = said
+        .err_msg
+        .as_ref()
+        .map(|text| format!(" {text:?}"))
+        .unwrap_or_default();
     let rule = seen
         .rule
         .map(|rule| format!(", rule {rule}"))
         .unwrap_or_default();
     let mut line = format!(
-        "#{} connection {} {}{part} {:?}{policy}, {} bytes → {status}{code} in {} ms{rule}\n",
+        "#{} connection {} {}{part} {:?}{policy}, {} bytes → {status}{code}{err_msg} in {} ms{rule}\n",
         seen.sequence,
         seen.connection,
         seen.call,
@@ -31,13 +44,13 @@ pub(crate) fn request(seen: &RequestSeen, note: Option<&str>) {
         seen.body_received,
         seen.took_ms.unwrap_or_default(),
     );
-    for text in note.iter().flat_map(|note| note.lines()) {
+    for text in said.note.iter().flat_map(|note| note.lines()) {
         line.push_str(&format!("    {text}\n"));
     }
     write(&line);
 }
 
-/// `#12 callback POST http://… → 200 in 3 ms`.
+/// `#12 callback POST http://… "body" → 200 "reply" in 3 ms`.
 pub(crate) fn callback(sent: &CallbackSent) {
     let query = if sent.query.is_empty() {
         String::new()
@@ -46,7 +59,7 @@ pub(crate) fn callback(sent: &CallbackSent) {
     };
     let ended = match (&sent.error, sent.status) {
         (Some(error), _) => error.clone(),
-        (None, Some(status)) => status.to_string(),
+        (None, Some(status)) => format!("{status} {:?}", shown(sent.reply.as_deref())),
         (None, None) => "no answer".into(),
     };
     let took = sent.took_ms.unwrap_or_default();
@@ -54,6 +67,15 @@ pub(crate) fn callback(sent: &CallbackSent) {
         "#{} callback POST {}{query} {:?} → {ended} in {took} ms\n",
         sent.request, sent.url, sent.body
     ));
+}
+
+fn shown(reply: Option<&str>) -> String {
+    let reply = reply.unwrap_or_default();
+    let mut shown: String = reply.chars().take(REPLY_SHOWN).collect();
+    if shown.len() < reply.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// A closed stderr is no reason to fail.

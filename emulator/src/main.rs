@@ -1,83 +1,16 @@
 //! The program: an emulator that runs until it is told to stop.
 
+mod arguments;
+
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
+use arguments::Arguments;
 use clap::Parser;
-use us3_emulator::{Emulator, Options, Rule};
-
-const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// A strict local US3 that really fires upload callbacks.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    /// Where uploads are accepted; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS", default_value_t = LOCAL)]
-    listen: SocketAddr,
-    /// Where the control listener is
-    #[arg(long, value_name = "ADDRESS", default_value_t = LOCAL)]
-    control: SocketAddr,
-    /// The only bucket there is
-    #[arg(long, value_name = "NAME", default_value = "demo")]
-    bucket: String,
-    /// The account's public key
-    #[arg(long, value_name = "KEY", default_value = "demo-public-key")]
-    public_key: String,
-    /// The account's private key
-    #[arg(long, value_name = "KEY", default_value = "demo-private-key")]
-    private_key: String,
-    /// The size of the parts of multipart uploads, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, value_parser = clap::value_parser!(u64).range(1..))]
-    part_size: u64,
-    /// Where objects are kept; without it they vanish at the end
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Speak https as well, for the name localhost; the certificate to be trusted is written to FILE
-    #[arg(long, value_name = "FILE")]
-    tls_ca: Option<PathBuf>,
-    /// A bucket name to be answered with "bucket not exists"; may be repeated
-    #[arg(long, value_name = "NAME")]
-    missing_bucket: Vec<String>,
-    /// How long a callback service may take to answer
-    #[arg(long, value_name = "MS", default_value_t = 30_000)]
-    callback_timeout_ms: u64,
-    /// A rule for faults, as JSON; may be repeated
-    #[arg(long, value_name = "JSON", value_parser = rule)]
-    rule: Vec<Rule>,
-    /// No line per request on stderr
-    #[arg(long)]
-    quiet: bool,
-    /// Stop when standard input ends, so that the emulator never outlives the script that started it
-    #[arg(long)]
-    until_stdin_ends: bool,
-}
-
-impl From<Arguments> for Options {
-    fn from(arguments: Arguments) -> Self {
-        Self {
-            listen: arguments.listen,
-            control: arguments.control,
-            bucket: arguments.bucket,
-            public_key: arguments.public_key,
-            private_key: arguments.private_key,
-            part_size: arguments.part_size,
-            data_dir: arguments.data_dir,
-            tls_ca: arguments.tls_ca,
-            missing_buckets: arguments.missing_bucket,
-            callback_timeout: Duration::from_millis(arguments.callback_timeout_ms),
-            rules: arguments.rule,
-            log: !arguments.quiet,
-        }
-    }
-}
-
-fn rule(json: &str) -> Result<Rule, serde_json::Error> {
-    serde_json::from_str(json)
-}
+use us3_emulator::Emulator;
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
@@ -89,14 +22,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> io::Result<()> {
-    let until_stdin_ends = arguments.until_stdin_ends;
+fn run(mut arguments: Arguments) -> io::Result<()> {
+    let (until_stdin_ends, quiet) = (arguments.until_stdin_ends, arguments.quiet);
+    let config_file = arguments.write_config.take();
     let emulator = Emulator::start(arguments.into())?;
+    if let Some(path) = config_file {
+        write_config(&path, &emulator)?;
+    }
     announce(&emulator)?;
+    if !quiet {
+        // A closed stderr is no reason to fail.
+        let _ = io::stderr().write_all(emulator.greeting().as_bytes());
+    }
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(stopped(until_stdin_ends))
+}
+
+/// It holds a private key, so that nobody else may read it.
+fn write_config(path: &Path, emulator: &Emulator) -> io::Result<()> {
+    let write = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(path)?;
+        // The mode above is only that of a new file.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(emulator.client_config().as_bytes())
+    };
+    write().map_err(|error: io::Error| {
+        let text = format!("--write-config {}: {error}", path.display());
+        io::Error::new(error.kind(), text)
+    })
 }
 
 /// The one line on stdout, to be read by scripts.

@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use crate::rules::Rule;
 
+/// The public key of an account that nobody chose.
+pub const PUBLIC_KEY: &str = "demo-public-key";
+/// Its private key.
+pub const PRIVATE_KEY: &str = "demo-private-key";
+
 /// How an emulator is set up. Everything has a default, so that a test names only what it is about.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -45,8 +50,8 @@ impl Default for Options {
             listen: any_port,
             control: any_port,
             bucket: "demo".into(),
-            public_key: "demo-public-key".into(),
-            private_key: "demo-private-key".into(),
+            public_key: PUBLIC_KEY.into(),
+            private_key: PRIVATE_KEY.into(),
             part_size: 4 << 20,
             data_dir: None,
             tls_ca: None,

@@ -1,13 +1,11 @@
-//! The control listener and the program.
+//! The control listener.
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Client, ask, content, initiate, part, put, start};
+use common::{Client, content, initiate, part, put, start};
 use us3_emulator::{Call, State};
 
 fn control(address: SocketAddr, method: &str, path: &str) -> String {
@@ -137,95 +135,4 @@ fn requests_are_seen_while_they_last() {
             .wait_until(Duration::from_secs(5), |state| state.connections_open == 0)
             .is_some()
     );
-}
-
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts the program; gives its ready line.
-fn program(arguments: &[&str]) -> (Program, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_us3-emulator"));
-    command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut program = Program(command.spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(program.0.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    (program, line.trim_end().into())
-}
-
-#[test]
-fn the_program_says_where_it_is() {
-    let (mut program, line) = program(&["--until-stdin-ends"]);
-    let words: Vec<&str> = line.split(' ').collect();
-    assert_eq!(words[..2], ["us3-emulator", "ready"]);
-    assert_eq!(words[3], "bucket=demo");
-    let address = words[2].strip_prefix("http://").unwrap().parse().unwrap();
-    let control_address = words[4]
-        .strip_prefix("control=http://")
-        .unwrap()
-        .parse()
-        .unwrap();
-    put("k", "x").send(address).expect(200);
-    ask("GET", "a b").unsigned().send(address).expect(401);
-    let encoded = put("a b", "x").unsigned().header(
-        "Authorization",
-        "UCloud demo-public-key:QK1dro2XZ59doW5O3n7k2HYsNFc=",
-    );
-    encoded.send(address).expect(403);
-    assert!(control(control_address, "GET", "/state").contains("\"key\":\"k\""));
-    drop(program.0.stdin.take());
-    assert!(program.0.wait().unwrap().success());
-    let mut log = String::new();
-    program
-        .0
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .unwrap();
-    assert!(log.contains("put \"k\", 1 bytes → 200"), "{log}");
-    assert!(
-        log.contains("get \"a b\", 0 bytes → 401 RetCode -148643"),
-        "{log}"
-    );
-    assert!(
-        log.contains(r#"string to sign here:   "PUT\n\n\n\n/demo/a b""#),
-        "{log}"
-    );
-    assert!(
-        log.contains(r#"string the client signed: "PUT\n\n\n\n/demo/a%20b""#),
-        "{log}"
-    );
-}
-
-#[test]
-fn the_program_is_quiet_when_asked() {
-    let (mut program, line) = program(&["--quiet", "--bucket", "b", "--until-stdin-ends"]);
-    assert!(line.contains(" bucket=b "));
-    put("k", "x")
-        .bucket("b")
-        .send(line.split(' ').nth(2).unwrap()[7..].parse().unwrap())
-        .expect(200);
-    drop(program.0.stdin.take());
-    assert!(program.0.wait().unwrap().success());
-    let mut log = String::new();
-    program
-        .0
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .unwrap();
-    assert_eq!(log, "");
 }

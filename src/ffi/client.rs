@@ -27,7 +27,7 @@ pub struct us3_client(Handle<Client>);
 /// Any thread. Does not block on the network; reads ca_file or, with https, the certificates
 /// of the system.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
+/// @return US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
 /// sense); US3_INVALID_CONFIG (a member is missing, malformed or not UTF-8); US3_FILE_ERROR
 /// (ca_file cannot be read); US3_INTERNAL_ERROR (also when no thread can be started).
 #[unsafe(no_mangle)]
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn us3_client_new(
 ///
 /// Any thread. Does not block on the network; reads the file.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (json_path is NULL or empty, out_client is NULL);
+/// @return US3_OK; US3_INVALID_ARGUMENT (json_path is NULL or empty, out_client is NULL);
 /// US3_FILE_ERROR (the file or its ca_file cannot be read); US3_INVALID_CONFIG (not JSON, a member
 /// missing or of the wrong type: err_msg names it with the line); US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
 ///
 /// Any thread. Blocks.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
+/// @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
 /// US3_SERVICE_ERROR (refused; http_status is 404 if there is no such object); US3_NETWORK_ERROR;
 /// US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]

@@ -10,7 +10,9 @@ use nix::libc;
 use super::guard::guard_value;
 use super::lease::{Loan, lease};
 
-/// Frees a string that a function of the library returned as `char *`. NULL is allowed.
+/// Frees a string that a function of the library returned as `char *`.
+///
+/// @param string  what was returned; NULL is allowed and ignored
 ///
 /// Not for the strings within a us3_result or us3_file_info: those belong to the struct, and its
 /// clear function frees them. Not for strings returned as `const char *`.

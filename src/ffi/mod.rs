@@ -15,7 +15,7 @@
 //! | [`lease`] | lending something out and waiting until everybody has given it back |
 //! | [`memory`] | strings that the host frees, and memory that the host lends |
 //! | [`status`] | the enums, held against the engine's |
-//! | [`result`], [`describe`] | what became of a call, and the same in words |
+//! | [`result`], [`describe`], [`advice`] | what became of a call, the same in words, and what to do |
 //! | [`config`], [`client`] | making, using and freeing a client |
 //! | [`request`], [`header`] | one request for every upload |
 //! | [`upload`] | uploads that wait for their end; the named operations fill in the request |
@@ -63,6 +63,7 @@
 #![allow(rustdoc::bare_urls)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod advice;
 mod callback;
 mod client;
 mod config;

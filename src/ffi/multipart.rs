@@ -42,7 +42,7 @@ struct Upload {
 ///
 /// Any thread. Blocks.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
+/// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
 /// is not one); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
 /// has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn us3_multipart_part_size(multipart: *const us3_multipart
 ///
 /// Any thread. Blocks.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
+/// @return US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
 /// range, the upload is finished or aborted); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT;
 /// US3_INTEGRITY_ERROR (the service stored something else); US3_PROTOCOL_ERROR (the answer has no
 /// ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure leaves the upload as it was: the part can be
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn us3_upload_part(
 /// Any thread, while no other has a call in progress on this upload. Blocks until the callback
 /// answered.
 ///
-/// Returns
+/// @return one of
 /// - US3_OK: stored, and the callback, if there was a policy, delivered
 /// - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
 ///   smaller than the part size, or the upload is finished or aborted
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn us3_finish_multipart_upload_with_policy(
 ///
 /// Any thread, while no other has a call in progress on this upload. Blocks.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
+/// @return US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
 /// US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED;
 /// US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]

@@ -68,7 +68,7 @@ pub unsafe extern "C" fn us3_policy_build(
 ///
 /// Any thread. Does not block.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (policy_json is NULL or not UTF-8); US3_INVALID_POLICY;
+/// @return US3_OK; US3_INVALID_ARGUMENT (policy_json is NULL or not UTF-8); US3_INVALID_POLICY;
 /// US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_policy_check(

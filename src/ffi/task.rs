@@ -39,7 +39,7 @@ pub struct us3_task(Handle<Task>);
 ///
 /// Any thread, callbacks included. Does not block.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
+/// @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
 /// US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
 /// else can become of the upload is told at its end.
 #[unsafe(no_mangle)]
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn us3_upload_start(
 /// Any thread, any number of times. Blocks for the given time at most. In a callback only a
 /// timeout_ms of 0 is possible.
 ///
-/// Returns what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
+/// @return what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
 /// task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
 /// US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn us3_task_wait(
 ///
 /// Any thread, callbacks included. Does not block: it does not wait for the end.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (task is NULL); US3_FORKED; US3_INTERNAL_ERROR.
+/// @return US3_OK; US3_INVALID_ARGUMENT (task is NULL); US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_cancel(task: *mut us3_task) -> us3_status {
     // SAFETY: NULL, or a task that the host does not free before we return.
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn us3_task_cancel(task: *mut us3_task) -> us3_status {
 ///
 /// Any thread, callbacks included. Does not block.
 ///
-/// Returns US3_OK; US3_INVALID_ARGUMENT (task or progress is NULL, a struct_size makes no sense);
+/// @return US3_OK; US3_INVALID_ARGUMENT (task or progress is NULL, a struct_size makes no sense);
 /// US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_progress(

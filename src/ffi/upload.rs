@@ -29,7 +29,7 @@ use super::structs::{self, PublicStruct};
 ///
 /// Any thread. Blocks until the object is stored and the callback answered, or the upload failed.
 ///
-/// Returns
+/// @return one of
 /// - US3_OK: stored, and the callback, if there was a policy, delivered
 /// - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
 ///   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
@@ -74,8 +74,10 @@ pub unsafe extern "C" fn us3_upload(
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
 /// @param result       NULL, or receives what became of the upload; body is the callback's reply
 ///
-/// Any thread. Blocks. Returns what us3_upload returns; a larger file is US3_INVALID_ARGUMENT
-/// before anything is sent.
+/// Any thread. Blocks.
+///
+/// @return what us3_upload returns; a larger file is US3_INVALID_ARGUMENT before anything is
+///         sent
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_put_file_with_policy(
     client: *mut us3_client,
@@ -106,7 +108,9 @@ pub unsafe extern "C" fn us3_put_file_with_policy(
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
 /// @param result       NULL, or receives what became of the upload; body is the callback's reply
 ///
-/// Any thread. Blocks. Returns what us3_upload returns.
+/// Any thread. Blocks.
+///
+/// @return what us3_upload returns
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_mput_with_policy(
     client: *mut us3_client,
@@ -139,7 +143,9 @@ pub unsafe extern "C" fn us3_mput_with_policy(
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
 /// @param result       NULL, or receives what became of the upload; body is the callback's reply
 ///
-/// Any thread. Blocks. Returns what us3_upload returns.
+/// Any thread. Blocks.
+///
+/// @return what us3_upload returns
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_async_mput_with_policy(
     client: *mut us3_client,
@@ -172,7 +178,9 @@ pub unsafe extern "C" fn us3_async_mput_with_policy(
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
 /// @param result       NULL, or receives what became of the upload; body is the callback's reply
 ///
-/// Any thread. Blocks. Returns what us3_upload returns.
+/// Any thread. Blocks.
+///
+/// @return what us3_upload returns
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_async_upload_with_policy(
     client: *mut us3_client,

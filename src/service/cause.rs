@@ -95,17 +95,36 @@ fn os_error(chain: &Chain<'_>) -> i32 {
 }
 
 fn is_tls(chain: &Chain<'_>) -> bool {
-    chain.iter().any(|cause| cause.is::<rustls::Error>())
+    tls_error(chain).is_some()
+}
+
+fn tls_error<'a>(chain: &Chain<'a>) -> Option<&'a rustls::Error> {
+    chain.iter().find_map(|cause| cause.downcast_ref())
+}
+
+fn advise_tls(error: &rustls::Error) -> &'static str {
+    use rustls::{CertificateError as Wrong, Error};
+    match error {
+        Error::InvalidMessage(_) => "nobody speaks TLS there: is it an http:// address?",
+        Error::InvalidCertificate(
+            Wrong::Expired
+            | Wrong::ExpiredContext { .. }
+            | Wrong::NotValidYet
+            | Wrong::NotValidYetContext { .. },
+        ) => "check the certificate's dates and the clock of this machine",
+        Error::InvalidCertificate(
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. },
+        ) => "the name in file_host or endpoint must be one of the certificate's",
+        _ => "if the service has a private certificate, name its issuer in ca_file",
+    }
 }
 
 fn advise_connecting(chain: &Chain<'_>) -> String {
     let mut reasons: Vec<String> = chain.iter().map(ToString::to_string).collect();
     reasons.dedup();
     let reasons = reasons.join(": ");
-    if is_tls(chain) {
-        return format!(
-            "no TLS connection: {reasons}; if the service has a private certificate, name its issuer in ca_file"
-        );
+    if let Some(error) = tls_error(chain) {
+        return format!("no TLS connection: {reasons}; {}", advise_tls(error));
     }
     // The words of hyper-util's resolver, which has no type of its own for it.
     if let Some(why) = reasons.strip_prefix("dns error: ") {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
 use http::response::Parts;
 use http_body_util::BodyExt;
@@ -166,7 +167,9 @@ impl Reply {
         if repeats_credentials(&text) {
             "its text repeats the request's credentials, and is left out here".to_owned()
         } else if text.is_empty() {
-            "no reason given".to_owned()
+            let known = StatusCode::from_u16(self.status).ok();
+            let name = known.and_then(|status| status.canonical_reason());
+            name.unwrap_or("no reason given").to_owned()
         } else {
             format!("{text} (not an answer in US3's form)")
         }

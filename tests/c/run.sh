@@ -3,7 +3,7 @@
 # and a folder of its own; the exported symbols; the README's example; the programs in examples-c. One
 # line for each test.
 #
-#   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports", "readme" or "examples"
+#   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports" or "examples"
 #
 # C_TEST_BUILD in the environment is where programs are built, if not in build/test/c.
 # RUN_UNDER in the environment is put before each test program, such as valgrind with its options.
@@ -151,21 +151,6 @@ write_config() {
 EOF
 }
 
-# The C example of the README is compiled as it stands, and run.
-check_readme() {
-    start_servers readme
-    awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' "$root/README.md" >"$tmp/readme/upload.c"
-    write_config
-    echo hello >"$tmp/readme/files/video.mp4"
-    if compile -o "$tmp/readme/upload" "$tmp/readme/upload.c" -L"$lib" -lus3 -Wl,-rpath,"$lib" &&
-        (cd "$tmp/readme/files" && "$tmp/readme/upload" video.mp4 "$US3_TEST_CALLBACK"); then
-        pass "readme: its example uploads"
-    else
-        fail "readme: its example"
-    fi
-    stop_servers
-}
-
 # run_example STATUS TEXT PROGRAM ARGUMENT…: ends with that status, and prints that text.
 run_example() {
     expected=$1 text=$2 program=$3
@@ -225,9 +210,6 @@ for source in "$here"/test_*.c; do
 done
 if wanted exports; then
     check_exports
-fi
-if wanted readme; then
-    check_readme
 fi
 if wanted examples; then
     check_examples

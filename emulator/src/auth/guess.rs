@@ -3,10 +3,15 @@
 
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::{Credentials, sign, string_to_sign};
 use crate::options::Options;
 use crate::target::Target;
+
+const NO_SLIP: &str = "string the client signed: not to be guessed. Either it signed with another private key than this \
+     emulator's (--private-key),\nor it signed another string: print the client's and compare it with the one above.";
 
 pub(super) fn explain(
     options: &Options,
@@ -15,24 +20,91 @@ pub(super) fn explain(
     given: &Credentials<'_>,
 ) -> String {
     let expected = string_to_sign(head, &target.key, &options.bucket, given.policy);
-    let mut text = format!(
-        "string to sign here:   {}\nsignature of it:       {}\nsignature that came:   {}",
+    let signature = sign(&options.private_key, &expected);
+    let explained = string_slip(options, head, target, given)
+        .or_else(|| key_slip(options, &expected, given))
+        .or_else(|| encoding_slip(&signature, given))
+        .unwrap_or_else(|| NO_SLIP.into());
+    format!(
+        "string to sign here:   {}\nsignature of it:       {signature}\nsignature that came:   {}\n{explained}",
         shown(&expected),
-        sign(&options.private_key, &expected),
         given.signature,
-    );
-    let slip = slips(options, head, target, given)
+    )
+}
+
+/// The account is another one, and perhaps that is all.
+pub(super) fn unknown_key(
+    options: &Options,
+    head: &Parts,
+    target: &Target,
+    given: &Credentials<'_>,
+) -> String {
+    let expected = string_to_sign(head, &target.key, &options.bucket, given.policy);
+    format!(
+        "unknown public key {:?}; the one here is {:?} (--public-key)\nstring to sign here:   {}",
+        given.public_key,
+        options.public_key,
+        shown(&expected),
+    )
+}
+
+/// Another string was signed.
+fn string_slip(
+    options: &Options,
+    head: &Parts,
+    target: &Target,
+    given: &Credentials<'_>,
+) -> Option<String> {
+    let (what, signed) = strings(options, head, target, given)
         .into_iter()
-        .find(|(_, signed)| sign(&options.private_key, signed) == given.signature);
-    text.push_str(&match slip {
-        Some((what, signed)) => format!("\nstring the client signed: {}  ({what})", shown(&signed)),
-        None => "\nstring the client signed: unknown; with the wrong private key the strings may even be equal".into(),
-    });
-    text
+        .find(|(_, signed)| sign(&options.private_key, signed) == given.signature)?;
+    Some(format!(
+        "string the client signed: {}  ({what})",
+        shown(&signed)
+    ))
+}
+
+/// The right string was signed with something else.
+fn key_slip(options: &Options, expected: &[u8], given: &Credentials<'_>) -> Option<String> {
+    let keys = [
+        (
+            format!("{}\n", options.private_key),
+            "a private key with a line feed behind it",
+        ),
+        (
+            options.public_key.clone(),
+            "the public key; the private key signs",
+        ),
+    ];
+    let (_, what) = keys
+        .into_iter()
+        .find(|(key, _)| sign(key, expected) == given.signature)?;
+    Some(format!(
+        "string the client signed: the same, but with {what}"
+    ))
+}
+
+/// The right signature was written down in another way.
+fn encoding_slip(signature: &str, given: &Credentials<'_>) -> Option<String> {
+    let bytes = STANDARD.decode(signature).ok()?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let came = given.signature;
+    let what = if came == URL_SAFE.encode(&bytes) {
+        "in the base64 of URLs; the alphabet with + and / is the one"
+    } else if came == signature.trim_end_matches('=') {
+        "without the = at its end"
+    } else if came.eq_ignore_ascii_case(&hex) {
+        "in hex; it must be base64"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "string the client signed: the same, but the signature is written {what}"
+    ))
 }
 
 /// What a client may have signed, and how it came to that.
-fn slips(
+fn strings(
     options: &Options,
     head: &Parts,
     target: &Target,
@@ -46,13 +118,11 @@ fn slips(
         .map_or("", |uri| uri.as_str())
         .trim_start_matches('/');
     let plain = |head: &Parts, key: &[u8]| string_to_sign(head, key, bucket, given.policy);
-    let mut with_line = plain(head, &target.key);
-    if let Some(policy) = given.policy {
-        with_line.truncate(with_line.len() - policy.len());
-        with_line.push(b'\n');
-        with_line.extend(policy.as_bytes());
-    }
-    vec![
+    let right = plain(head, &target.key);
+    let policy = given.policy.unwrap_or_default().as_bytes();
+    let unpolicied = &right[..right.len() - policy.len()];
+    let headers = &unpolicied[..unpolicied.len() - target.key.len() - bucket.len() - 2];
+    let mut strings = vec![
         (
             "the key was signed percent-encoded, it must be raw",
             plain(head, path),
@@ -62,13 +132,16 @@ fn slips(
             plain(head, path_and_query.as_bytes()),
         ),
         (
-            "the policy was not signed",
-            string_to_sign(head, &target.key, bucket, None),
-        ),
-        ("there is nothing between the key and the policy", with_line),
-        (
             "the bucket was not signed",
             string_to_sign(head, &target.key, "", given.policy),
+        ),
+        (
+            "the bucket stands before the key",
+            [headers, b"/", &target.key, policy].concat(),
+        ),
+        (
+            "there is one slash between the bucket and the key",
+            plain(head, &[b"/", &target.key[..]].concat()),
         ),
         ("the key was not signed", plain(head, b"")),
         (
@@ -86,6 +159,30 @@ fn slips(
         (
             "the X-UCloud- headers were not signed",
             plain(&without(head, "x-ucloud-"), &target.key),
+        ),
+        (
+            "there is no line feed at the end",
+            [&right[..], b"\n"].concat(),
+        ),
+    ];
+    if !policy.is_empty() {
+        strings.extend(policy_strings(unpolicied, policy));
+    }
+    strings
+}
+
+/// The same for the policy at the end.
+fn policy_strings(before: &[u8], policy: &[u8]) -> [(&'static str, Vec<u8>); 3] {
+    let json = URL_SAFE.decode(policy).unwrap_or_default();
+    [
+        ("the policy was not signed", before.to_vec()),
+        (
+            "there is nothing between the key and the policy",
+            [before, b"\n", policy].concat(),
+        ),
+        (
+            "the policy was signed as JSON, it must be signed encoded",
+            [before, &json].concat(),
         ),
     ]
 }

@@ -4,7 +4,7 @@
 pub mod service;
 pub mod tls;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -154,9 +154,7 @@ impl Ask {
             self.bucket,
             self.key,
         );
-        let mut mac = Hmac::<Sha1>::new_from_slice(self.private_key.as_bytes()).unwrap();
-        mac.update(text.as_bytes());
-        let signature = STANDARD.encode(mac.finalize().into_bytes());
+        let signature = sign(&self.private_key, &text);
         let policy = self
             .policy
             .as_ref()
@@ -216,6 +214,25 @@ impl Client {
         self.write(&[ask.head().as_bytes(), &ask.body].concat())
             .unwrap();
         self.read(&ask.method).unwrap()
+    }
+
+    /// Waits until the service has ended the connection, cleanly or not.
+    pub fn see_the_end(&mut self) {
+        match self.stream.get_ref().peek(&mut [0]) {
+            Ok(0) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            other => panic!("the connection did not end: {other:?}"),
+        }
+    }
+
+    /// Whether the service neither ends the connection nor sends anything for so long.
+    pub fn stays_open(&mut self, time: Duration) -> bool {
+        let stream = self.stream.get_ref();
+        let patience = stream.read_timeout().unwrap();
+        stream.set_read_timeout(Some(time)).unwrap();
+        let seen = stream.peek(&mut [0]);
+        stream.set_read_timeout(patience).unwrap();
+        seen.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Reads an answer to a request of this method.
@@ -315,6 +332,16 @@ impl Reply {
         assert_eq!(json["ErrMsg"], err_msg, "{json}");
         reply
     }
+}
+
+pub fn signature(private_key: &str, text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha1>::new_from_slice(private_key.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+pub fn sign(private_key: &str, text: &str) -> String {
+    STANDARD.encode(signature(private_key, text))
 }
 
 /// Bytes that differ from place to place.
