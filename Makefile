@@ -20,7 +20,7 @@ LIB_DIR := build/lib
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
-.PHONY: all lib demo test test-rust soak test-c test-header test-sanitize abi abi-update fuzz check-header docs check-docs test-docs dev-build fmt lint clean help need-cargo need-cc
+.PHONY: all lib demo test test-rust soak test-c test-go test-header test-sanitize abi abi-update fuzz check-header docs check-docs test-docs dev-build fmt lint clean help need-cargo need-cc
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
 
@@ -36,7 +36,7 @@ demo: lib need-cc ## run the five operations against a local US3 with real callb
 	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
 	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
 
-test: test-rust test-c test-header test-docs ## run everything: Rust tests, C tests, the header alone, the documents' examples
+test: test-rust test-c test-header test-go test-docs ## run everything
 
 test-rust: need-cargo
 	$(CARGO) test $(CARGO_FLAGS) --workspace
@@ -51,6 +51,10 @@ dev-build: need-cargo
 
 test-c: dev-build need-cc ## run the C tests only; TESTS="config policy" picks some
 	@tests/c/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+
+# Where Go is not installed they are left out, and say so; REQUIRE_ALL=1 makes that a failure.
+test-go: dev-build ## run the Go tests only; TESTS=Reader picks those whose name matches
+	@tests/hosts/go/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" "$(TESTS)"
 
 test-header: need-cc
 	@tests/c/header.sh

@@ -1,0 +1,3 @@
+module libus3/us3
+
+go 1.19
