@@ -20,6 +20,7 @@ LIB_DIR := build/lib
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
+.PHONY: bindings wheel test-lua test-python
 .PHONY: all lib demo test test-rust soak test-c test-go test-header test-sanitize abi abi-update fuzz check-header docs check-docs test-docs dev-build fmt lint clean help need-cargo need-cc
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
@@ -36,7 +37,7 @@ demo: lib need-cc ## run the five operations against a local US3 with real callb
 	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
 	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
 
-test: test-rust test-c test-header test-go test-docs ## run everything
+test: test-rust test-c test-header test-go test-lua test-python test-docs ## run everything
 
 test-rust: need-cargo
 	$(CARGO) test $(CARGO_FLAGS) --workspace
@@ -58,6 +59,23 @@ test-go: dev-build ## run the Go tests only; TESTS=Reader picks those whose name
 
 test-header: need-cc
 	@tests/c/header.sh
+
+# A host whose toolchain is missing is left out, which is said; REQUIRE_ALL=1 makes that a failure.
+test-lua: dev-build need-cc ## run the LuaJIT tests only; TESTS="tasks misuse" picks some
+	@tests/hosts/lua/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+
+test-python: dev-build need-cc ## run the Python tests only; TESTS="tasks asyncio" picks some
+	@tests/hosts/python/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+
+# What the bindings know of include/us3.h. The tests of each fail when it is stale.
+bindings: need-cc ## generate what the Lua and Python bindings know of the header
+	@scripts/lua-cdef.sh
+	@scripts/python-tools.sh build/python/tools
+	@build/python/tools/bin/python bindings/python/generate.py
+
+wheel: lib ## build the Python wheel into build/python, with libus3.so in it
+	@scripts/python-tools.sh build/python/tools
+	@scripts/wheel.sh build/python/tools/bin/python "$(LIB_DIR)/libus3.so.$(MAJOR)" build/python
 
 test-sanitize: dev-build need-cc ## run the C tests under memcheck and the sanitizers; SANITIZE="memcheck address thread" picks some
 	@TESTS="$(TESTS)" scripts/sanitize.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(SANITIZE)

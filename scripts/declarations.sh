@@ -1,0 +1,22 @@
+#!/bin/sh
+# Prints what include/us3.h declares, for a C99 program, without comments, directives and the system's
+# headers: what the bindings are generated from.
+#
+#   declarations.sh [declarations]     types and functions, one piece per line
+#   declarations.sh numbers            NAME VALUE for each enumerator and US3_VERSION_… macro
+set -eu
+
+header=$(cd "$(dirname "$0")/.." && pwd)/include/us3.h
+
+declarations() {
+    # Without the includes, bool and the integer types stay as they are written.
+    # shellcheck disable=SC2086 # CC is a list of words
+    sed '/^#include </d' "$header" | ${CC:-cc} -std=c99 -E -P -x c - | sed 's/[[:space:]][[:space:]]*/ /g; s/ $//; /^$/d'
+}
+
+numbers() {
+    sed -n 's/^#define \(US3_VERSION_[A-Z]*\) \([0-9][0-9]*\)$/\1 \2/p' "$header"
+    declarations | sed -n 's/^ *\(US3_[A-Z0-9_]*\) = \(-\{0,1\}[0-9][0-9]*\),\{0,1\}$/\1 \2/p'
+}
+
+"${1:-declarations}"

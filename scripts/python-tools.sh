@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes a virtual environment with what the Python package is built and checked with, of the versions that
+# bindings/python/tools.txt says. Does nothing when it is up to date.
+#
+#   python-tools.sh VENV
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+venv=$1
+tools=$root/bindings/python/tools.txt
+
+cmp -s "$tools" "$venv/tools.txt" && exit 0
+rm -rf "$venv"
+"${PYTHON:-python3}" -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$tools"
+cp "$tools" "$venv/tools.txt"
