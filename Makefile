@@ -6,7 +6,7 @@
 CARGO ?= cargo
 CFLAGS ?= -O2 -g
 
-export CC CXX CFLAGS
+export CC CXX CFLAGS PREFIX DESTDIR LIBDIR INCLUDEDIR STRIP
 
 VERSION := $(shell sed -n 's/^version *= *"\([^"]*\)".*/\1/p' Cargo.toml | head -n 1)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
@@ -17,27 +17,55 @@ PROFILES := $(TARGET_DIR)$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))
 CARGO_FLAGS = --locked --target-dir "$(TARGET_DIR)"
 
 LIB_DIR := build/lib
+# What a program that links libus3.a links besides: written by the compiler, read by scripts/install.sh.
+STATIC_NEEDS = $(abspath $(PROFILES))/release/libus3.native-static-libs
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
-.PHONY: bindings wheel test-lua test-python
-.PHONY: all lib demo test test-rust soak test-c test-go test-header test-sanitize abi abi-update fuzz check-header docs check-docs test-docs dev-build fmt lint clean help need-cargo need-cc
+.PHONY: all lib built install uninstall tarball deb wheel bindings deps demo help clean fmt lint dev-build need-cargo need-cc
+.PHONY: test test-rust soak test-c test-cpp test-header test-go test-lua test-python test-packages test-docs test-sanitize
+.PHONY: abi abi-update fuzz check-header docs check-docs
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
 
 # `cargo rustc --crate-type`: asked for the rlib as well, cargo would leave out link-time optimisation.
 lib: need-cargo
-	$(CARGO) rustc $(CARGO_FLAGS) --release --package us3 --lib --crate-type cdylib,staticlib
+	options=$$(scripts/old-glibc.sh build/old_glibc.o) && $(CARGO) rustc $(CARGO_FLAGS) --release --package us3 --lib \
+		--crate-type cdylib,staticlib -- --print "native-static-libs=$(STATIC_NEEDS)" $$options
 	@scripts/lay-out-library.sh "$(PROFILES)/release" "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 	@cp "$(PROFILES)/release/libus3.a" "$(LIB_DIR)/libus3.a"
+	@cp "$(STATIC_NEEDS)" "$(LIB_DIR)/native-static-libs"
 	@echo "$(LIB_DIR): libus3.so.$(VERSION), libus3.a; the header is include/us3.h"
+
+# A file and not the target `lib`: what is up to date is installed as it is, so that `sudo make install` needs
+# no cargo and leaves no files of root's in the target folder.
+BUILT := $(LIB_DIR)/libus3.so.$(VERSION)
+$(BUILT): Cargo.toml Cargo.lock build.rs packaging/old_glibc.c $(shell find src -type f)
+	$(MAKE) lib
+
+built: $(BUILT)
+
+install: $(BUILT) ## install under PREFIX (/usr/local); DESTDIR, LIBDIR and INCLUDEDIR are honoured
+	@scripts/install.sh install "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
+
+tarball: $(BUILT) need-cargo ## make a tree that works wherever it is unpacked, in build/packages
+	@scripts/tarball.sh "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)" "$(CARGO)"
+
+deb: $(BUILT) need-cargo ## make the Debian packages, in build/packages
+	@scripts/deb.sh "$(VERSION)" "$(CARGO)"
+
+uninstall: ## remove what install installed, with the same variables
+	@scripts/install.sh uninstall "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 
 # The emulator in the dev profile, which compiles in a fraction of the time, and as `make test` does.
 demo: lib need-cc ## run the five operations against a local US3 with real callbacks
 	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
 	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
 
-test: test-rust test-c test-header test-go test-lua test-python test-docs ## run everything
+deps: ## install the tools for every host and check, from Debian packages
+	@scripts/deps.sh
+
+test: test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs ## run everything
 
 test-rust: need-cargo
 	$(CARGO) test $(CARGO_FLAGS) --workspace
@@ -56,6 +84,12 @@ test-c: dev-build need-cc ## run the C tests only; TESTS="config policy" picks s
 # Where Go is not installed they are left out, and say so; REQUIRE_ALL=1 makes that a failure.
 test-go: dev-build ## run the Go tests only; TESTS=Reader picks those whose name matches
 	@tests/hosts/go/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" "$(TESTS)"
+
+test-cpp: dev-build need-cc ## run the C++ tests only; MODE=sanitize once more with sanitizers
+	@tests/hosts/cpp/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(MODE)
+
+test-packages: dev-build $(BUILT) need-cc ## install, pack, and use the packages as strangers do
+	@CARGO="$(CARGO)" tests/packages/run.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 
 test-header: need-cc
 	@tests/c/header.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds and runs the C tests: every tests/c/test_*.c, each with a US3 emulator, a callback service
-# and a folder of its own; the exported symbols; the README's example; the programs in examples-c. One
+# and a folder of its own; the exported symbols; the programs in examples-c. One
 # line for each test.
 #
 #   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports" or "examples"
@@ -19,37 +19,16 @@ lib=$(cd "$2" && pwd)
 shift 2
 only=$*
 build=${C_TEST_BUILD:-$root/build/test/c}
-. "$root/scripts/servers.sh"
+. "$root/scripts/testing.sh"
 
 # Far longer than all tests of a program take; each test has a limit of its own besides.
 PROGRAM_TIMEOUT_S=${US3_TEST_SLOW:+3600}
 PROGRAM_TIMEOUT_S=${PROGRAM_TIMEOUT_S:-900}
 
-passed=0
-failed=0
-tmp=$(mktemp -d)
-clean_up() {
-    stop_servers
-    rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' HUP TERM
-
 wanted() {
     [ -z "$only" ] && return 0
     case " $only " in *" $1 "*) return 0 ;; esac
     return 1
-}
-
-pass() {
-    passed=$((passed + 1))
-    echo "ok    $*"
-}
-
-fail() {
-    failed=$((failed + 1))
-    echo "FAIL  $*"
 }
 
 compile() {
@@ -82,43 +61,17 @@ emulator_options() {
 }
 
 start_servers() {
-    dir=$tmp/$1
-    mkdir "$dir" "$dir/files"
-    start_server callback "$dir/callbacks" http:// "$build/callback_service"
     # shellcheck disable=SC2046 # options are words
-    start_server emulator "$dir/emulator" ready "$emulator" --listen 127.0.0.1:0 --bucket demo --missing-bucket missing \
-        --public-key test-public-key --private-key test-private-key-nobody-may-see --quiet --tls-ca "$dir/ca.pem" $(emulator_options "$1")
-    US3_TEST_DIR=$dir/files
-    US3_TEST_CALLBACK=$(server_url "$dir/callbacks")
-    US3_TEST_CALLBACKS=$dir/callbacks
-    US3_TEST_ENDPOINT=$(server_url "$dir/emulator")
-    US3_TEST_CONTROL=$(sed -n 's/.* control=\([^ ]*\).*/\1/p' "$dir/emulator")
-    # By the number, which its certificate does not name.
-    US3_TEST_TLS=https://127.0.0.1:$(sed -n 's/.* https=https:\/\/localhost:\([0-9]*\)$/\1/p' "$dir/emulator")
-    US3_TEST_CA=$dir/ca.pem
-    export US3_TEST_TLS US3_TEST_CA
+    start_test_servers "$tmp/$1" "$emulator" "$build/callback_service" $(emulator_options "$1")
     US3_TEST_LIBRARY=$lib/libus3.so
-    export US3_TEST_LIBRARY US3_TEST_DIR US3_TEST_CALLBACK US3_TEST_CALLBACKS US3_TEST_ENDPOINT US3_TEST_CONTROL
+    export US3_TEST_LIBRARY
 }
 
-# Runs a test program, counts its lines, and shows them as they come.
 run_program() {
     echo "-- $1"
     start_servers "$1"
-    status=0
-    mkfifo "$tmp/$1/lines"
-    tee "$tmp/$1/log" <"$tmp/$1/lines" &
-    tee_pid=$!
-    # In the foreground, so that Ctrl-C reaches it.
     # shellcheck disable=SC2086 # RUN_UNDER is a list of words
-    timeout --foreground "$PROGRAM_TIMEOUT_S" ${RUN_UNDER:-} "$build/$1" >"$tmp/$1/lines" || status=$?
-    wait "$tee_pid"
-    passed=$((passed + $(grep -c '^ok ' "$tmp/$1/log" || true)))
-    failures=$(grep -c '^FAIL ' "$tmp/$1/log" || true)
-    failed=$((failed + failures))
-    if [ "$status" -ne 0 ] && [ "$failures" -eq 0 ]; then
-        fail "$1 ended with status $status before its end"
-    fi
+    run_counted "$1" timeout --foreground "$PROGRAM_TIMEOUT_S" ${RUN_UNDER:-} "$build/$1"
     stop_servers
     rm -rf "${tmp:?}/$1"
 }
@@ -141,14 +94,6 @@ check_exports() {
         fail "exports: < declared in the header, > exported by the library"
         cat "$tmp/difference"
     fi
-}
-
-# config.json for the emulator, among the test's files.
-write_config() {
-    cat >"$US3_TEST_DIR/config.json" <<EOF
-{"public_key": "test-public-key", "private_key": "test-private-key-nobody-may-see",
- "bucket_name": "demo", "endpoint": "$US3_TEST_ENDPOINT"}
-EOF
 }
 
 # run_example STATUS TEXT PROGRAM ARGUMENT…: ends with that status, and prints that text.
@@ -214,5 +159,4 @@ fi
 if wanted examples; then
     check_examples
 fi
-echo "C tests: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary "C tests"

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The tools that building, the hosts' tests and the checks need: installs what is missing, from Debian packages.
+#
+#   deps.sh         installs; elsewhere, or without root, says what is missing and for what, and fails
+#   deps.sh check   only says
+#
+# Rust is not among them, since Debian's is older than what libus3 needs: https://rustup.rs
+set -euo pipefail
+
+# program:package:reason. Instead of a program: a <header>, or an import of Python's.
+tools=(
+    "cc:gcc:the C tests, and the C parts of TLS"
+    "make:make:everything"
+    "nm:binutils:the tests of the libraries' symbols"
+    "timeout:coreutils:the tests"
+    "python3:python3:the Python host"
+    "import ensurepip:python3-venv:the Python host's wheel"
+    "c++:g++:the C++ host"
+    "clang++:clang:the C++ host with a second compiler"
+    "go:golang-go:the Go host"
+    "luajit:luajit:the LuaJIT host"
+    "cmake:cmake:the packages, with find_package"
+    "pkg-config:pkg-config:the packages, with pkg-config"
+    "dpkg-buildpackage:dpkg-dev:the Debian packages"
+    "dh:debhelper:the Debian packages"
+    "fakeroot:fakeroot:the Debian packages"
+    "unshare:util-linux:the packages, with the source tree out of sight"
+    "doxygen:doxygen:the API reference"
+    "valgrind:valgrind:the C tests under memcheck"
+    "abidiff:abigail-tools:the binary interface"
+    "curl:curl:the benchmarks"
+    "<curl/curl.h>:libcurl4-openssl-dev:the benchmarks"
+    "<openssl/ssl.h>:libssl-dev:the test of a host that has its own OpenSSL"
+)
+
+present() {
+    case $1 in
+        "<"*) echo "#include $1" | cc -x c -E -o /dev/null - 2>/dev/null ;;
+        "import "*) python3 -c "$1" 2>/dev/null ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+missing=()
+for tool in "${tools[@]}"; do
+    IFS=: read -r program package reason <<<"$tool"
+    present "$program" && continue
+    missing+=("$package")
+    printf 'missing: %-22s for %s\n' "$package" "$reason"
+done
+if ! command -v cargo >/dev/null; then
+    echo "missing: Rust 1.89 or newer: install it from https://rustup.rs"
+fi
+if [ "${#missing[@]}" -eq 0 ]; then
+    command -v cargo >/dev/null || exit 1
+    echo "deps: every tool is here"
+    exit 0
+fi
+[ "${1:-install}" = install ] || exit 1
+if ! command -v apt-get >/dev/null; then
+    echo "deps: this is not a Debian machine: install what these Debian packages bring: ${missing[*]}" >&2
+    exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    echo "deps: run as root: apt-get install ${missing[*]}" >&2
+    exit 1
+fi
+apt-get update
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+command -v cargo >/dev/null

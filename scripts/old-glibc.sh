@@ -1,0 +1,18 @@
+#!/bin/sh
+# Compiles packaging/old_glibc.c where it applies (x86-64, glibc), and prints what rustc is to be told. Prints
+# nothing elsewhere, and for another target than this machine's: there libus3.so needs the glibc it is built with.
+#
+#   old-glibc.sh OBJECT
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+object=$1
+
+[ "$(uname -m)" = x86_64 ] && [ -z "${CARGO_BUILD_TARGET:-}" ] || exit 0
+getconf GNU_LIBC_VERSION >/dev/null 2>&1 || exit 0
+
+mkdir -p "$(dirname "$object")"
+# shellcheck disable=SC2086 # CC is a list of words
+${CC:-cc} -O2 -fPIC -Wall -Wextra -Werror -fno-builtin -c -o "$object" "$root/packaging/old_glibc.c"
+# Older glibcs have the functions in these two; the linker must keep them although it needs nothing of them here.
+echo "-C link-arg=$object -C link-arg=-Wl,--no-as-needed,-l:libpthread.so.0,-l:libdl.so.2,--as-needed"
