@@ -25,6 +25,7 @@ TEST_LIB_DIR := build/test/lib
 .PHONY: all lib built install uninstall tarball deb wheel bindings deps demo help clean fmt lint dev-build need-cargo need-cc
 .PHONY: test test-rust soak test-c test-cpp test-header test-go test-lua test-python test-packages test-docs test-sanitize
 .PHONY: abi abi-update fuzz check-header docs check-docs
+.PHONY: bench bench-leaves bench-guard bench-guard-update bench-programs
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
 
@@ -141,6 +142,25 @@ fmt: need-cargo ## format the Rust code
 lint: need-cargo ## check the format, and clippy with every warning an error
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+
+# The library is built twice: `soft` leaves alone what a processor without SHA instructions lacks, these and AVX-512.
+bench: lib bench-programs ## measure against curl and the kernel's limits; BENCH="parts put tls small many rest" picks, BENCH_RUNS=7
+	RUSTFLAGS='$(RUSTFLAGS) --cfg sha1_backend="soft" --cfg disable_dispatch_avx512' $(CARGO) rustc --locked --target-dir "$(TARGET_DIR)/soft" --release --package us3 --lib --crate-type cdylib
+	@scripts/lay-out-library.sh "$(TARGET_DIR)/soft$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))/release" build/bench/soft "$(VERSION)" "$(MAJOR)"
+	@python3 benches/run.py build/bench "$(LIB_DIR)" --soft build/bench/soft --runs "$${BENCH_RUNS:-7}" --results benches/results.md $(BENCH)
+
+bench-leaves: need-cargo ## time signing, ETags and policies with Criterion
+	$(CARGO) bench $(CARGO_FLAGS) --package us3 --bench leaves
+
+bench-guard: lib bench-programs ## count instructions under valgrind and compare with benches/guard.json
+	@python3 benches/guard.py build/bench "$(LIB_DIR)"
+
+bench-guard-update: lib bench-programs ## write benches/guard.json anew; CONTRIBUTING.md says when
+	@python3 benches/guard.py build/bench "$(LIB_DIR)" --update
+
+bench-programs: lib need-cc
+	$(CARGO) build $(CARGO_FLAGS) --release --package us3-sink
+	@benches/build.sh "$(PROFILES)/release" "$(LIB_DIR)" build/bench
 
 clean: ## remove everything that was built
 	rm -rf build

@@ -320,9 +320,9 @@ template <typename T, void (*Free)(T *)> struct Freer {
 template <typename T, void (*Free)(T *)> using Handle = std::unique_ptr<T, Freer<T, Free>>;
 
 /// Pairs of names and values as C takes them.
-class Headers {
+class CHeaders {
 public:
-    Headers(const std::vector<std::pair<std::string, std::string>> &pairs, const char *what)
+    CHeaders(const std::vector<std::pair<std::string, std::string>> &pairs, const char *what)
     {
         for (const auto &[name, value] : pairs)
             headers_.push_back({lend(name, what), lend(value, what)});
@@ -397,7 +397,7 @@ public:
     {
         Outcome<std::string> outcome;
         outcome.result = detail::call([&](us3_result *result) {
-            const detail::Headers vars(vars_, "a variable of the policy");
+            const detail::CHeaders vars(vars_, "a variable of the policy");
             const std::unique_ptr<char, detail::Freer<char, us3_string_free>> json(
                 us3_policy_build(detail::lend(url_, "url"), detail::lend(body_, "body"),
                                  detail::lend(type_, "body_type"), vars.data(), vars.size(), result));
@@ -824,7 +824,7 @@ private:
     }
 
     Request request_;
-    Headers metadata_;
+    CHeaders metadata_;
     us3_upload_request raw_ = US3_UPLOAD_REQUEST_INIT;
     std::promise<Result> promise_;
     std::shared_ptr<Upload> self_;

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::panics;
 
 /// Work that was begun; its panic is an error.
+#[derive(Debug)]
 pub(crate) enum Blocking<T> {
     Elsewhere(JoinHandle<Option<Result<T>>>),
     /// None once it was told.

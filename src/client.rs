@@ -22,6 +22,13 @@ pub struct Client {
     _threads: Threads,
 }
 
+/// What the thread that asks for an upload does meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Waits,
+    GoesOn,
+}
+
 /// What HeadFile tells of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {
@@ -55,26 +62,39 @@ impl Client {
     /// its callback ran.
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
         threads::may_block()?;
-        let task = self.start(request, Watch::default());
+        let (task, start) = self.prepare(request, Watch::default(), Caller::Waits);
+        start.go();
         task.wait(None).unwrap_or_else(|| Err(panics::died()))
     }
 
     /// Starts an upload and returns at once; everything about it, bad input too, is told by the
     /// task. At most `max_concurrent_uploads` run, the others wait in order.
     pub fn start(&self, request: UploadRequest, watch: Watch) -> Task {
-        let (task, start) = self.prepare(request, watch);
+        let (task, start) = self.prepare(request, watch, Caller::GoesOn);
         start.go();
         task
     }
 
     /// An upload and what starts it, for those who must know the task before its callbacks run.
-    pub(crate) fn prepare(&self, request: UploadRequest, watch: Watch) -> (Task, Start) {
+    pub(crate) fn prepare(
+        &self,
+        request: UploadRequest,
+        watch: Watch,
+        caller: Caller,
+    ) -> (Task, Start) {
         let engine = self.engine.clone();
         let turn = engine.queue();
         let request = request.anchored();
+        // The caller's own thread opens the file, which saves two trips to another; unless the upload may
+        // have to end while the disk does not answer.
+        let endless = request.timeout.is_none() && watch.on_progress.is_none();
+        let opened = match caller {
+            Caller::Waits if endless && turn.has_come() => upload::open_file(&request),
+            _ => None,
+        };
         self.engine
             .prepare(request.timeout, watch, |operation| async move {
-                upload::run(&engine, turn, request, &operation).await
+                upload::run(&engine, turn, request, opened, &operation).await
             })
     }
 

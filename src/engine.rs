@@ -46,6 +46,11 @@ pub(crate) struct Turn(Pin<Box<MaybeDone<Acquire>>>);
 type Acquire = BoxFuture<'static, std::result::Result<OwnedSemaphorePermit, AcquireError>>;
 
 impl Turn {
+    /// Whether it need not be waited for.
+    pub(crate) fn has_come(&self) -> bool {
+        matches!(*self.0, MaybeDone::Done(_))
+    }
+
     /// Waits for the turn, which lasts until the permit is dropped.
     pub(crate) async fn come(mut self) -> Option<OwnedSemaphorePermit> {
         self.0.as_mut().await;

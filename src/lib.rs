@@ -16,6 +16,7 @@
 //! | [`policy`] | put policies: check, compact, encode, build |
 //! | [`sign`] | string to sign → Authorization |
 //! | [`etag`] | the streaming US3 ETag |
+//! | `hashing` | ETags of what is being sent, beside the threads that drive sockets |
 //! | [`mime`] | the content type when the caller gives none |
 //! | `operation` | deadline, cancellation and cost of one operation |
 //! | `events` | what goes to the log |
@@ -35,6 +36,7 @@ pub mod etag;
 mod events;
 #[allow(unsafe_code)]
 mod ffi;
+mod hashing;
 mod host;
 pub mod mime;
 pub mod operation;

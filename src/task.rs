@@ -204,11 +204,13 @@ impl Drop for Completion {
         }
         let mut end = self.shared.lock();
         end.result = Some(result);
-        self.shared.ended.notify_all();
         if let Some(descriptor) = &end.descriptor {
             // It cannot be full: it is written once.
             let _ = descriptor.write(1);
         }
+        drop(end);
+        // Whoever is woken finds the lock free.
+        self.shared.ended.notify_all();
     }
 }
 

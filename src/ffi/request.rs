@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::time::Duration;
 
-use crate::client::Client;
+use crate::client::{Caller, Client};
 use crate::error::{Error, Result};
 use crate::source::Source;
 use crate::task::{Returned, Start, Task, Watch};
@@ -112,6 +112,7 @@ impl us3_upload_request {
         &self,
         client: InUse<Client>,
         promised: &Promised,
+        caller: Caller,
     ) -> Result<(Task, Start)> {
         // SAFETY: our caller's promise is the one that each of the functions asks for.
         unsafe {
@@ -125,7 +126,7 @@ impl us3_upload_request {
                 returned,
                 keep: None,
             };
-            Ok(start_on(client, request, watch))
+            Ok(start_on(client, request, watch, caller))
         }
     }
 
@@ -203,10 +204,15 @@ impl us3_upload_request {
 }
 
 /// The client is not freed before everybody was told the end.
-fn start_on(client: InUse<Client>, request: UploadRequest, mut watch: Watch) -> (Task, Start) {
+fn start_on(
+    client: InUse<Client>,
+    request: UploadRequest,
+    mut watch: Watch,
+    caller: Caller,
+) -> (Task, Start) {
     let engine = client.share();
     watch.keep = Some(Box::new(client));
-    engine.prepare(request, watch)
+    engine.prepare(request, watch, caller)
 }
 
 /// A mode of C, which may be any number.

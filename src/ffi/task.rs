@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::client::Caller;
 use crate::error::{Error, Report, Result, Status};
 use crate::task::Task;
 use crate::threads;
@@ -195,7 +196,7 @@ unsafe fn start(
 ) -> Result<Report> {
     let promised = Promised::default();
     // SAFETY: our caller's promise.
-    let (task, start) = unsafe { request.prepare(client, &promised) }?;
+    let (task, start) = unsafe { request.prepare(client, &promised, Caller::GoesOn) }?;
     let handle = Box::into_raw(Box::new(us3_task(Handle::new(task))));
     promised.store(handle, Ordering::Release);
     // SAFETY: our caller's promise. From here on nothing fails.

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use crate::client::Client;
+use crate::client::{Caller, Client};
 use crate::error::{Report, Result};
 use crate::panics;
 use crate::task::Task;
@@ -233,7 +233,7 @@ unsafe fn upload_file(
 unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Report> {
     threads::may_block()?;
     // SAFETY: our caller's promise; the end is waited for in every case.
-    let (task, start) = unsafe { request.prepare(client, &Promised::default()) }?;
+    let (task, start) = unsafe { request.prepare(client, &Promised::default(), Caller::Waits) }?;
     let task = Joined(task);
     start.go();
     task.0.wait(None).unwrap_or_else(|| Err(panics::died()))

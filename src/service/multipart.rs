@@ -99,7 +99,8 @@ impl Service {
                 key,
                 upload_id: &upload_id,
             };
-            let aborted = operation.clean_up(self.abort(target, operation)).await;
+            let aborting = Box::pin(self.abort(target, operation));
+            let aborted = operation.clean_up(aborting).await;
             let remains = !matches!(aborted, Some(Ok(_)));
             error.report_mut().upload_id = remains.then_some(upload_id);
         }

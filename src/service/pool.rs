@@ -80,7 +80,9 @@ impl Pool {
             .pop_if(|idle| idle.since.elapsed() <= longest_idle);
         match idle {
             Some(idle) => Ok(idle.lane),
-            None => self.connect(service.clone()).await,
+            // In a box of its own, as everything large and rare: a future is as large as the largest that it
+            // may wait for, and is moved around.
+            None => Box::pin(self.connect(service.clone())).await,
         }
     }
 

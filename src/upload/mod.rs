@@ -127,16 +127,17 @@ struct Upload {
     jobs: usize,
 }
 
-/// Runs an upload to its end, once its turn has come.
+/// Runs an upload to its end, once its turn has come. What is open already is not opened again.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
     turn: Turn,
     request: UploadRequest,
+    opened: Option<Opened>,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
     let requested = request.policy.is_some();
     let event = events::Upload::begins(&request.key, request.mode, requested);
-    let result = run_checked(engine, turn, request, operation).await;
+    let result = run_checked(engine, turn, request, opened, operation).await;
     event.ends(operation, &result);
     result.map_err(|mut error| {
         error.report_mut().callback_did_not_run(requested);
@@ -148,27 +149,32 @@ async fn run_checked(
     engine: &Arc<Engine>,
     turn: Turn,
     request: UploadRequest,
+    opened: Option<Opened>,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
     let headers = check(&request)?;
     let _slot = operation.work(turn.come()).await?;
     operation.begin_running();
     if let Source::Reader(_) = request.source {
-        return stream::run(engine, request, headers, operation).await;
+        return Box::pin(stream::run(engine, request, headers, operation)).await;
     }
     let mode = request.mode;
     let resume_path = request.resume_path.clone();
-    let upload = operation.work(open(request, headers)).await??;
+    let upload = match opened {
+        Some(Opened(upload)) => upload?,
+        None => operation.work(open(request, headers)).await??,
+    };
     let size = upload.content.size();
     let put = match mode {
         Mode::Put => true,
         Mode::Multipart => size == 0,
         Mode::Auto => size == 0 || (size <= AUTO_PUT_SIZE && resume_path.is_none()),
     };
+    // In boxes, so that the one that runs is made where it stays.
     match resume_path {
-        _ if put => put::run(engine, &upload, operation).await,
-        Some(path) => resume::run(engine, &upload, &path, operation).await,
-        None => multipart::run(engine, &upload, operation).await,
+        _ if put => Box::pin(put::run(engine, &upload, operation)).await,
+        Some(path) => Box::pin(resume::run(engine, &upload, &path, operation)).await,
+        None => Box::pin(multipart::run(engine, &upload, operation)).await,
     }
 }
 
@@ -188,26 +194,44 @@ fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
     input::headers(request.storage_class.as_deref(), &request.metadata)
 }
 
+/// A request whose file was opened before it runs, or could not be.
+pub(crate) struct Opened(Result<Upload>);
+
+/// Opens the file, if it is one. Blocks on the disk.
+pub(crate) fn open_file(request: &UploadRequest) -> Option<Opened> {
+    let Source::File(_) = request.source else {
+        return None;
+    };
+    // What is wrong with the request is told when it runs.
+    let headers = check(request).ok()?;
+    Some(Opened(opened(request.clone(), headers)))
+}
+
 async fn open(request: UploadRequest, headers: Vec<(String, String)>) -> Result<Upload> {
-    blocking::begin(move || {
-        let content = Content::open(&request.source)?;
-        if request.mode == Mode::Put {
-            put::check_size(&content)?;
-        }
-        let mime_type = match request.mime_type {
-            Some(given) if !given.is_empty() => given,
-            _ => detect(&content, &request.key)?,
-        };
-        Ok(Upload {
-            content,
-            key: request.key,
-            mime_type,
-            headers,
-            policy: request.policy,
-            jobs: request.jobs.clamp(1, MAX_JOBS) as usize,
-        })
+    match request.source {
+        // Nothing to wait for.
+        Source::Memory(_) => opened(request, headers),
+        _ => blocking::begin(move || opened(request, headers)).await,
+    }
+}
+
+fn opened(request: UploadRequest, headers: Vec<(String, String)>) -> Result<Upload> {
+    let content = Content::open(&request.source)?;
+    if request.mode == Mode::Put {
+        put::check_size(&content)?;
+    }
+    let mime_type = match request.mime_type {
+        Some(given) if !given.is_empty() => given,
+        _ => detect(&content, &request.key)?,
+    };
+    Ok(Upload {
+        content,
+        key: request.key,
+        mime_type,
+        headers,
+        policy: request.policy,
+        jobs: request.jobs.clamp(1, MAX_JOBS) as usize,
     })
-    .await
 }
 
 fn detect(content: &Content, key: &str) -> Result<String> {

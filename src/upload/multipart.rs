@@ -85,6 +85,8 @@ pub(super) fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u3
 /// Dropping it leaves the upload with the service.
 pub struct Multipart {
     session: Arc<Session>,
+    /// No content yet; the parts belong to it.
+    content: Content,
     progress: Mutex<Progress>,
 }
 
@@ -113,6 +115,7 @@ impl Multipart {
         let (session, report) = Session::initiate(engine, &key, &mime_type, &[], operation).await?;
         let upload = Self {
             session: Arc::new(session),
+            content: Content::open(&Source::Memory(Bytes::new()))?,
             progress: Mutex::default(),
         };
         Ok((upload, report))
@@ -138,14 +141,12 @@ impl Multipart {
     pub fn upload_part(&self, part_number: u32, data: Bytes) -> Result<Report> {
         let size = data.len() as u64;
         self.begin_part(part_number, size)?;
-        let content = Content::open(&Source::Memory(data));
+        let content = self.content.with(data);
         let session = self.session.clone();
-        let result = content.and_then(|content| {
-            self.session.engine.wait(move |operation| async move {
-                session
-                    .send_part(part_number, &content, 0..size, &operation)
-                    .await
-            })
+        let result = self.session.engine.wait(move |operation| async move {
+            session
+                .send_part(part_number, &content, 0..size, &operation)
+                .await
         });
         self.progress().in_flight.remove(&part_number);
         result

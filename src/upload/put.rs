@@ -56,7 +56,7 @@ pub(super) async fn run(
     match engine.service.put(put, content, operation).await {
         Ok(reply) => {
             operation.count_part(upload.content.size());
-            stored(&reply, upload, verify.then(|| read.digest()).flatten())
+            stored(&reply, upload, read.digest().await)
         }
         Err(failure) => {
             let lost = Lost {
@@ -66,7 +66,7 @@ pub(super) async fn run(
                 size: upload.content.size(),
             };
             let content = upload.content.clone();
-            let digest = async move || match read.digest() {
+            let digest = async move || match read.digest().await {
                 Some(digest) => Some(digest),
                 None => {
                     blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()))
@@ -74,7 +74,7 @@ pub(super) async fn run(
                         .ok()
                 }
             };
-            settle::run(engine, lost, failure, digest, operation).await
+            Box::pin(settle::run(engine, lost, failure, digest, operation)).await
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
 use crate::service::{Initiated, Reply, Target};
-use crate::source::{Content, Outcome, Source};
+use crate::source::{Content, Outcome};
 
 /// A part that the service has.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ impl Session {
             let (bytes, md5) = operation
                 .work(load_with_md5(content.clone(), range))
                 .await??;
-            loaded = Content::open(&Source::Memory(bytes))?;
+            loaded = content.with(bytes);
             (&loaded, 0..size, Some(md5))
         } else {
             (content, range, None)
@@ -137,7 +137,7 @@ impl Session {
         let reply = service
             .upload_part(self.target(), number, md5.as_deref(), chunks, operation)
             .await?;
-        let digest = verify.then(|| read.digest()).flatten();
+        let digest = read.digest().await;
         let etag = self.check_part(number, &reply, digest.as_ref())?;
         operation.count_part(size);
         self.parts().insert(number, Part { etag, size, digest });
@@ -192,7 +192,8 @@ impl Session {
                     upload_id: Some(&self.upload_id),
                     size,
                 };
-                settle::run(&self.engine, lost, failure, async || digest, operation).await
+                let settling = settle::run(&self.engine, lost, failure, async || digest, operation);
+                Box::pin(settling).await
             }
         };
         result.map(|mut report| {
@@ -227,7 +228,7 @@ impl Session {
 
     /// Cleans up after `error`, which stays the one reported. What remains is named in it.
     pub(super) async fn abandon(&self, mut error: Error, operation: &Arc<Operation>) -> Error {
-        let aborted = operation.clean_up(self.abort(operation)).await;
+        let aborted = operation.clean_up(Box::pin(self.abort(operation))).await;
         error.report_mut().upload_id = None;
         if !matches!(aborted, Some(Ok(_))) {
             error = self.name_in(error);

@@ -19,7 +19,7 @@ use crate::etag::BLOCK_SIZE;
 use crate::host::HostThreads;
 use crate::mime;
 use crate::operation::Operation;
-use crate::source::{Content, Reader, Source};
+use crate::source::{Buffers, Content, Reader, Source};
 
 /// What is read before anything is sent: a stream that ends within it need not travel in parts.
 const FIRST_PIECE: usize = BLOCK_SIZE as usize;
@@ -75,7 +75,7 @@ async fn in_parts(
     operation: &Arc<Operation>,
 ) -> Result<Report> {
     let session = Session::begin(engine, upload, operation).await?;
-    if let Err(error) = send(&session, feed, upload.jobs, operation).await {
+    if let Err(error) = send(&session, upload, feed, operation).await {
         return Err(session.abandon(error, operation).await);
     }
     session.finish(upload.policy.as_ref(), operation).await
@@ -84,16 +84,16 @@ async fn in_parts(
 /// Sends part after part. The first failure ends it: parts in flight are dropped.
 async fn send(
     session: &Session,
+    upload: &Upload,
     feed: Feed,
-    jobs: usize,
     operation: &Arc<Operation>,
 ) -> Result<()> {
     let parts = stream::try_unfold((feed, 0), |(feed, number)| {
         next_part(feed, number, session.part_size, operation)
     });
     parts
-        .map(|part| send_part(session, part, operation))
-        .buffer_unordered(jobs)
+        .map(|part| send_part(session, &upload.content, part, operation))
+        .buffer_unordered(upload.jobs)
         .try_for_each(|()| std::future::ready(Ok(())))
         // Boxed, because the compiler does not see through the closures that it is Send.
         .boxed()
@@ -125,12 +125,13 @@ async fn next_part(
 
 async fn send_part(
     session: &Session,
+    upload: &Content,
     part: Result<Part>,
     operation: &Arc<Operation>,
 ) -> Result<()> {
     let (number, part) = part?;
     let size = part.len() as u64;
-    let content = Content::open(&Source::Memory(part))?;
+    let content = upload.with(part);
     let sent = session.send_part(number, &content, 0..size, operation);
     sent.await.map(|_| ())
 }
@@ -140,6 +141,7 @@ struct Feed {
     /// None while it reads; and for good once it panicked.
     reader: Option<Box<dyn Read + Send>>,
     host: HostThreads,
+    buffers: Buffers,
     /// Read, but not handed out.
     held: Bytes,
     /// Bytes read.
@@ -160,6 +162,7 @@ impl Feed {
         Ok(Self {
             reader,
             host,
+            buffers: Buffers::default(),
             held: Bytes::new(),
             offset: 0,
             ended: false,
@@ -185,16 +188,17 @@ impl Feed {
         let Some(mut reader) = self.reader.take() else {
             return Err(broken());
         };
-        let mut buffer = zeroed(size)?;
+        // The part size is the service's wish: there may be no memory for it.
+        let mut buffer = self.buffers.take(size)?;
         let held = self.held.len();
-        buffer[..held].copy_from_slice(&self.held);
+        buffer.data[..held].copy_from_slice(&self.held);
         let wanted = Wanted::new();
         let flag = wanted.0.clone();
         let call = move || {
-            let filled = fill(&mut *reader, &mut buffer[held..], &flag);
+            let filled = fill(&mut *reader, &mut buffer.data[held..size], &flag);
             (reader, buffer, filled)
         };
-        let Some((reader, mut buffer, filled)) = self.host.call(call).await else {
+        let Some((reader, buffer, filled)) = self.host.call(call).await else {
             return Err(broken());
         };
         let filled = filled.map_err(|(filled, cause)| {
@@ -207,20 +211,8 @@ impl Feed {
         self.reader = Some(reader);
         self.offset += filled as u64;
         self.ended = held + filled < size;
-        buffer.truncate(held + filled);
-        Ok(Bytes::from(buffer))
+        Ok(buffer.into_bytes(held + filled))
     }
-}
-
-/// The part size is the service's wish: memory that is not to be had must not abort the host.
-fn zeroed(size: usize) -> Result<Vec<u8>> {
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(size).map_err(|_| {
-        let why = format!("no memory for a part of {size} bytes; use fewer jobs");
-        Error::new(Status::InternalError, why)
-    })?;
-    buffer.resize(size, 0);
-    Ok(buffer)
 }
 
 fn broken() -> Error {

@@ -63,6 +63,9 @@ emulator_options() {
 start_servers() {
     # shellcheck disable=SC2046 # options are words
     start_test_servers "$tmp/$1" "$emulator" "$build/callback_service" $(emulator_options "$1")
+    start_server sink "$tmp/$1/sink" ready "$(dirname "$emulator")/us3-sink" "$tmp/$1/sink-ca.pem"
+    US3_TEST_SINK=$(server_url "$tmp/$1/sink")
+    export US3_TEST_SINK
     US3_TEST_LIBRARY=$lib/libus3.so
     export US3_TEST_LIBRARY
 }

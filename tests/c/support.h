@@ -4,6 +4,7 @@
  *
  *   US3_TEST_ENDPOINT    the emulator            US3_TEST_CONTROL    its listener for tests
  *   US3_TEST_CALLBACK    the callback service    US3_TEST_CALLBACKS  the file it writes to
+ *   US3_TEST_SINK        a service that keeps nothing (benches/sink)
  *   US3_TEST_DIR         an empty folder       US3_TEST_LIBRARY    libus3.so
  *
  * What these functions return is in the test's arena, and not to be freed; arena_drop gives back early

@@ -1,0 +1,181 @@
+//! A range of the content, chunk by chunk, as the socket takes it.
+
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use super::{CHUNK_SIZE, Content};
+use crate::blocking::{self, Blocking};
+use crate::error::{Error, Result};
+use crate::etag::ContentDigest;
+use crate::hashing::Lane;
+
+/// What reading a range has come to, for those who do not hold the [`Chunks`] any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome(Arc<Mutex<OutcomeState>>);
+
+#[derive(Debug, Default)]
+struct OutcomeState {
+    /// Of a range that was read to its end.
+    lane: Option<Arc<Lane>>,
+    error: Option<Error>,
+}
+
+impl Outcome {
+    /// The digest of the range, once it was read to its end and a hasher was given.
+    pub(crate) async fn digest(&self) -> Option<ContentDigest> {
+        let lane = self.lock().lane.clone()?;
+        Some(lane.digest().await)
+    }
+
+    /// Why reading failed.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.lock().error.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OutcomeState> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// A range of the content, chunk by chunk.
+///
+/// What the page cache has is read where it is sent: then it is still in the processor's cache, and
+/// no thread is woken. What may block is read one chunk ahead on another thread: the disk, and the
+/// look at the file that goes with the last chunk.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    content: Content,
+    offset: u64,
+    /// Bytes not yet handed out.
+    remaining: u64,
+    state: ReadState,
+    /// Where the chunks are hashed.
+    lane: Option<Arc<Lane>>,
+    outcome: Outcome,
+}
+
+#[derive(Debug)]
+enum ReadState {
+    /// The next chunk is likely to be in the page cache.
+    Cached,
+    Reading(Blocking<Read>),
+    Failed,
+}
+
+/// A chunk that was read on another thread.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) chunk: Bytes,
+    /// It was in the page cache.
+    pub(super) cached: bool,
+}
+
+impl Chunks {
+    pub(super) fn new(
+        content: Content,
+        offset: u64,
+        remaining: u64,
+        lane: Option<Arc<Lane>>,
+        outcome: Outcome,
+    ) -> Self {
+        let mut chunks = Self {
+            content,
+            offset,
+            remaining,
+            state: ReadState::Cached,
+            lane,
+            outcome,
+        };
+        if remaining == 0 {
+            chunks.hash(&Bytes::new());
+        }
+        chunks.read_ahead(true);
+        chunks
+    }
+
+    /// Where the digest and a failure will be found.
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.outcome.clone()
+    }
+
+    /// Bytes not yet handed out.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// The next chunk; None at the end.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        if self.remaining == 0 {
+            return Poll::Ready(None);
+        }
+        if let Some(lane) = &self.lane {
+            ready!(lane.poll_room(cx));
+        }
+        if matches!(self.state, ReadState::Cached) {
+            let (range, _) = self.next();
+            match self.content.cached(range) {
+                Ok(Some(chunk)) => return Poll::Ready(Some(Ok(self.take(chunk, true)))),
+                Ok(None) => self.start_reading(),
+                Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
+            }
+        }
+        let ReadState::Reading(reading) = &mut self.state else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(Some(match ready!(Pin::new(reading).poll(cx)) {
+            Ok(Read { chunk, cached }) => Ok(self.take(chunk, cached)),
+            Err(error) => Err(self.fail(error)),
+        }))
+    }
+
+    /// The next chunk, and whether it is the last.
+    fn next(&self) -> (Range<u64>, bool) {
+        let len = self.remaining.min(CHUNK_SIZE as u64);
+        (self.offset..self.offset + len, len == self.remaining)
+    }
+
+    fn take(&mut self, chunk: Bytes, cached: bool) -> Bytes {
+        self.offset += chunk.len() as u64;
+        self.remaining -= chunk.len() as u64;
+        self.hash(&chunk);
+        self.state = ReadState::Cached;
+        self.read_ahead(cached);
+        chunk
+    }
+
+    fn hash(&self, chunk: &Bytes) {
+        let Some(lane) = &self.lane else { return };
+        let last = self.remaining == 0;
+        lane.push(chunk.clone(), last);
+        if last {
+            self.outcome.lock().lane = Some(lane.clone());
+        }
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.state = ReadState::Failed;
+        self.outcome.lock().error = Some(error.clone());
+        error
+    }
+
+    /// Begins to read the next chunk elsewhere, unless it can be read at once when its time has come.
+    fn read_ahead(&mut self, cached: bool) {
+        let (_, last) = self.next();
+        if self.remaining > 0 && !(cached && self.content.is_at_hand(last)) {
+            self.start_reading();
+        }
+    }
+
+    fn start_reading(&mut self) {
+        let content = self.content.clone();
+        let (range, last) = self.next();
+        let job = move || content.read(range, last);
+        self.state = ReadState::Reading(blocking::begin(job));
+    }
+}
