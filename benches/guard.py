@@ -50,7 +50,8 @@ def counts(build, library, folder):
         def parts(*options):
             return 16 * (count("-m", "parts", *options, size=80 * MIB) - count("-m", "parts", *options, size=16 * MIB))
         small = count("-n", "1010", size=4096) - count("-n", "10", size=4096)
-        found = {"1 GiB in parts": parts("-u"), "1 GiB in parts, ETags verified": parts(),
+        # How many parts are hashed together is chance, and under valgrind the more so: hence one at a time.
+        found = {"1 GiB in parts": parts("-u"), "1 GiB in parts one by one, ETags verified": parts("-j", "1"),
                  "1,000 PutFiles of 4 KiB": small}
     finally:
         sink.kill()

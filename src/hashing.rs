@@ -304,6 +304,30 @@ mod tests {
         }
     }
 
+    /// Together as soon as somebody waits, and not before.
+    #[test]
+    fn one_that_is_awaited_takes_the_others_with_it() {
+        let [lanes, one_by_one] = hashings();
+        for hashing in [&lanes, &one_by_one] {
+            let most = hashing.together.most();
+            let mut state = State::default();
+            for number in 0..10 {
+                let lane = LaneState {
+                    hasher: Some(Box::new(EtagHasher::part())),
+                    waiting: VecDeque::from([content(1)]),
+                    ..LaneState::default()
+                };
+                state.lanes.insert(number, lane);
+            }
+            let unawaited = if most == 1 { 1 } else { 0 };
+            assert_eq!(state.jobs(most).len(), unawaited);
+            state.lanes.entry(7).or_default().ended = true;
+            let jobs = state.jobs(most);
+            assert_eq!(jobs.len(), most);
+            assert_eq!(jobs[0].number, 7);
+        }
+    }
+
     #[tokio::test]
     async fn a_lane_that_is_dropped_lets_its_chunks_go() {
         let [lanes, _] = hashings();

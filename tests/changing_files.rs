@@ -122,3 +122,25 @@ fn a_file_that_is_unlinked_is_still_whole() {
         bench.assert_stored();
     }
 }
+
+/// A small file is read when it is opened; what is sent again is read again.
+#[test]
+fn a_small_file_that_changes_before_it_is_sent_again_is_not_stored() {
+    let bench = Bench::new(1000);
+    let client = bench.client();
+    let rule = Rule::on(Call::Put, Fault::stall())
+        .at(Place::AfterBody)
+        .nth(1);
+    let rule = bench.emulator.rule(rule);
+    let task = client.start(bench.request(Mode::Put, 1), Watch::default());
+    bench.stalled(rule, 1);
+    touch(&bench);
+    // The first try ends because no answer comes.
+    let error = task
+        .wait(Some(PATIENCE))
+        .expect("in time")
+        .expect_err("changed");
+    assert_eq!(error.status(), Status::FileChanged, "{error}");
+    bench.idle();
+    bench.assert_absent();
+}

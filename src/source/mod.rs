@@ -199,7 +199,8 @@ impl Content {
     /// Reads a whole range into one of the reused buffers. Blocks on the disk.
     pub(crate) fn load(&self, range: Range<u64>) -> Result<Bytes> {
         let within = range.start as usize..range.end as usize;
-        match (&self.kind, &*self.small()) {
+        let small = self.small().clone();
+        match (&self.kind, &small) {
             (Kind::Memory(bytes), _) | (_, Some(bytes)) => Ok(bytes.slice(within)),
             (Kind::File(file), None) => {
                 let mut buffer = self.buffers.take(within.len())?;
