@@ -74,7 +74,7 @@ impl Engine {
         let host = HostThreads::new(config.max_concurrent_uploads);
         let slots = Arc::new(Semaphore::new(config.max_concurrent_uploads));
         let engine = Self {
-            service: Service::new(config, origin, spread.clone())?,
+            service: Service::new(config, origin, spread.anew())?,
             slots,
             spread,
             host: host.clone(),
@@ -97,7 +97,7 @@ impl Engine {
         let operation = Arc::new(Operation::begin(None));
         let running = on_our_stack(run, operation.clone());
         let (tell, told) = mpsc::sync_channel(1);
-        self.spread.next().spawn(async move {
+        self.spread.place().spawn(async move {
             let _ = tell.send(running.await);
         });
         let mut result = told.recv().unwrap_or_else(|_| Err(panics::died()));
@@ -122,7 +122,7 @@ impl Engine {
         let operation = Arc::new(Operation::begin(timeout));
         let running = on_our_stack(run, operation.clone());
         let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
-        (task, Start::new(self.spread.next().clone(), driver))
+        (task, Start::new(self.spread.place(), driver))
     }
 
     /// A place in the queue of the uploads, behind those that have one already.

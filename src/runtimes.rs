@@ -3,11 +3,13 @@
 //! Each has a runtime of its own. A runtime of several threads that the system refuses one of them
 //! waits for the others for ever; a runtime that is refused its only thread just fails.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result, Status};
 use crate::{panics, threads};
@@ -18,13 +20,21 @@ const BLOCKING_THREADS: usize = 32;
 /// Owns the threads: dropping it ends them and waits for that.
 pub(crate) struct Runtimes(Vec<Runtime>);
 
-/// Where work may run; each piece goes to the next thread.
+/// Where work of one kind may run: on the thread that has the least of it. So work that comes piece after
+/// piece stays on one thread, its connection too, and nothing has to be woken in between.
 #[derive(Clone)]
-pub(crate) struct Spread(Arc<Targets>);
+pub(crate) struct Spread(Arc<[Target]>);
 
-struct Targets {
-    handles: Vec<Handle>,
-    next: AtomicUsize,
+struct Target {
+    handle: Handle,
+    /// Pieces that have their place there.
+    pieces: AtomicUsize,
+}
+
+/// A piece's place on a thread, until it is dropped.
+pub(crate) struct Place {
+    spread: Spread,
+    index: usize,
 }
 
 impl Runtimes {
@@ -33,11 +43,9 @@ impl Runtimes {
         let blocking = BLOCKING_THREADS.div_ceil(count);
         let runtimes = (0..count).map(|_| start_one(blocking));
         let runtimes: Vec<Runtime> = runtimes.collect::<Result<_>>()?;
-        let targets = Targets {
-            handles: runtimes.iter().map(|one| one.handle().clone()).collect(),
-            next: AtomicUsize::new(0),
-        };
-        Ok((Self(runtimes), Spread(Arc::new(targets))))
+        let handles = runtimes.iter().map(|one| one.handle().clone());
+        let spread = Spread::over(handles);
+        Ok((Self(runtimes), spread))
     }
 
     /// Ends the threads without waiting for them.
@@ -47,10 +55,58 @@ impl Runtimes {
 }
 
 impl Spread {
-    /// The next thread.
-    pub(crate) fn next(&self) -> &Handle {
-        let turn = self.0.next.fetch_add(1, Relaxed);
-        &self.0.handles[turn % self.0.handles.len()]
+    fn over(handles: impl Iterator<Item = Handle>) -> Self {
+        let target = |handle| Target {
+            handle,
+            pieces: AtomicUsize::new(0),
+        };
+        Self(handles.map(target).collect())
+    }
+
+    /// The same threads, for work of another kind.
+    pub(crate) fn anew(&self) -> Self {
+        Self::over(self.0.iter().map(|target| target.handle.clone()))
+    }
+
+    /// A place for the next piece.
+    pub(crate) fn place(&self) -> Place {
+        let targets = self.0.iter().enumerate();
+        let least = targets.min_by_key(|(_, target)| target.pieces.load(Relaxed));
+        let index = least.map_or(0, |(index, _)| index);
+        self.0[index].pieces.fetch_add(1, Relaxed);
+        Place {
+            spread: self.clone(),
+            index,
+        }
+    }
+}
+
+impl Place {
+    fn target(&self) -> &Target {
+        &self.spread.0[self.index]
+    }
+
+    /// Where it is.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.target().handle
+    }
+
+    /// Runs the piece there; its end gives up the place.
+    pub(crate) fn spawn<T: Send + 'static>(
+        self,
+        piece: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        let handle = self.handle().clone();
+        handle.spawn(async move {
+            let _place = self;
+            piece.await
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.target().pieces.fetch_sub(1, Relaxed);
     }
 }
 

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -24,6 +23,7 @@ use crate::error::{Report, Result};
 use crate::host::HostThreads;
 use crate::operation::{Operation, Progress};
 use crate::panics;
+use crate::runtimes::Place;
 use crate::threads;
 
 /// How often progress is reported.
@@ -166,19 +166,19 @@ impl Shared {
 
 /// What sets a task going. Dropping it instead ends the task with an error.
 pub(crate) struct Start {
-    threads: Handle,
+    place: Place,
     driver: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Start {
-    pub(crate) fn new(threads: Handle, driver: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub(crate) fn new(place: Place, driver: impl Future<Output = ()> + Send + 'static) -> Self {
         let driver = Box::pin(driver);
-        Self { threads, driver }
+        Self { place, driver }
     }
 
     /// Runs the task. Never blocks.
     pub(crate) fn go(self) {
-        self.threads.spawn(self.driver);
+        self.place.spawn(self.driver);
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::body::Body;
 use super::connection::{BoxError, Connector, Line};
-use crate::runtimes::Spread;
+use crate::runtimes::{Place, Spread};
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
 /// to close is not picked.
@@ -54,7 +54,7 @@ struct Idle {
 /// The connections to one service.
 pub(super) struct Pool {
     connector: Connector,
-    /// An upload is one piece of work; its connections share the threads.
+    /// An upload is one piece of work; its connections spread over the threads.
     spread: Spread,
     idle: Mutex<Vec<Idle>>,
 }
@@ -108,13 +108,15 @@ impl Pool {
 
     async fn connect(&self, service: Uri) -> Result<Lane, BoxError> {
         let connector = self.connector.clone();
-        let connecting = self.spread.next().spawn(connect(connector, service));
+        let place = self.spread.place();
+        let handle = place.handle().clone();
+        let connecting = handle.spawn(connect(connector, service, place));
         (&mut Driver(connecting).0).await?
     }
 }
 
 /// Makes a connection, which is driven where this runs.
-async fn connect(connector: Connector, service: Uri) -> Result<Lane, BoxError> {
+async fn connect(connector: Connector, service: Uri, place: Place) -> Result<Lane, BoxError> {
     let io = connector.connect(service).await?;
     let mut extensions = http::Extensions::new();
     io.connected().get_extras(&mut extensions);
@@ -127,6 +129,6 @@ async fn connect(connector: Connector, service: Uri) -> Result<Lane, BoxError> {
         sender,
         line,
         reused: false,
-        _task: Driver(tokio::spawn(connection)),
+        _task: Driver(place.spawn(connection)),
     })
 }
