@@ -24,6 +24,8 @@ emulator=$1
 lib=$2
 shift 2
 THREADED="threads jobs multipart tasks task_life reader logger guest hazards"
+# Limits the process's address space, of which these tools themselves take more than it leaves.
+LIMITING="threads_and_large_blocks_are_refused"
 FORKING="a_forked_child_is_told a_prefork_server a_forked_child_sets_its_own"
 export US3_TEST_SLOW=1
 
@@ -44,7 +46,7 @@ memcheck() {
         exit 1
     }
     echo "== memcheck"
-    run memcheck env RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full
+    run memcheck env CHECK_WITHOUT="$LIMITING" RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full
         --exit-on-first-error=yes
         --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible --num-callers=100
         --fair-sched=yes --max-threads=2000 --suppressions=$here/valgrind.supp"
@@ -53,7 +55,7 @@ memcheck() {
 address() {
     echo "== AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer"
     run address env CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
-        ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
+        CHECK_WITHOUT="$LIMITING" ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
         UBSAN_OPTIONS=print_stacktrace=1
 }
 

@@ -5,7 +5,7 @@
 //! so that a wake-up pays for many chunks, and they can be hashed together ([`Together`]).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -18,6 +18,11 @@ const LONGEST_QUEUE: usize = 2;
 
 /// Threads that hash for one upload at most: more than the disk and the socket keep up with.
 const MOST_THREADS: usize = 4;
+
+/// Asked for once: the answer is in files.
+static CORES: LazyLock<usize> = LazyLock::new(|| {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS))
+});
 
 /// Up to here hashing costs less than waking a thread for it.
 const SMALL: usize = 64 << 10;
@@ -92,8 +97,7 @@ impl Hashing {
     /// Threads that hash at once: one, where it takes many lanes together.
     fn most_threads(&self) -> usize {
         match self.together.most() {
-            1 => std::thread::available_parallelism()
-                .map_or(1, |cores| cores.get().min(MOST_THREADS)),
+            1 => *CORES,
             _ => 1,
         }
     }

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
+use std::thread;
 
 use crate::error::{CallbackState, Error, ObjectState, Result, Status};
 use crate::threads;
@@ -70,6 +71,10 @@ pub(crate) fn died() -> Error {
 /// others, where host and library share a standard library, are handled as before.
 pub(crate) fn stay_silent() {
     static ONCE: Once = Once::new();
+    // While a thread panics the hook must not be changed: at the next call, then.
+    if thread::panicking() {
+        return;
+    }
     ONCE.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {

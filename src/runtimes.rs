@@ -14,8 +14,10 @@ use tokio::task::JoinHandle;
 use crate::error::{Error, Result, Status};
 use crate::{panics, threads};
 
-/// Threads that read and hash files and resolve names, in all; they end when idle.
+/// Threads that read and hash files and resolve names, in all, and for each of the others at least. They
+/// are started when they are needed, and end when idle.
 const BLOCKING_THREADS: usize = 32;
+const LEAST_BLOCKING_THREADS: usize = 8;
 
 /// Owns the threads: dropping it ends them and waits for that.
 pub(crate) struct Runtimes(Vec<Runtime>);
@@ -40,7 +42,7 @@ pub(crate) struct Place {
 impl Runtimes {
     /// Starts so many threads, or none.
     pub(crate) fn start(count: usize) -> Result<(Self, Spread)> {
-        let blocking = BLOCKING_THREADS.div_ceil(count);
+        let blocking = (BLOCKING_THREADS / count).max(LEAST_BLOCKING_THREADS);
         let runtimes = (0..count).map(|_| start_one(blocking));
         let runtimes: Vec<Runtime> = runtimes.collect::<Result<_>>()?;
         let handles = runtimes.iter().map(|one| one.handle().clone());

@@ -4,6 +4,7 @@
 //! and so opens more than an upload has parts in flight. Here a request waits for nothing: it takes
 //! an idle connection or makes one, and gives it back before the next request of its kind begins.
 
+use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -111,7 +112,11 @@ impl Pool {
         let place = self.spread.place();
         let handle = place.handle().clone();
         let connecting = handle.spawn(connect(connector, service, place));
-        (&mut Driver(connecting).0).await?
+        match (&mut Driver(connecting).0).await {
+            Ok(connected) => connected,
+            Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
+            Err(failed) => Err(failed.into()),
+        }
     }
 }
 

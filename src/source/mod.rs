@@ -198,14 +198,18 @@ impl Content {
 
     /// Reads a whole range into one of the reused buffers. Blocks on the disk.
     pub(crate) fn load(&self, range: Range<u64>) -> Result<Bytes> {
-        let within = range.start as usize..range.end as usize;
+        let len = (range.end - range.start) as usize;
+        // Not locked while the disk is read: the threads that drive sockets look here as well.
         let small = self.small().clone();
         match (&self.kind, &small) {
-            (Kind::Memory(bytes), _) | (_, Some(bytes)) => Ok(bytes.slice(within)),
+            (Kind::Memory(bytes), _) | (_, Some(bytes)) => {
+                let start = range.start as usize;
+                Ok(bytes.slice(start..start + len))
+            }
             (Kind::File(file), None) => {
-                let mut buffer = self.buffers.take(within.len())?;
-                file.read_exact_at(&mut buffer.data[..within.len()], range.start)?;
-                Ok(buffer.into_bytes(within.len()))
+                let mut buffer = self.buffers.take(len)?;
+                file.read_exact_at(&mut buffer.data[..len], range.start)?;
+                Ok(buffer.into_bytes(len))
             }
         }
     }
