@@ -22,10 +22,13 @@ STATIC_NEEDS = $(abspath $(PROFILES))/release/libus3.native-static-libs
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
-.PHONY: all lib built install uninstall tarball deb wheel bindings deps demo help clean fmt lint dev-build need-cargo need-cc
-.PHONY: test test-rust soak test-c test-cpp test-header test-go test-lua test-python test-packages test-docs test-sanitize
-.PHONY: abi abi-update fuzz check-header docs check-docs
+.PHONY: all lib built install uninstall tarball deb wheel bindings demo docs
+.PHONY: test test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs dev-build
+.PHONY: fmt lint check-header check-docs abi abi-update test-sanitize soak fuzz
 .PHONY: bench bench-leaves bench-guard bench-guard-update bench-programs
+.PHONY: deps clean help need-cargo need-cc
+
+# ---- building -------------------------------------------------------------------------------------
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
 
@@ -49,58 +52,18 @@ built: $(BUILT)
 install: $(BUILT) ## install under PREFIX (/usr/local); DESTDIR, LIBDIR and INCLUDEDIR are honoured
 	@scripts/install.sh install "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 
-tarball: $(BUILT) need-cargo ## make a tree that works wherever it is unpacked, in build/packages
-	@scripts/tarball.sh "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)" "$(CARGO)"
+uninstall: ## remove what install installed, with the same variables
+	@scripts/install.sh uninstall "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 
 deb: $(BUILT) need-cargo ## make the Debian packages, in build/packages
 	@scripts/deb.sh "$(VERSION)" "$(CARGO)"
 
-uninstall: ## remove what install installed, with the same variables
-	@scripts/install.sh uninstall "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
+tarball: $(BUILT) need-cargo ## make a tree that works wherever it is unpacked, in build/packages
+	@scripts/tarball.sh "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)" "$(CARGO)"
 
-# The emulator in the dev profile, which compiles in a fraction of the time, and as `make test` does.
-demo: lib need-cc ## run the five operations against a local US3 with real callbacks
-	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
-	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
-
-deps: ## install the tools for every host and check, from Debian packages
-	@scripts/deps.sh
-
-test: test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs ## run everything
-
-test-rust: need-cargo
-	$(CARGO) test $(CARGO_FLAGS) --workspace
-
-soak: need-cargo ## many threads and random failures for US3_SOAK_SECONDS (60); US3_SOAK_SEED repeats a run
-	US3_SOAK_SECONDS=$${US3_SOAK_SECONDS:-60} $(CARGO) test $(CARGO_FLAGS) --package us3 --test soak -- --nocapture
-
-# The C tests use the same profile as the Rust tests, so that nothing is compiled twice.
-dev-build: need-cargo
-	$(CARGO) build $(CARGO_FLAGS) --workspace
-	@scripts/lay-out-library.sh "$(PROFILES)/debug" "$(TEST_LIB_DIR)" "$(VERSION)" "$(MAJOR)"
-
-test-c: dev-build need-cc ## run the C tests only; TESTS="config policy" picks some
-	@tests/c/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
-
-# Where Go is not installed they are left out, and say so; REQUIRE_ALL=1 makes that a failure.
-test-go: dev-build ## run the Go tests only; TESTS=Reader picks those whose name matches
-	@tests/hosts/go/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" "$(TESTS)"
-
-test-cpp: dev-build need-cc ## run the C++ tests only; MODE=sanitize once more with sanitizers
-	@tests/hosts/cpp/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(MODE)
-
-test-packages: dev-build $(BUILT) need-cc ## install, pack, and use the packages as strangers do
-	@CARGO="$(CARGO)" tests/packages/run.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
-
-test-header: need-cc
-	@tests/c/header.sh
-
-# A host whose toolchain is missing is left out, which is said; REQUIRE_ALL=1 makes that a failure.
-test-lua: dev-build need-cc ## run the LuaJIT tests only; TESTS="tasks misuse" picks some
-	@tests/hosts/lua/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
-
-test-python: dev-build need-cc ## run the Python tests only; TESTS="tasks asyncio" picks some
-	@tests/hosts/python/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+wheel: lib ## build the Python wheel into build/python, with libus3.so in it
+	@scripts/python-tools.sh build/python/tools
+	@scripts/wheel.sh build/python/tools/bin/python "$(LIB_DIR)/libus3.so.$(MAJOR)" build/python
 
 # What the bindings know of include/us3.h. The tests of each fail when it is stale.
 bindings: need-cc ## generate what the Lua and Python bindings know of the header
@@ -108,33 +71,53 @@ bindings: need-cc ## generate what the Lua and Python bindings know of the heade
 	@scripts/python-tools.sh build/python/tools
 	@build/python/tools/bin/python bindings/python/generate.py
 
-wheel: lib ## build the Python wheel into build/python, with libus3.so in it
-	@scripts/python-tools.sh build/python/tools
-	@scripts/wheel.sh build/python/tools/bin/python "$(LIB_DIR)/libus3.so.$(MAJOR)" build/python
-
-test-sanitize: dev-build need-cc ## run the C tests under memcheck and the sanitizers; SANITIZE="memcheck address thread" picks some
-	@TESTS="$(TESTS)" scripts/sanitize.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(SANITIZE)
-
-abi: dev-build need-cc ## compare the binary interface with abi/libus3.abi
-	@scripts/abi.sh check "$(TEST_LIB_DIR)"
-
-abi-update: dev-build need-cc ## write abi/libus3.abi anew; CONTRIBUTING.md says when
-	@scripts/abi.sh update "$(TEST_LIB_DIR)"
-
-fuzz: ## run each fuzz target for a minute, or FUZZ_SECONDS; FUZZ="policy config" picks some
-	@fuzz/run.sh $(FUZZ)
-
-check-header: need-cargo ## fail when include/us3.h is not what the build generates
-	@scripts/check-header.sh $(CARGO) build $(CARGO_FLAGS) --workspace
+# The emulator in the dev profile, which compiles in a fraction of the time, and as `make test` does.
+demo: lib need-cc ## run the five operations against a local US3 with real callbacks
+	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
+	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
 
 docs: ## build the API reference into build/docs; needs Doxygen
 	@scripts/docs.sh build "$(VERSION)"
 
-check-docs: ## fail when something in include/us3.h is not documented; needs Doxygen
-	@scripts/docs.sh check "$(VERSION)"
+# ---- tests ----------------------------------------------------------------------------------------
+
+# A host whose toolchain is missing is left out, which is said; REQUIRE_ALL=1 makes that a failure.
+
+test: test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs ## run all tests: everything below, as far as test-docs
+
+test-rust: need-cargo ## run the tests of the engine and the emulator
+	$(CARGO) test $(CARGO_FLAGS) --workspace
+
+# The other tests use the same profile as the Rust tests, so that nothing is compiled twice.
+dev-build: need-cargo
+	$(CARGO) build $(CARGO_FLAGS) --workspace
+	@scripts/lay-out-library.sh "$(PROFILES)/debug" "$(TEST_LIB_DIR)" "$(VERSION)" "$(MAJOR)"
+
+test-c: dev-build need-cc ## run the C tests only; TESTS="config policy" picks some
+	@tests/c/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+
+test-header: need-cc ## compile include/us3.h alone, as C99, C17 and C++17
+	@tests/c/header.sh
+
+test-cpp: dev-build need-cc ## run the C++ tests only; MODE=sanitize: under the sanitizers
+	@tests/hosts/cpp/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(MODE)
+
+test-go: dev-build ## run the Go tests only; TESTS=Reader picks those whose name matches
+	@tests/hosts/go/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" "$(TESTS)"
+
+test-lua: dev-build need-cc ## run the LuaJIT tests only; TESTS="tasks misuse" picks some
+	@tests/hosts/lua/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+
+test-python: dev-build need-cc ## run the Python tests only; TESTS="tasks asyncio" picks some
+	@tests/hosts/python/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(TESTS)
+
+test-packages: dev-build $(BUILT) need-cc ## install, pack, and use the packages as strangers do
+	@CARGO="$(CARGO)" tests/packages/run.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 
 test-docs: dev-build need-cc ## compile and run every example of the documents; PAGES="README.md" picks some
 	@tests/docs/run.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(PAGES)
+
+# ---- checks ---------------------------------------------------------------------------------------
 
 fmt: need-cargo ## format the Rust code
 	$(CARGO) fmt --all
@@ -142,6 +125,29 @@ fmt: need-cargo ## format the Rust code
 lint: need-cargo ## check the format, and clippy with every warning an error
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+
+check-header: need-cargo ## fail when include/us3.h is not what the build generates
+	@scripts/check-header.sh $(CARGO) build $(CARGO_FLAGS) --workspace
+
+check-docs: ## fail when something in include/us3.h is not documented; needs Doxygen
+	@scripts/docs.sh check "$(VERSION)"
+
+abi: dev-build need-cc ## compare the binary interface with abi/libus3.abi
+	@scripts/abi.sh check "$(TEST_LIB_DIR)"
+
+abi-update: dev-build need-cc ## write abi/libus3.abi anew; CONTRIBUTING.md says when
+	@scripts/abi.sh update "$(TEST_LIB_DIR)"
+
+test-sanitize: dev-build need-cc ## run the C tests under memcheck and the sanitizers; SANITIZE="memcheck address thread" picks some
+	@TESTS="$(TESTS)" scripts/sanitize.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(SANITIZE)
+
+soak: need-cargo ## many threads and random failures for US3_SOAK_SECONDS (60); US3_SOAK_SEED repeats a run
+	US3_SOAK_SECONDS=$${US3_SOAK_SECONDS:-60} $(CARGO) test $(CARGO_FLAGS) --package us3 --test soak -- --nocapture
+
+fuzz: ## run each fuzz target for a minute, or FUZZ_SECONDS; FUZZ="policy config" picks some
+	@fuzz/run.sh $(FUZZ)
+
+# ---- measuring -------------------------------------------------------------------------------------
 
 # The library is built twice: `soft` leaves alone what a processor without SHA instructions lacks, these and AVX-512.
 bench: lib bench-programs ## measure against curl and the kernel's limits; BENCH="parts put tls small many rest" picks, BENCH_RUNS=7
@@ -162,12 +168,17 @@ bench-programs: lib need-cc
 	$(CARGO) build $(CARGO_FLAGS) --release --package us3-sink
 	@benches/build.sh "$(PROFILES)/release" "$(LIB_DIR)" build/bench
 
+# ---- the rest -------------------------------------------------------------------------------------
+
+deps: ## install the tools for every host and check, from Debian packages
+	@scripts/deps.sh
+
 clean: ## remove everything that was built
 	rm -rf build
 	$(CARGO) clean --target-dir "$(TARGET_DIR)"
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
 
 need-cargo:
 	@command -v $(firstword $(CARGO)) >/dev/null || { echo "libus3 is built with Rust, and cargo is not here: install Rust 1.89 or newer from https://rustup.rs" >&2; exit 1; }

@@ -1,7 +1,11 @@
-# What the scripts that run tests share: counting, and the servers that a test talks to. To be sourced, with
-# `root` set, after which `clean_up` removes what was started and made.
+# What the scripts that run tests share: counting, the servers that a test talks to, and what is said of tests that
+# are left out. To be sourced, with `root` set; `clean_up` removes what was started and made, `tmp` among it.
 
 . "$root/scripts/servers.sh"
+
+US3_TEST_PUBLIC_KEY=test-public-key
+US3_TEST_PRIVATE_KEY=test-private-key-nobody-may-see
+export US3_TEST_PUBLIC_KEY US3_TEST_PRIVATE_KEY
 
 passed=0
 failed=0
@@ -14,6 +18,8 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 
+# ---- counting ------------------------------------------------------------------------------------------
+
 pass() {
     passed=$((passed + 1))
     echo "ok    $*"
@@ -24,48 +30,40 @@ fail() {
     echo "FAIL  $*"
 }
 
-# missing WHAT WHY: a failure when REQUIRE_ALL=1, as in .ci/run; otherwise said loudly and left out.
+# check WHAT COMMAND…: one test, whose output is shown if it fails.
+check() {
+    what=$1
+    shift
+    if "$@" >"$tmp/output" 2>&1; then
+        pass "$what"
+    else
+        fail "$what"
+        cat "$tmp/output"
+    fi
+}
+
+# missing WHAT WHY: a failure when REQUIRE_ALL=1, as in .ci/run; otherwise said loudly, and again at the end.
 missing() {
     if [ "${REQUIRE_ALL:-0}" = 1 ]; then
         fail "$1: $2"
     else
-        echo "NOT TESTED: $1: $2" >&2
+        echo "*** NOT TESTED: $1: $2" | tee -a "$tmp/not_tested" >&2
     fi
+}
+
+# here_is PROGRAM WHAT PACKAGE: whether the program is here, which the tests of WHAT need.
+here_is() {
+    command -v "$1" >/dev/null || {
+        missing "$2" "$1 is not here (Debian: apt-get install $3)"
+        return 1
+    }
 }
 
 # summary NAME: the line that .ci/run counts. Its status is that of the tests.
 summary() {
+    [ ! -f "$tmp/not_tested" ] || cat "$tmp/not_tested" >&2
     echo "$1: $passed passed, $failed failed"
     [ "$failed" -eq 0 ]
-}
-
-# start_test_servers DIR EMULATOR CALLBACK_SERVICE [EMULATOR_OPTION…]: both servers, with their files in DIR, an
-# empty folder for the test in US3_TEST_DIR, and their addresses in the variables of tests/c/support.h.
-start_test_servers() {
-    dir=$1 emulator_program=$2 callback_program=$3
-    shift 3
-    mkdir "$dir" "$dir/files"
-    start_server callback "$dir/callbacks" http:// "$callback_program"
-    start_server emulator "$dir/emulator" ready "$emulator_program" --listen 127.0.0.1:0 --bucket demo \
-        --missing-bucket missing --public-key test-public-key --private-key test-private-key-nobody-may-see --quiet \
-        --tls-ca "$dir/ca.pem" "$@"
-    US3_TEST_DIR=$dir/files
-    US3_TEST_CALLBACK=$(server_url "$dir/callbacks")
-    US3_TEST_CALLBACKS=$dir/callbacks
-    US3_TEST_ENDPOINT=$(server_url "$dir/emulator")
-    US3_TEST_CONTROL=$(sed -n 's/.* control=\([^ ]*\).*/\1/p' "$dir/emulator")
-    # By the number, which its certificate does not name.
-    US3_TEST_TLS=https://127.0.0.1:$(sed -n 's/.* https=https:\/\/localhost:\([0-9]*\)$/\1/p' "$dir/emulator")
-    US3_TEST_CA=$dir/ca.pem
-    export US3_TEST_DIR US3_TEST_CALLBACK US3_TEST_CALLBACKS US3_TEST_ENDPOINT US3_TEST_CONTROL US3_TEST_TLS US3_TEST_CA
-}
-
-# config.json for the emulator, among the test's files.
-write_config() {
-    cat >"$US3_TEST_DIR/config.json" <<END
-{"public_key": "test-public-key", "private_key": "test-private-key-nobody-may-see",
- "bucket_name": "demo", "endpoint": "$US3_TEST_ENDPOINT"}
-END
 }
 
 # run_counted NAME COMMAND…: runs a test program, counts its lines "ok …" and "FAIL …", and shows them as they come.
@@ -86,4 +84,67 @@ run_counted() {
     if [ "$counted_status" -ne 0 ] && [ "$failures" -eq 0 ]; then
         fail "$counted ended with status $counted_status before its end"
     fi
+}
+
+# wanted NAME: whether it is among the names in `only`, or all are wanted.
+wanted() {
+    [ -z "$only" ] && return 0
+    case " $only " in *" $1 "*) return 0 ;; esac
+    return 1
+}
+
+# ---- servers -------------------------------------------------------------------------------------------
+
+# build_callback_service FILE
+build_callback_service() {
+    # shellcheck disable=SC2086 # CC and CFLAGS are lists of words
+    ${CC:-cc} -std=c99 -Wall -Wextra -Werror -pedantic ${CFLAGS:-} -o "$1" "$root/examples-c/callback_service.c"
+}
+
+# start_test_servers DIR EMULATOR CALLBACK_SERVICE [EMULATOR_OPTION…]: both servers, with their files in DIR, and
+#
+#   US3_TEST_ENDPOINT   where uploads go; bucket "demo", and the keys above
+#   US3_TEST_CONTROL    the emulator's control listener
+#   US3_TEST_TLS        the same as the endpoint over TLS, with the certificate of US3_TEST_CA
+#   US3_TEST_CALLBACK   the callback service, which answers {"received":{…}}
+#   US3_TEST_CALLBACKS  file with a line for each callback that it received
+#   US3_TEST_DIR        an empty folder
+start_test_servers() {
+    dir=$1 emulator_program=$2 callback_program=$3
+    shift 3
+    mkdir "$dir" "$dir/files"
+    start_server callback "$dir/callbacks" http:// "$callback_program"
+    start_server emulator "$dir/emulator" ready "$emulator_program" --listen 127.0.0.1:0 --bucket demo \
+        --missing-bucket missing --public-key "$US3_TEST_PUBLIC_KEY" --private-key "$US3_TEST_PRIVATE_KEY" --quiet \
+        --tls-ca "$dir/ca.pem" "$@"
+    US3_TEST_DIR=$dir/files
+    US3_TEST_CALLBACK=$(server_url "$dir/callbacks")
+    US3_TEST_CALLBACKS=$dir/callbacks
+    US3_TEST_ENDPOINT=$(server_url "$dir/emulator")
+    US3_TEST_CONTROL=$(sed -n 's/.* control=\([^ ]*\).*/\1/p' "$dir/emulator")
+    # By the number, which its certificate does not name.
+    US3_TEST_TLS=https://127.0.0.1:$(sed -n 's/.* https=https:\/\/localhost:\([0-9]*\)$/\1/p' "$dir/emulator")
+    US3_TEST_CA=$dir/ca.pem
+    export US3_TEST_DIR US3_TEST_CALLBACK US3_TEST_CALLBACKS US3_TEST_ENDPOINT US3_TEST_CONTROL US3_TEST_TLS US3_TEST_CA
+}
+
+# config.json for the emulator, among the test's files.
+write_config() {
+    cat >"$US3_TEST_DIR/config.json" <<END
+{"public_key": "$US3_TEST_PUBLIC_KEY", "private_key": "$US3_TEST_PRIVATE_KEY",
+ "bucket_name": "demo", "endpoint": "$US3_TEST_ENDPOINT"}
+END
+}
+
+# ---- the library ---------------------------------------------------------------------------------------
+
+# lay_out_prefix PREFIX LIB_DIR: what `make install` leaves there, as far as a program that is linked with the
+# shared library looks: the test build has no static one.
+lay_out_prefix() {
+    mkdir -p "$1/lib/pkgconfig"
+    ln -sfn "$root/include" "$1/include"
+    ln -sf "$2"/libus3.so* "$1/lib"
+    # shellcheck disable=SC2016 # variables of pkg-config's
+    sed -e "s|@PREFIX@|$1|" -e 's|@LIBDIR@|${prefix}/lib|' -e 's|@INCLUDEDIR@|${prefix}/include|' \
+        -e 's|@VERSION@|0|' -e 's|@LIBS_PRIVATE@||' "$root/packaging/us3.pc.in" >"$1/lib/pkgconfig/us3.pc"
 }

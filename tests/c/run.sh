@@ -25,12 +25,6 @@ build=${C_TEST_BUILD:-$root/build/test/c}
 PROGRAM_TIMEOUT_S=${US3_TEST_SLOW:+3600}
 PROGRAM_TIMEOUT_S=${PROGRAM_TIMEOUT_S:-900}
 
-wanted() {
-    [ -z "$only" ] && return 0
-    case " $only " in *" $1 "*) return 0 ;; esac
-    return 1
-}
-
 compile() {
     # shellcheck disable=SC2086 # CC and CFLAGS are lists of words
     ${CC:-cc} -std=c99 -Wall -Wextra -Werror -pedantic ${CFLAGS:-} -I"$root/include" "$@"
@@ -50,7 +44,7 @@ build_helpers() {
             *) compile -c -o "$build/lib_$name.o" "$source" ;;
         esac
     done
-    compile -o "$build/callback_service" "$root/examples-c/callback_service.c"
+    build_callback_service "$build/callback_service"
 }
 
 # Options for the emulator stand in the test's first comment, or are in emulator_extra.

@@ -136,9 +136,9 @@ static void beside_openssl_and_another_copy(void)
     pthread_t uploader;
 
     if (!load_openssl(&ssl)) {
-        /* CI has everything. */
-        CHECK(getenv("REQUIRE_ALL") == NULL);
-        printf("LEFT OUT: OpenSSL is not here (Debian: libssl3)\n");
+        const char *require_all = getenv("REQUIRE_ALL");
+        CHECK(require_all == NULL || strcmp(require_all, "1") != 0);
+        fprintf(stderr, "*** NOT TESTED: beside OpenSSL: it is not here (Debian: apt-get install libssl3)\n");
         return;
     }
     emulator_reset();

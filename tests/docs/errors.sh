@@ -11,15 +11,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 root=$PWD
 page=docs/errors.md
-. scripts/servers.sh
-
-tmp=$(mktemp -d)
-clean_up() {
-    stop_servers
-    rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+. scripts/testing.sh
 
 complete() {
     sed -n 's/^ *\(US3_[A-Z_]*\) = \([0-9]*\),$/| `\1` | \2 |/p' include/us3.h | grep -v '_OBJECT_\|_CALLBACK_[NDU]\|_MODE_\|_LOG_' >"$tmp/wanted"
@@ -58,8 +50,7 @@ messages() {
     # shellcheck disable=SC2086 # CC and CFLAGS are lists of words
     ${CC:-cc} -std=c99 -Wall -Wextra -Werror -pedantic ${CFLAGS:-} -Iinclude -o "$tmp/failures" tests/docs/failures.c \
         -L"$US3_LIB" -lus3 -Wl,-rpath,"$US3_LIB"
-    # shellcheck disable=SC2086
-    ${CC:-cc} -std=c99 ${CFLAGS:-} -o "$tmp/callback_service" examples-c/callback_service.c
+    build_callback_service "$tmp/callback_service"
     start_server callback "$tmp/callbacks" http:// "$tmp/callback_service"
     start_emulator
     ENDPOINT=$(server_url "$tmp/emulator")

@@ -11,7 +11,8 @@ trap 'rm -rf "$tmp"' EXIT
 modules_used_by() {
     for file in "src/$1.rs" "src/$1"/*.rs; do
         [ ! -f "$file" ] || [ "$(basename "$file")" = tests.rs ] || sed '/^#\[cfg(test)\]/,$d' "$file"
-    done | grep -oE '\bcrate::[a-z_]+' | sed 's/crate:://' | sort -u | grep -vx "$1" || true
+    done | sed -E ':each; s/crate::\{([a-z_]+)[^,}]*, */crate::\1 crate::{/; t each; s/crate::\{/crate::/' |
+        grep -oE '\bcrate::[a-z_]+' | sed 's/crate:://' | sort -u | grep -vx "$1" || true
 }
 
 sed -n 's/^mod \([a-z_]*\);$/\1/p; s/^pub mod \([a-z_]*\);$/\1/p' src/lib.rs | sort | while read -r module; do

@@ -9,7 +9,7 @@ function quoted(text) {
 }
 
 function forget() {
-    fragment = args = save = background = ""
+    fragment = args = save = background = needs = ""
     body = prints = 0
     status = 0
 }
@@ -33,13 +33,16 @@ function directive(text,    verb) {
     else if (verb == "status") status = text
     else if (verb == "body") body = 1
     else if (verb == "do") print text
-    else if (verb != "alone" && verb != "needs") wrong("there is no test directive " verb)
+    else if (verb == "needs") needs = titled ? text : ""
+    else if (verb != "alone") wrong("there is no test directive " verb)
     if (verb == "fragment" && text == "") wrong("a fragment needs its reason")
 }
 
 # The block's text as a file of the page's folder.
 function file(name,    end) {
     end = "END_OF_BLOCK_" line
+    if (name ~ /\//)
+        print "mkdir -p \"$(dirname " quoted(name) ")\""
     print "cat >" quoted(name) " <<'" end "'"
     printf "%s", block
     print end
@@ -51,7 +54,7 @@ function run(    i, name) {
         return
     }
     if (fragment != "") {
-        print "left_out " line " " language " " quoted(fragment)
+        print "not_run " line " " language " " quoted(fragment)
         return
     }
     if (language == "text")
@@ -60,6 +63,8 @@ function run(    i, name) {
         wrong("nothing runs " language ", the language of the block that begins in line " line)
         return
     }
+    if (needs != "")
+        print "if all_here " line " " quoted(needs) "; then"
     print "begin " line " " language
     name = "block_" line "." language
     if (save != "")
@@ -86,6 +91,8 @@ function run(    i, name) {
     print "end"
     for (i = 1; i <= prints; i++)
         print "prints " line " " quoted(expected[i])
+    if (needs != "")
+        print "fi"
 }
 
 BEGIN { forget() }
@@ -95,6 +102,8 @@ BEGIN { forget() }
     directive($0)
     next
 }
+
+!inside && /^#/ { titled = 1 }
 
 !inside && /^ *```/ {
     inside = 1

@@ -16,7 +16,8 @@ end() {
     now=
 }
 
-left_out() {
+# not_run LINE LANGUAGE REASON: a fragment.
+not_run() {
     echo "fragment $1 $2: $3" >>"$REPORT"
 }
 
@@ -96,6 +97,15 @@ tool() {
         echo "missing $now $language: $(tail -n 1 "$OUT/$now")" >>"$REPORT"
         now=
     fi
+}
+
+# all_here LINE PROGRAMS: whether what the block needs is here; what is missing is noted.
+all_here() {
+    for program in $2; do
+        command -v "$program" >/dev/null && continue
+        echo "missing $1 $program is not here" >>"$REPORT"
+        return 1
+    done
 }
 
 check_json() {

@@ -10,10 +10,12 @@ EMULATOR=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 US3_LIB=$(cd "$2" && pwd)
 shift 2
 US3_ROOT=$root
+US3_PREFIX=$root/build/test/prefix
 DOCS=$root/tests/docs
 CHECK_JSON=$DOCS/check-json.sh
-export EMULATOR US3_LIB US3_ROOT DOCS CHECK_JSON
-. "$root/scripts/servers.sh"
+export EMULATOR US3_LIB US3_ROOT US3_PREFIX DOCS CHECK_JSON
+. "$root/scripts/testing.sh"
+. "$root/tests/hosts/go/settings.sh"
 
 # Far longer than any page takes.
 PAGE_TIMEOUT_S=${US3_TEST_SLOW:+600}
@@ -24,31 +26,10 @@ if [ "$#" -eq 0 ]; then
     set -- include/us3.h README.md README.zh-CN.md CONTRIBUTING.md docs/*.md emulator/README.md bindings/*/README.md
 fi
 
-passed=0
-failed=0
-tmp=$(mktemp -d)
-clean_up() {
-    stop_servers
-    rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' HUP TERM
-
-pass() {
-    passed=$((passed + 1))
-    echo "ok    $*"
-}
-
-fail() {
-    failed=$((failed + 1))
-    echo "FAIL  $*"
-}
-
 build_helpers() {
+    lay_out_prefix "$US3_PREFIX" "$US3_LIB"
+    build_callback_service "$tmp/callback_service"
     # shellcheck disable=SC2086 # CC and CFLAGS are lists of words
-    ${CC:-cc} -std=c99 ${CFLAGS:-} -o "$tmp/callback_service" examples-c/callback_service.c
-    # shellcheck disable=SC2086
     ${CC:-cc} -std=c99 -Wall -Wextra -Werror ${CFLAGS:-} -Iinclude -o "$tmp/check_json" tests/docs/check_json.c \
         -L"$US3_LIB" -lus3 -Wl,-rpath,"$US3_LIB"
     CHECK_JSON_PROGRAM=$tmp/check_json
@@ -76,7 +57,7 @@ choose_ports() {
 # The folder that a page's script runs in.
 furnish() {
     mkdir -p "$dir/build" "$dir/out"
-    ln -s "$root/include" "$root/examples-c" "$dir"
+    ln -s "$root/include" "$root/examples-c" "$root/bindings" "$dir"
     ln -s "$US3_LIB" "$dir/build/lib"
     head -c 10000000 /dev/zero >"$dir/video.mp4"
     case $1 in
@@ -84,7 +65,8 @@ furnish() {
         *) cp "$1" "$dir/source.md" ;;
     esac
     sed "s/127\.0\.0\.1:7380/127.0.0.1:$EMULATOR_PORT/g; s/127\.0\.0\.1:7381/127.0.0.1:$CONTROL_PORT/g
-        s/127\.0\.0\.1:8000/127.0.0.1:$CALLBACK_PORT/g; s/\(\"127\.0\.0\.1\", \)8000/\1$CALLBACK_PORT/g" "$dir/source.md" >"$dir/page.md"
+        s/127\.0\.0\.1:8000/127.0.0.1:$CALLBACK_PORT/g; s/\(\"127\.0\.0\.1\", \)8000/\1$CALLBACK_PORT/g" "$dir/source.md" |
+        sed "s|/opt/us3|$US3_PREFIX|g; s|/path/to/libus3|$root|g" >"$dir/page.md"
     awk -f "$DOCS/page.awk" "$dir/page.md" >"$dir/script"
 }
 
@@ -100,28 +82,23 @@ tell() {
         case $verb in
             ok) pass "$1:$line $what" ;;
             fragment) echo "--    $1:$line not run, $what" ;;
-            missing) leave_out "$1:$line $what" ;;
+            missing) missing "$1:$line" "$what" ;;
             *) fail "$1:$line $what" ;;
         esac
     done <"$dir/report"
 }
 
-leave_out() {
-    echo "--    LEFT OUT: $*"
-    [ "${REQUIRE_ALL:-0}" != 1 ] || fail "$*, and REQUIRE_ALL is set"
-}
-
-# What the page needs and is not here.
-missing_for() {
-    for program in $(sed -n 's/^<!-- test: needs \(.*\) -->$/\1/p' "$1"); do
+# What the page needs at its top and is not here.
+absent_for() {
+    for program in $(sed -n '/^#/q; s/^<!-- test: needs \(.*\) -->$/\1/p' "$1"); do
         command -v "$program" >/dev/null || echo "$program"
     done
 }
 
 run_page() {
-    missing=$(missing_for "$1")
-    if [ -n "$missing" ]; then
-        leave_out "$1 needs" $missing
+    absent=$(absent_for "$1")
+    if [ -n "$absent" ]; then
+        missing "$1" "$(echo $absent) is not here"
         return
     fi
     dir=$tmp/page
@@ -156,9 +133,7 @@ check_link() {
     file=${2%%#*}
     target=$(dirname "$1")/$file
     [ -n "$file" ] || target=$1
-    if grep -qxF "$file" "$DOCS/links-to-come" && [ ! -e "$target" ]; then
-        echo "--    $1: a link to what is to come: $file" >&2
-    elif [ ! -e "$target" ]; then
+    if [ ! -e "$target" ]; then
         echo "$1: $2"
     elif [ "$file" != "$2" ] && ! anchors "$target" | grep -qxF -- "${2#*#}"; then
         echo "$1: $2, but $target has no such heading"
@@ -179,22 +154,12 @@ check_links() {
     fi
 }
 
-# check WHAT COMMAND…
-check() {
-    what=$1
-    shift
-    if "$@" >"$tmp/check" 2>&1; then
-        pass "$what"
-    else
-        fail "$what"
-        cat "$tmp/check"
-    fi
-}
-
-# Functions, members, codes and links that a page's prose speaks of.
+# The levels of a page's headings; then functions, members, codes and links that its prose speaks of.
 names_in() {
-    sed '/^```/,/^```$/d' "$1" |
-        grep -oE '\b(us3|US3)_[A-Za-z0-9_]+|`[a-z_0-9]+`|-?[0-9]{5,6}|\]\([a-z][^)]*\)' | sort -u | grep -v README
+    sed '/^```/,/^```$/d' "$1" >"$tmp/prose"
+    grep -oE '^#+' "$tmp/prose"
+    grep -oE '\b(us3|US3)_[A-Za-z0-9_]+|`[a-z_0-9]+`|-?[0-9]{5,6}|\]\([a-z][^)]*\)' "$tmp/prose" | sort -u |
+        grep -v 'README\(\.zh-CN\)\{0,1\}\.md)'
 }
 
 # The two READMEs say the same, as far as a machine can tell.
@@ -214,5 +179,4 @@ check "docs/architecture.md knows who calls whom" "$DOCS/layers.sh"
 check "docs/errors.md shows the messages as they read" "$DOCS/errors.sh" messages
 # shellcheck disable=SC2046 # pages are words
 check_links $(for page in "$@"; do [ ! -f "$page" ] || echo "$page"; done)
-echo "Docs: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary "Docs"

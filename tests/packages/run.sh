@@ -18,25 +18,6 @@ multiarch=$(${CC:-cc} -print-multiarch)
 . "$root/scripts/testing.sh"
 . "$here/library.sh"
 
-here_is() {
-    command -v "$1" >/dev/null || {
-        missing "$2" "$1 is not here (Debian: apt-get install $3)"
-        return 1
-    }
-}
-
-# check WHAT COMMAND…: one test, whose output is shown if it fails.
-check() {
-    what=$1
-    shift
-    if "$@" >"$tmp/output" 2>&1; then
-        pass "$what"
-    else
-        fail "$what"
-        cat "$tmp/output"
-    fi
-}
-
 # ---- out of sight ------------------------------------------------------------------------------------
 
 # Runs a command that cannot see the source tree, where the system lets us take it away.
@@ -211,7 +192,7 @@ debian() {
 
 # What docs/packages.md shows stands in the project, line by line.
 documented() {
-    sed -n '/^```[a-z]/,/^```$/p' "$root/docs/packages.md" | grep -v '^```' | grep . |
+    sed -nE '/^```c?make$/,/^```$/p' "$root/docs/packages.md" | grep -v '^```' | grep . |
         sed -e 's/us3 0\.1 REQUIRED/us3 ${WANTED} REQUIRED/' -e 's/us3::us3/${TARGET}/' >"$tmp/shown"
     [ -s "$tmp/shown" ] && ! grep -vxFf "$here/project/Makefile" "$tmp/shown" >"$tmp/not-in-makefile" && return
     ! grep -vxFf "$here/project/CMakeLists.txt" "$tmp/not-in-makefile"
@@ -225,7 +206,7 @@ if ! here_is "${cxx%% *}" "the packages, with a project in C and C++" g++; then
     summary "Packages"
     exit
 fi
-${CC:-cc} -std=c99 -o "$tmp/callback_service" "$root/examples-c/callback_service.c"
+build_callback_service "$tmp/callback_service"
 start_test_servers "$tmp/servers" "$emulator" "$tmp/callback_service"
 write_config
 head -c 9000000 /dev/urandom >"$US3_TEST_DIR/video"

@@ -1,32 +1,24 @@
 #!/bin/sh
 # Vets a Go program of a document and runs it: go.sh FILE ARGUMENT…
-# It is put into a module of its own, which takes the binding from bindings/go.
+# It is put into a module of its own, which takes the package from bindings/go and finds the library with pkg-config.
 set -eu
 
 file=$1
 shift
-if ! command -v go >/dev/null; then
-    echo "there is no Go (Debian: apt-get install golang-go)"
+for tool in go pkg-config; do
+    command -v $tool >/dev/null && continue
+    echo "there is no $tool (Debian: apt-get install golang-go pkg-config)"
     exit 77
-fi
-here=$PWD
-binding=$US3_ROOT/bindings/go
-module=$(sed -n 's/^module *//p' "$binding/go.mod")
-mkdir -p "${file%.go}"
-cp "$file" "${file%.go}/main.go"
-cd "${file%.go}"
-cat >go.mod <<END
-module example
-
-go 1.19
-
-require $module v0.0.0
-
-replace $module => $binding
-END
-export CGO_CFLAGS="-I$US3_ROOT/include" CGO_LDFLAGS="-L$US3_LIB -Wl,-rpath,$US3_LIB"
-export GOFLAGS=-mod=mod GOPROXY=off
-go vet .
-go build -o "$here/${file%.go}.program" .
-cd "$here"
-exec "./${file%.go}.program" "$@"
+done
+program=$PWD/${file%.go}.program
+export PKG_CONFIG_PATH="$US3_PREFIX/lib/pkgconfig" CGO_LDFLAGS="-Wl,-rpath,$US3_PREFIX/lib"
+mkdir -p "$program.module"
+cp "$file" "$program.module/main.go"
+(
+    cd "$program.module"
+    go mod init example.com/upload
+    go mod edit -require=libus3/us3@v0.0.0 -replace="libus3/us3=$US3_ROOT/bindings/go"
+    go vet .
+    go build -o "$program" .
+)
+exec "$program" "$@"

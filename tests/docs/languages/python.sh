@@ -6,5 +6,5 @@ if ! command -v python3 >/dev/null; then
     echo "there is no Python (Debian: apt-get install python3)"
     exit 77
 fi
-export PYTHONPATH="$US3_ROOT/bindings/python" LD_LIBRARY_PATH="$US3_LIB"
+export PYTHONPATH="$US3_ROOT/bindings/python/src" PYTHONDONTWRITEBYTECODE=1 US3_LIBRARY="$US3_LIB/libus3.so.0"
 exec python3 -W error "$@"

@@ -37,16 +37,13 @@ build_helpers() {
             *) ${CC:-cc} -std=c99 -g $flags -I"$root/include" -c -o "$build/lib_$name.o" "$source" ;;
         esac
     done
-    ${CC:-cc} -std=c99 -o "$build/callback_service" "$root/examples-c/callback_service.c"
+    build_callback_service "$build/callback_service"
 }
 
 # A program that includes nothing else, twice, and one that shares it between two files.
 check_header() {
     for compiler in g++ clang++; do
-        if ! command -v $compiler >/dev/null; then
-            missing "us3.hpp with $compiler" "it is not here (Debian: apt-get install g++ clang)"
-            continue
-        fi
+        here_is $compiler "us3.hpp with $compiler" "g++ clang" || continue
         for standard in c++17 c++20; do
             # shellcheck disable=SC2086
             if $compiler -std=$standard $WARNINGS -fsyntax-only -I"$root/include" "$here/alone.cpp" &&
@@ -153,11 +150,10 @@ sanitize() {
 }
 
 cxx=${CXX:-c++}
-if ! command -v "${cxx%% *}" >/dev/null; then
-    missing "the C++ binding" "there is no C++ compiler ($cxx); install one, or name yours with CXX=…"
+here_is "${cxx%% *}" "the C++ binding" "g++, or name your compiler with CXX=…" || {
     summary "C++ tests"
     exit
-fi
+}
 for mode; do
     case $mode in
         plain | sanitize) "$mode" ;;

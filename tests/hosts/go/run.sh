@@ -1,12 +1,11 @@
 #!/bin/sh
 # Tests the Go package in bindings/go against an emulator and a callback service: gofmt, go vet, its tests with the
-# race detector and the strictest checks of what is handed to C, its example program, the README's example, and
-# a module outside that uses it. One line for each test.
+# race detector and the strictest checks of what is handed to C, its example program, and a module outside that
+# uses it. One line for each test. What the documents show is run by tests/docs.
 #
 #   run.sh EMULATOR LIB_DIR [PATTERN]      PATTERN as in `go test -run`: only these tests of the package
 #
-# Reaches for no network. Where Go is not installed, says so and leaves the tests out; with REQUIRE_ALL=1 in the
-# environment, that is a failure.
+# Reaches for no network. Without Go nothing runs, which is said; with REQUIRE_ALL=1 it is a failure.
 set -eu
 
 root=$(cd "$(dirname "$0")/../../.." && pwd)
@@ -14,81 +13,11 @@ package=$root/bindings/go
 emulator=$1
 lib=$(cd "$2" && pwd)
 pattern=${3:-}
-build=$root/build/test/go
-. "$root/scripts/servers.sh"
+. "$root/scripts/testing.sh"
+. "$root/tests/hosts/go/settings.sh"
 
 # Longer than all tests of the package take.
 TEST_TIMEOUT=600s
-
-for tool in go pkg-config "${CC:-cc}"; do
-    command -v "${tool%% *}" >/dev/null && continue
-    echo "WARNING: the Go tests are LEFT OUT: ${tool%% *} is not here (Debian: apt-get install golang-go pkg-config gcc)" >&2
-    [ "${REQUIRE_ALL:-0}" != 1 ] || exit 1
-    exit 0
-done
-
-passed=0
-failed=0
-tmp=$(mktemp -d)
-clean_up() {
-    stop_servers
-    rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' HUP TERM
-
-pass() {
-    passed=$((passed + 1))
-    echo "ok    $*"
-}
-
-fail() {
-    failed=$((failed + 1))
-    echo "FAIL  $*"
-}
-
-# check WHAT COMMAND…: passes when the command succeeds; shows what it printed when it does not.
-check() {
-    what=$1
-    shift
-    if "$@" >"$tmp/output" 2>&1; then
-        pass "$what"
-    else
-        fail "$what"
-        cat "$tmp/output"
-    fi
-}
-
-# What a user's PKG_CONFIG_PATH does, for the library of the source tree. The rpath is this tree's too.
-describe_library() {
-    mkdir -p "$build/pkgconfig"
-    cat >"$build/pkgconfig/us3.pc" <<END
-Name: us3
-Description: libus3 as it lies in the source tree
-Version: 0
-Cflags: -I$root/include
-Libs: -L$lib -lus3 -Wl,-rpath,$lib
-END
-    export PKG_CONFIG_PATH="$build/pkgconfig"
-}
-
-keep_go_at_home() {
-    export GOCACHE="$build/cache" GOPATH="$build/path" GOPROXY=off GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=1
-}
-
-start() {
-    ${CC:-cc} -std=c99 -o "$build/callback_service" "$root/examples-c/callback_service.c"
-    start_server callback "$tmp/callbacks" http:// "$build/callback_service"
-    start_server emulator "$tmp/emulator" ready "$emulator" --listen 127.0.0.1:0 --bucket demo \
-        --public-key test-public-key --private-key test-private-key-nobody-may-see --quiet
-    US3_TEST_CALLBACK=$(server_url "$tmp/callbacks")
-    US3_TEST_ENDPOINT=$(server_url "$tmp/emulator")
-    US3_TEST_CONTROL=$(sed -n 's/.* control=\([^ ]*\).*/\1/p' "$tmp/emulator")
-    # What the package's examples read.
-    CALLBACK_URL=$US3_TEST_CALLBACK
-    export US3_TEST_CALLBACK US3_TEST_ENDPOINT US3_TEST_CONTROL CALLBACK_URL
-}
 
 formatted() {
     unformatted=$(gofmt -l "$package") || return
@@ -108,76 +37,61 @@ check_pointers() {
     esac
 }
 
+# In the words of run_counted; the rest of what go prints only when a test failed. Nothing may be skipped.
 run_tests() {
     status=0
     (cd "$package" && check_pointers && go test -race -count=1 -v -timeout "$TEST_TIMEOUT" -run "$pattern" .) >"$tmp/tests" 2>&1 || status=$?
-    grep -E '^(--- |    --- FAIL)' "$tmp/tests" | sed 's/^--- PASS:/ok   /; s/^--- FAIL:/FAIL /' || true
-    passed=$((passed + $(grep -c '^--- PASS' "$tmp/tests" || true)))
-    failures=$(grep -c '^--- FAIL' "$tmp/tests" || true)
-    failed=$((failed + failures))
+    sed -n 's/^--- PASS:/ok   /p; s/^--- FAIL:/FAIL /p; s/^ *--- SKIP:/FAIL  skipped:/p' "$tmp/tests"
     if grep -q 'no tests to run' "$tmp/tests"; then
-        fail "no test matches $pattern"
+        echo "FAIL  no test matches $pattern"
     fi
-    # Nothing is skipped.
-    if grep '^ *--- SKIP' "$tmp/tests"; then
-        fail "a test was skipped"
-    fi
-    if [ "$status" -ne 0 ]; then
-        [ "$failures" -gt 0 ] || fail "go test ended with status $status"
-        grep -vE '^(=== |--- PASS|    --- PASS)' "$tmp/tests"
-    fi
-}
-
-write_config() {
-    cat >"$tmp/config.json" <<END
-{"public_key": "test-public-key", "private_key": "test-private-key-nobody-may-see",
- "bucket_name": "demo", "endpoint": "$US3_TEST_ENDPOINT"}
-END
-    head -c 9000000 /dev/urandom >"$tmp/video.mp4"
+    [ "$status" -eq 0 ] || grep -vE '^(=== |--- PASS|    --- PASS)' "$tmp/tests"
+    return "$status"
 }
 
 run_example() {
-    (cd "$package" && go build -o "$build/policy_upload" ./examples/policy_upload) &&
-        (cd "$tmp" && "$build/policy_upload" config.json video.mp4 "$US3_TEST_CALLBACK") &&
-        (cd "$tmp" && "$build/policy_upload" -callback-down config.json video.mp4 http://127.0.0.1:9)
+    (cd "$package" && go build -o "$tmp/policy_upload" ./examples/policy_upload) && upload "$tmp/policy_upload"
 }
 
-# outside NAME DOCUMENT: makes a module of somebody else's, as the package's documentation says, out of the Go program
-# in a document.
-outside() {
-    mkdir "$tmp/$1"
-    awk '/^```go$/ {on = 1; next} /^```$/ {on = 0} on' "$root/$2" >"$tmp/$1/main.go"
-    cp "$tmp/config.json" "$tmp/$1"
-    (cd "$tmp/$1" && go mod init "example.com/$1" &&
-        go mod edit -require=libus3/us3@v0.0.0 -replace="libus3/us3=$package" && go vet . && go build -o upload .)
+# upload PROGRAM: with the callback service, and without.
+upload() {
+    (cd "$US3_TEST_DIR" && "$1" config.json video.mp4 "$US3_TEST_CALLBACK" &&
+        "$1" -callback-down config.json video.mp4 http://127.0.0.1:9)
 }
 
-run_readme() {
-    outside readme README.md &&
-        (cd "$tmp/readme" && ./upload "$tmp/video.mp4" "$US3_TEST_CALLBACK" >output && grep 'callback service answered {' output)
+# A module of somebody else's, made as the package's documentation says.
+use_outside() {
+    mkdir "$tmp/outside"
+    cp "$package/examples/policy_upload/main.go" "$tmp/outside"
+    (cd "$tmp/outside" && go mod init example.com/outside &&
+        go mod edit -require=libus3/us3@v0.0.0 -replace="libus3/us3=$package" && go vet . && go build -o program .) &&
+        upload "$tmp/outside/program"
 }
 
 vendored() {
-    (cd "$tmp/readme" && go mod vendor && go build -mod=vendor -o vendored .)
+    (cd "$tmp/outside" && go mod vendor && go build -mod=vendor -o vendored .)
 }
 
-run_migrated() {
-    outside migrated docs/go-migration.md &&
-        (cd "$tmp/migrated" && ./upload 2>output && [ "$(grep -c 'callback service answered {' output)" -eq 4 ])
+here_is go "the Go package" golang-go && here_is pkg-config "the Go package" pkg-config || {
+    summary "Go tests"
+    exit
 }
-
-describe_library
-keep_go_at_home
-start
+# As a user's who installed the library somewhere.
+prefix=$root/build/test/prefix
+lay_out_prefix "$prefix" "$lib"
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" CGO_LDFLAGS="-Wl,-rpath,$prefix/lib"
+build_callback_service "$tmp/callback_service"
+start_test_servers "$tmp/servers" "$emulator" "$tmp/callback_service"
+write_config
+head -c 9000000 /dev/urandom >"$US3_TEST_DIR/video.mp4"
+# What the package's examples read.
+export CALLBACK_URL="$US3_TEST_CALLBACK"
 check "gofmt" formatted
 check "go vet" vetted
-run_tests
+run_counted "go test" run_tests
 if [ -z "$pattern" ]; then
-    write_config
     check "the example program" run_example
-    check "the README's example, in a module outside" run_readme
+    check "a module outside that uses the package" use_outside
     check "the same, vendored" vendored
-    check "the program of docs/go-migration.md" run_migrated
 fi
-echo "Go tests: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary "Go tests"

@@ -31,7 +31,7 @@ test("a NUL within a string is refused, and nothing is cut off", function()
     for name, call in pairs(calls) do
         local err = fails("US3_INVALID_ARGUMENT", call())
         matches(err.message, "^" .. name:gsub("%p", "%%%0") .. " contains a NUL at offset %d")
-        matches(tostring(err), "nothing was sent")
+        matches(tostring(err), "Nothing was sent")
     end
     equal(support.seen("requests", '"call"'), 0)
 end)
