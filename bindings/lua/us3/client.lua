@@ -1,6 +1,7 @@
 -- A client of one bucket. One for each process (nginx: for each worker) is enough, and keeps connections.
 
 local ffi = require("ffi")
+local handle = require("us3.handle")
 local header = require("us3.cdef")
 local library = require("us3.library")
 local multipart = require("us3.multipart")
@@ -38,30 +39,36 @@ for _, name in ipairs(NUMBERS) do
     checks[name] = function(_, value) values.integer(name, value, 0, UINT32_MAX) end
 end
 
--- Uploads that run when the Lua state is closed must not be waited for.
-local function free_handle(handle, running)
-    local lib = library.get()
-    for _, upload in pairs(running) do
-        lib.us3_task_cancel(upload)
+-- Uploads that run are not waited for, also when the Lua state is closed.
+local function free(state)
+    local client_handle = handle.take(state)
+    if not client_handle then
+        return
     end
-    lib.us3_client_free(handle)
+    local lib = library.get()
+    for out in pairs(state.running) do
+        if out[0] ~= nil then
+            lib.us3_task_cancel(out[0])
+        end
+    end
+    lib.us3_client_free(client_handle)
 end
 
-local function wrap(out, result)
-    if result.status ~= header.US3_OK then
+-- A client that `make` makes.
+local function new(make)
+    local state = { running = {} }
+    local guard = handle.place("us3_client", state, free)
+    local result = outcome.new()
+    if make(state.out, result) ~= header.US3_OK then
         return outcome.take(result)
     end
-    local running = {}
-    local handle = ffi.gc(out[0], function(dropped)
-        free_handle(dropped, running)
-    end)
-    return setmetatable({ handle = handle, running = running }, Client)
+    return setmetatable({ state = state, guard = guard }, Client)
 end
 
 -- A client from a table with the members of us3_config.
 function client.new(config)
-    local struct, out, result = outcome.struct("us3_config"), ffi.new("us3_client *[1]"), outcome.new()
-    -- The struct points into strings of the table: nothing is allocated from here to the call.
+    local struct = outcome.struct("us3_config")
+    -- The struct points into strings of the table, which the caller holds.
     for name, value in pairs(values.table("the configuration", config)) do
         local check = checks[name] or values.mistake(("a configuration has no field %s"):format(tostring(name)))
         local refused = check(name, value)
@@ -70,8 +77,11 @@ function client.new(config)
         end
         struct[name] = value
     end
-    library.get().us3_client_new(struct, out, result)
-    return wrap(out, result)
+    return new(function(out, result)
+        local status = library.get().us3_client_new(struct, out, result)
+        -- Alive until here.
+        return status, config
+    end)
 end
 
 -- A client from the JSON file of the vendor's SDKs.
@@ -80,23 +90,18 @@ function client.from_file(json_path)
     if refused then
         return nil, refused
     end
-    local out = ffi.new("us3_client *[1]")
-    local result = outcome.new()
-    library.get().us3_client_from_file(json_path, out, result)
-    return wrap(out, result)
+    return new(function(out, result)
+        return library.get().us3_client_from_file(json_path, out, result)
+    end)
 end
 
 local function handle_of(self)
-    return self.handle or values.mistake("the client is closed")
+    return handle.of(self.state) or values.mistake("the client is closed")
 end
 
 -- Cancels the uploads that run, waits for their end, and frees the client; tasks keep what became of them.
 function Client:close()
-    local handle = self.handle
-    if handle then
-        self.handle = nil
-        free_handle(ffi.gc(handle, nil), self.running)
-    end
+    free(self.state)
 end
 
 -- ---- the operations of the vendor's page; each blocks until the callback has answered -----------
@@ -104,14 +109,14 @@ end
 -- PutFileWithPolicy and its likes differ in the function only.
 local function file_operation(name)
     return function(self, file_path, key, mime_type, policy_json)
-        local handle = handle_of(self)
+        local client_handle = handle_of(self)
         local refused = values.any_refused("file_path", file_path, "key", key, "mime_type", mime_type,
             "policy_json", policy_json)
         if refused then
             return nil, refused
         end
         local result = outcome.new()
-        library.get()[name](handle, file_path, key, mime_type, policy_json, result)
+        library.get()[name](client_handle, file_path, key, mime_type, policy_json, result)
         return outcome.take(result)
     end
 end
@@ -121,7 +126,7 @@ Client.mput_with_policy = file_operation("us3_mput_with_policy")
 Client.async_mput_with_policy = file_operation("us3_async_mput_with_policy")
 
 function Client:async_upload_with_policy(file_path, key, mime_type, jobs, policy_json)
-    local handle = handle_of(self)
+    local client_handle = handle_of(self)
     local refused = values.any_refused("file_path", file_path, "key", key, "mime_type", mime_type,
         "policy_json", policy_json)
     if refused then
@@ -129,36 +134,36 @@ function Client:async_upload_with_policy(file_path, key, mime_type, jobs, policy
     end
     values.integer("jobs", jobs, -2 ^ 31, 2 ^ 31 - 1)
     local result = outcome.new()
-    library.get().us3_async_upload_with_policy(handle, file_path, key, mime_type, jobs, policy_json, result)
+    library.get().us3_async_upload_with_policy(client_handle, file_path, key, mime_type, jobs, policy_json, result)
     return outcome.take(result)
 end
 
 -- InitiateMultipartUpload; the fifth operation is multipart:finish_with_policy. Blocks.
 function Client:initiate_multipart_upload(key, mime_type)
-    local handle = handle_of(self)
+    local client_handle = handle_of(self)
     local refused = values.any_refused("key", key, "mime_type", mime_type)
     if refused then
         return nil, refused
     end
-    local out = ffi.new("us3_multipart *[1]")
+    local upload, out = multipart.new(self.guard)
     local result = outcome.new()
-    if library.get().us3_initiate_multipart_upload(handle, key, mime_type, out, result) ~= header.US3_OK then
+    if library.get().us3_initiate_multipart_upload(client_handle, key, mime_type, out, result) ~= header.US3_OK then
         return outcome.take(result)
     end
-    return multipart.new(out[0], handle)
+    return upload
 end
 
 -- ---- uploads of every kind ---------------------------------------------------------------------
 
 -- Uploads what `fields`, with the names of us3_upload_request, ask for. Blocks.
 function Client:upload(fields)
-    local handle = handle_of(self)
+    local client_handle = handle_of(self)
     local struct, borrowed = request.new(fields)
     if not struct then
         return nil, borrowed
     end
     local result = outcome.new()
-    library.get().us3_upload(handle, struct, result)
+    library.get().us3_upload(client_handle, struct, result)
     -- Alive until here.
     borrowed.done = true
     return outcome.take(result)
@@ -166,25 +171,25 @@ end
 
 -- Starts the same, and returns a task at once.
 function Client:start(fields)
-    local handle = handle_of(self)
+    local client_handle = handle_of(self)
     task.reap()
     local struct, borrowed = request.new(fields)
     if not struct then
         return nil, borrowed
     end
-    local out = ffi.new("us3_task *[1]")
+    local upload, out = task.new(borrowed, self.guard, self.state.running)
     local result = outcome.new()
-    if library.get().us3_upload_start(handle, struct, out, result) ~= header.US3_OK then
+    if library.get().us3_upload_start(client_handle, struct, out, result) ~= header.US3_OK then
         return outcome.take(result)
     end
-    return task.new(out[0], borrowed, handle, self.running)
+    return upload
 end
 
 -- ---- objects; each blocks ----------------------------------------------------------------------
 
 -- HeadFile: { size, last_modified, etag, mime_type }.
 function Client:head_file(key)
-    local handle = handle_of(self)
+    local client_handle = handle_of(self)
     local refused = values.refused("key", key)
     if refused then
         return nil, refused
@@ -192,7 +197,7 @@ function Client:head_file(key)
     local lib = library.get()
     local info = outcome.struct("us3_file_info")
     local result = outcome.new()
-    lib.us3_head_file(handle, key, info, result)
+    lib.us3_head_file(client_handle, key, info, result)
     local taken, failure = outcome.take(result)
     if not taken then
         return nil, failure
@@ -208,13 +213,13 @@ end
 
 -- DeleteFile.
 function Client:delete_file(key)
-    local handle = handle_of(self)
+    local client_handle = handle_of(self)
     local refused = values.refused("key", key)
     if refused then
         return nil, refused
     end
     local result = outcome.new()
-    library.get().us3_delete_file(handle, key, result)
+    library.get().us3_delete_file(client_handle, key, result)
     return outcome.take(result)
 end
 

@@ -1,6 +1,7 @@
 -- A multipart upload that the program drives part by part. Each call but upload_id and part_size blocks.
 
 local ffi = require("ffi")
+local handle = require("us3.handle")
 local library = require("us3.library")
 local outcome = require("us3.outcome")
 local values = require("us3.values")
@@ -10,18 +11,21 @@ local multipart = {}
 local Multipart = {}
 Multipart.__index = Multipart
 
--- `owner` is the client's handle, which must live longer.
-function multipart.new(handle, owner)
-    local free = library.get().us3_multipart_free
-    local guarded = ffi.gc(handle, function(dropped)
-        free(dropped)
-        owner = nil
-    end)
-    return setmetatable({ handle = guarded }, Multipart)
+local function free(state)
+    library.get().us3_multipart_free(handle.take(state))
+    state.owner = nil
+end
+
+-- A multipart upload to be begun, and where its handle is to be written. `owner` keeps the client, which must
+-- live longer.
+function multipart.new(owner)
+    local state = { owner = owner }
+    local guard = handle.place("us3_multipart", state, free)
+    return setmetatable({ state = state, guard = guard }, Multipart), state.out
 end
 
 local function handle_of(self)
-    return self.handle or values.mistake("the multipart upload is freed")
+    return handle.of(self.state) or values.mistake("the multipart upload is freed")
 end
 
 function Multipart:upload_id()
@@ -35,25 +39,25 @@ end
 
 -- Sends a part, a string; part numbers begin with 0.
 function Multipart:upload_part(part_number, data)
-    local handle = handle_of(self)
+    local upload = handle_of(self)
     values.integer("part_number", part_number, 0, 2 ^ 32 - 1)
     if type(data) ~= "string" then
         values.mistake("data must be a string, not " .. type(data))
     end
     local result = outcome.new()
-    library.get().us3_upload_part(handle, part_number, data, #data, result)
+    library.get().us3_upload_part(upload, part_number, data, #data, result)
     return outcome.take(result)
 end
 
 -- FinishMultipartUploadWithPolicy.
 function Multipart:finish_with_policy(policy_json)
-    local handle = handle_of(self)
+    local upload = handle_of(self)
     local refused = values.refused("policy_json", policy_json)
     if refused then
         return nil, refused
     end
     local result = outcome.new()
-    library.get().us3_finish_multipart_upload_with_policy(handle, policy_json, result)
+    library.get().us3_finish_multipart_upload_with_policy(upload, policy_json, result)
     return outcome.take(result)
 end
 
@@ -67,11 +71,7 @@ end
 -- Frees the handle now rather than when it is collected. Parts that were neither finished nor aborted stay with
 -- the service.
 function Multipart:free()
-    local handle = self.handle
-    if handle then
-        self.handle = nil
-        library.get().us3_multipart_free(ffi.gc(handle, nil))
-    end
+    free(self.state)
 end
 
 return multipart

@@ -1,6 +1,7 @@
 -- An upload on its way. Nothing here waits, except task:wait with a time and task:free.
 
 local ffi = require("ffi")
+local handle = require("us3.handle")
 local header = require("us3.cdef")
 local library = require("us3.library")
 local outcome = require("us3.outcome")
@@ -17,19 +18,25 @@ local dying = {}
 -- Once true, nothing may outlive the call: the Lua state is being closed.
 local closing = false
 
-local function has_ended(handle)
-    return library.get().us3_task_wait(handle, 0, nil) ~= header.US3_PENDING
+local function has_ended(task_handle)
+    return library.get().us3_task_wait(task_handle, 0, nil) ~= header.US3_PENDING
 end
 
--- An upload is { handle, running, id, borrowed, owner }; owner keeps the client from being collected.
+-- An upload is { out, running, borrowed, owner }; owner keeps the client from being collected.
 local function release(upload)
-    upload.running[upload.id] = nil
-    library.get().us3_task_free(upload.handle)
+    upload.running[upload.out] = nil
+    library.get().us3_task_free(handle.take(upload))
+    upload.owner = nil
 end
 
 local function drop(upload)
-    library.get().us3_task_cancel(upload.handle)
-    if closing or has_ended(upload.handle) then
+    local task_handle = handle.of(upload)
+    if not task_handle then
+        upload.running[upload.out] = nil
+        return
+    end
+    library.get().us3_task_cancel(task_handle)
+    if closing or has_ended(task_handle) then
         release(upload)
     else
         dying[#dying + 1] = upload
@@ -39,7 +46,7 @@ end
 -- Frees the dropped uploads that have ended meanwhile.
 function task.reap()
     for i = #dying, 1, -1 do
-        if has_ended(dying[i].handle) then
+        if has_ended(handle.of(dying[i])) then
             release(table.remove(dying, i))
         end
     end
@@ -49,31 +56,22 @@ end
 -- `closing` set.
 task.undertaker = ffi.gc(ffi.new("char[1]"), function()
     closing = true
-    for _, upload in ipairs(dying) do
-        release(upload)
+    while #dying > 0 do
+        release(table.remove(dying))
     end
 end)
 
--- `running` are the client's uploads by address; `owner` its handle.
-function task.new(handle, borrowed, owner, running)
-    local upload = {
-        handle = handle,
-        id = tonumber(ffi.cast("uintptr_t", handle)),
-        borrowed = borrowed,
-        owner = owner,
-        running = running,
-    }
-    running[upload.id] = handle
-    -- The finalizer holds the upload, and so all that is borrowed; the guard must not be held by it. A pointer
-    -- to something else, because the finalizer belongs to the cdata and not to what it points at.
-    local guard = ffi.gc(ffi.new("char[1]"), function()
-        drop(upload)
-    end)
-    return setmetatable({ upload = upload, guard = guard }, Task)
+-- A task to be started, and where its handle is to be written. `running` are the client's uploads, `owner` its
+-- guard. The finalizer holds the upload, and so all that is borrowed.
+function task.new(borrowed, owner, running)
+    local upload = { borrowed = borrowed, owner = owner, running = running }
+    local guard = handle.place("us3_task", upload, drop)
+    running[upload.out] = true
+    return setmetatable({ upload = upload, guard = guard }, Task), upload.out
 end
 
 local function handle_of(self)
-    return self.upload and self.upload.handle or values.mistake("the task is freed")
+    return handle.of(self.upload) or values.mistake("the task is freed")
 end
 
 -- A descriptor that becomes readable at the end, for poll and epoll; only poll it. nil when none is left.
@@ -94,10 +92,10 @@ end
 
 -- The same, after waiting for the end: timeout_ms at most, or as long as it takes. Blocks the thread.
 function Task:wait(timeout_ms)
-    local handle = handle_of(self)
+    local task_handle = handle_of(self)
     local limit = timeout_ms == nil and -1 or values.integer("timeout_ms", timeout_ms, 0, 2 ^ 53)
     local result = outcome.new()
-    library.get().us3_task_wait(handle, limit, result)
+    library.get().us3_task_wait(task_handle, limit, result)
     return outcome.take(result)
 end
 
@@ -108,9 +106,9 @@ end
 
 -- How far it is. total is nil, and parts_total 0, while nobody knows. nil in a forked child.
 function Task:progress()
-    local handle = handle_of(self)
+    local task_handle = handle_of(self)
     local progress = outcome.struct("us3_progress")
-    if library.get().us3_task_progress(handle, progress) ~= header.US3_OK then
+    if library.get().us3_task_progress(task_handle, progress) ~= header.US3_OK then
         return nil
     end
     return {
@@ -127,14 +125,11 @@ end
 
 -- Frees the task now rather than when it is collected; an upload that runs is cancelled and waited for.
 function Task:free()
-    local upload = self.upload
-    if not upload then
-        return
+    local task_handle = handle.of(self.upload)
+    if task_handle then
+        library.get().us3_task_cancel(task_handle)
+        release(self.upload)
     end
-    ffi.gc(self.guard, nil)
-    self.upload, self.guard = nil, nil
-    library.get().us3_task_cancel(upload.handle)
-    release(upload)
 end
 
 return task

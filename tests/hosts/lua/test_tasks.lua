@@ -140,7 +140,7 @@ test("a dropped task is cancelled, does not wait, and is freed once it has ended
         assert(client:start({ data = "y", key = "next" })):wait()
         collect()
         -- Connections come and go.
-        return support.descriptors() <= descriptors + 4 and next(client.running) == nil
+        return support.descriptors() <= descriptors + 4 and next(client.state.running) == nil
     end)
 end)
 
@@ -229,6 +229,64 @@ test("a Lua state that is closed while uploads run ends quickly and in order", f
     equal(output, "status 7\n")
     assert(support.now() - begin < 10)
     equal(support.seen("objects", '"key"'), 0)
+end)
+
+test("what is used by other finalizers while the Lua state is closed is gone, not freed twice", function()
+    local output = run_program([[
+        local support = require("support")
+        local client = support.client()
+        local multipart = assert(client:initiate_multipart_upload("closing"))
+        local task = assert(client:start({ data = "x", key = "closing" }))
+        task:wait()
+        -- LuaJIT finalizes userdata after all cdata.
+        last = newproxy(true)
+        getmetatable(last).__gc = function()
+            pcall(task.progress, task)
+            pcall(task.result, task)
+            task:free()
+            pcall(multipart.part_size, multipart)
+            multipart:free()
+            client:close()
+        end
+        os.exit(7, true)
+    ]])
+    equal(output, "status 7\n")
+end)
+
+test("an error right after the start leaves nobody's upload behind", function()
+    local client = support.client()
+    support.rule('{"call":"put","fault":{"stall":{}}}')
+    -- Whether it was started before so many instructions had passed.
+    local function start_within(most)
+        local count, started = 0, false
+        local function expire()
+            count = count + 1
+            if count == most then
+                error("no more instructions")
+            end
+        end
+        pcall(function()
+            debug.sethook(expire, "", 1)
+            client:start({ data = ("x"):rep(100000), key = "hooked" })
+            started = true
+        end)
+        debug.sethook()
+        return started
+    end
+    jit.off()
+    local after = 1
+    while not start_within(after) do
+        after = after + 1
+    end
+    jit.on()
+    assert(after > 20)
+    collect()
+    support.eventually("all are cancelled", function()
+        client:start({ data = "x", key = "reap", timeout_ms = 1 })
+        collect()
+        return next(client.state.running) == nil
+    end)
+    client:close()
 end)
 
 ffi.cdef([[
