@@ -74,7 +74,8 @@
  * Enums are received as int32_t, and checked. A true bool is any value but 0.
  *
  * Threads. A us3_client and a us3_task may be used by any number of threads at once, and a
- * us3_multipart for us3_upload_part as well. A struct of yours may be used by one thread at a time.
+ * us3_multipart for us3_upload_part as well. A struct of yours may be used by one thread at a time. A
+ * thread must not be cancelled (pthread_cancel) while it is in a call.
  * Freeing something waits for the calls in progress on it, but no call may begin after that. In a
  * callback, freeing does not wait; what is still in use ends by itself.
  *
@@ -86,7 +87,7 @@
  * must return: no longjmp and no C++ exception may leave them.
  *
  * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
- * us3_config allow. The work is done by threads of the client; yours only waits.
+ * us3_config allow. The work is done by threads of the client; yours waits, and may open the file.
  *
  * fork(). A client does not survive into the child: every call that can fail returns US3_FORKED for
  * a handle of the parent, and freeing it only releases memory. Make a new client in the child. The
