@@ -1,17 +1,21 @@
 //! HeadFile, download and DeleteFile.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body_util::channel::{Channel, Sender};
+use futures_util::stream::try_unfold;
 
 use super::Exchange;
 use crate::answer::Answer;
 use crate::refusal::Refusal;
 use crate::serve::Stop;
 use crate::store::{Object, Segment};
+
+/// The files that are left, and the one that is being read.
+type Reading = (std::vec::IntoIter<Segment>, Option<File>);
 
 pub(super) async fn head(exchange: &mut Exchange) -> Result<Answer, Stop> {
     Ok(describe(&find(exchange)?))
@@ -20,9 +24,8 @@ pub(super) async fn head(exchange: &mut Exchange) -> Result<Answer, Stop> {
 pub(super) async fn get(exchange: &mut Exchange) -> Result<Answer, Stop> {
     let object = find(exchange)?;
     let mut answer = describe(&object);
-    let (sender, body) = Channel::<Bytes, io::Error>::new(2);
-    tokio::spawn(send(object.segments, sender));
-    answer.body = Body::new(body);
+    let begin = (object.segments.into_iter(), None);
+    answer.body = Body::from_stream(try_unfold(begin, next_piece));
     Ok(answer)
 }
 
@@ -57,29 +60,26 @@ fn describe(object: &Object) -> Answer {
     answer
 }
 
-/// Sends the files, a piece at a time, until the client has enough.
-async fn send(segments: Vec<Segment>, mut sender: Sender<Bytes, io::Error>) {
-    for segment in segments {
-        let Ok(mut file) = segment.blob.open() else {
-            return;
-        };
+/// The files one behind the other, a piece at a time. (Not a channel: http-body-util's ends a body early when the last
+/// piece comes and the sender goes while it looks.)
+async fn next_piece((mut files, mut open): Reading) -> io::Result<Option<(Bytes, Reading)>> {
+    let read = tokio::task::spawn_blocking(move || {
         loop {
-            let read = tokio::task::spawn_blocking(move || {
-                let mut buffer = vec![0; 256 << 10];
-                let len = file.read(&mut buffer)?;
-                buffer.truncate(len);
-                io::Result::Ok((file, buffer))
-            });
-            let Ok(Ok((back, buffer))) = read.await else {
-                return;
+            let Some(file) = &mut open else {
+                let Some(next) = files.next() else {
+                    return Ok(None);
+                };
+                open = Some(next.blob.open()?);
+                continue;
             };
-            file = back;
-            if buffer.is_empty() {
-                break;
+            let mut buffer = vec![0; 256 << 10];
+            let len = file.read(&mut buffer)?;
+            if len > 0 {
+                buffer.truncate(len);
+                return Ok(Some((buffer.into(), (files, open))));
             }
-            if sender.send_data(buffer.into()).await.is_err() {
-                return;
-            }
+            open = None;
         }
-    }
+    });
+    read.await.map_err(io::Error::other)?
 }
