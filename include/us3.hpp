@@ -231,13 +231,23 @@ private:
     us3_result raw_ = US3_RESULT_INIT;
 };
 
+/// What an error says, as far as there is memory for it.
+inline Result result_of(const Error &error) noexcept
+{
+    try {
+        return error.result();
+    } catch (...) {
+        return failure(error.status(), error.result().err_msg.c_str());
+    }
+}
+
 /// Calls a function that returns a Result; what it throws becomes one.
 template <typename F> Result guarded(F function) noexcept
 {
     try {
         return function();
     } catch (const Error &refused) {
-        return refused.result();
+        return result_of(refused);
     } catch (...) {
         return failure(US3_INTERNAL_ERROR, "out of memory");
     }
@@ -471,12 +481,13 @@ inline Result set_logger(std::nothrow_t, LogLevel level, Logger logger) noexcept
         return detail::failure(US3_WOULD_DEADLOCK, "set_logger was called in the logger: call it elsewhere");
     return detail::guarded([&] {
         auto &slot = detail::LoggerSlot::get();
+        // At the end it holds the old one, which goes after the lock: what its function holds may set a logger then.
         auto next = logger ? std::make_unique<Logger>(std::move(logger)) : nullptr;
         const std::lock_guard<std::mutex> lock(slot.changing);
         const Status status = us3_set_logger(level, next ? detail::log_line : nullptr, next.get());
         if (status != US3_OK)
             return detail::failure(status, "set_logger: level is not one, or a Rust program has set its own logger");
-        slot.logger = std::move(next);
+        slot.logger.swap(next);
         return Result();
     });
 }
@@ -545,13 +556,16 @@ public:
     ProgressFunction() = default;
     /// None.
     ProgressFunction(std::nullptr_t) noexcept {}
-    /// Of a lambda, or whatever else can be called.
+    /// Of a lambda, or whatever else can be called; none if that is an empty std::function or a null pointer.
     template <typename F, typename = std::enable_if_t<std::is_invocable_v<F &, const Progress &> &&
                                                       !std::is_same_v<std::decay_t<F>, ProgressFunction>>>
     ProgressFunction(F function)
     {
         if constexpr (std::is_void_v<std::invoke_result_t<F &, const Progress &>>) {
-            function_ = [inner = std::move(function)](const Progress &progress) mutable {
+            std::function<void(const Progress &)> called = std::move(function);
+            if (!called)
+                return;
+            function_ = [inner = std::move(called)](const Progress &progress) {
                 inner(progress);
                 return true;
             };

@@ -48,8 +48,15 @@ func (s *cStrings) pairs(name string, pairs map[string]string) (*C.us3_header, C
 	if len(pairs) == 0 {
 		return nil, 0
 	}
-	// In C memory, because a struct that C is given may not point at Go's.
-	array := C.malloc(C.size_t(len(pairs)) * C.sizeof_us3_header)
+	// In C memory, because a struct that C is given may not point at Go's. Cleared, because Go's collector looks at the
+	// pointer that another one replaces, and ends the program when that points at nothing.
+	array := C.calloc(C.size_t(len(pairs)), C.sizeof_us3_header)
+	if array == nil {
+		if s.err == nil {
+			s.err = &Error{Status: StatusInternalError, Message: fmt.Sprintf("no memory for %d %s", len(pairs), name)}
+		}
+		return nil, 0
+	}
 	s.arrays = append(s.arrays, array)
 	headers := unsafe.Slice((*C.us3_header)(array), len(pairs))
 	for i, key := range sortedKeys(pairs) {

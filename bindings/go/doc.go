@@ -64,7 +64,7 @@
 //
 // # Callbacks into Go
 //
-// Readers, progress functions and loggers are called on threads of the library. A panic in a Reader or a
+// Readers, progress functions and loggers are called on threads of the library. A panic (panic(nil) too) in a Reader or a
 // progress function ends its upload, whose error is a *PanicError; one in a logger is dropped. They must not
 // end their goroutine with runtime.Goexit, which is what t.FailNow does. Calls that wait, Close included, return
 // StatusWouldDeadlock in them; Start, Task.Cancel and Task.Progress are allowed.

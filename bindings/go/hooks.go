@@ -49,13 +49,21 @@ func (h *hooks) failure() error {
 	return h.err
 }
 
-// read is us3_read_fn: a count, 0 at the end, or the opposite of an errno.
+// read is us3_read_fn: a count, 0 at the end, or the opposite of an errno. What recover gives does not tell whether
+// there was a panic: it is nil after panic(nil), and an upload would take that for the end of its source.
 func (h *hooks) read(buffer []byte) (count int64) {
+	returned := false
 	defer func() {
-		if value := recover(); value != nil {
+		if value := recover(); !returned {
 			count = h.readFailed(&PanicError{Value: value, Stack: debug.Stack()})
 		}
 	}()
+	count = h.nextBytes(buffer)
+	returned = true
+	return count
+}
+
+func (h *hooks) nextBytes(buffer []byte) int64 {
 	for try := 0; try < emptyReads && h.readErr == nil; try++ {
 		n, err := h.reader.Read(buffer)
 		if n < 0 || n > len(buffer) {
@@ -87,9 +95,8 @@ func (h *hooks) readFailed(err error) int64 {
 // tell is us3_progress_fn: whether to go on.
 func (h *hooks) tell(progress *C.us3_progress) (ok bool) {
 	defer func() {
-		if value := recover(); value != nil {
+		if value := recover(); !ok {
 			h.fail(&PanicError{Value: value, Stack: debug.Stack()})
-			ok = false
 		}
 	}()
 	h.progress(h.goProgress(progress))

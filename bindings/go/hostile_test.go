@@ -3,11 +3,15 @@ package us3_test
 // Input that is none, and mistakes of the program.
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"libus3/us3"
 )
@@ -165,6 +169,53 @@ func TestPoliciesAreBuiltAndChecked(t *testing.T) {
 	if failed(t, err, us3.StatusInvalidPolicy); bad != "" {
 		t.Error(bad)
 	}
+}
+
+// C's memory may hold what was an address of Go's once, at which the collector must not look.
+func TestPairsInMemoryThatHeldOtherThings(t *testing.T) {
+	vars := map[string]string{}
+	for i := 0; i < 32; i++ {
+		vars[fmt.Sprintf("x:%d", i)] = "v"
+	}
+	const bytesOfPairs = 32 * 16
+	// More than a collection leaves in place for later.
+	gone := make([]byte, 64*mib)
+	stale := uint64(uintptr(unsafe.Pointer(&gone[32*mib])))
+	runtime.KeepAlive(gone)
+	gone = nil
+	runtime.GC()
+	addresses := make([]byte, bytesOfPairs)
+	for at := 0; at < len(addresses); at += 8 {
+		binary.LittleEndian.PutUint64(addresses[at:], stale)
+	}
+
+	client, key, empty := newClient(t), keyOf(t), ""
+	over := make(chan struct{})
+	var collecting sync.WaitGroup
+	collecting.Add(1)
+	go func() {
+		defer collecting.Done()
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	}()
+	// C gives a thread the memory that it freed last.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for i := 0; i < 300; i++ {
+		// Refused, once it was copied to C.
+		_, err := client.Start(us3.Request{Key: key, Data: addresses, Policy: &empty})
+		failed(t, err, us3.StatusInvalidPolicy)
+		_, err = us3.BuildPolicy("http://a/", "b", "", vars)
+		must(t, err)
+	}
+	close(over)
+	collecting.Wait()
 }
 
 func TestNames(t *testing.T) {

@@ -16,14 +16,15 @@ import (
 
 // MultipartState is a multipart upload that the program drives. Any number of goroutines may send its parts at once.
 //
-// A successful finish or abort frees what it holds; otherwise Close does.
+// A finish, an abort and Close wait until no other call is in progress on the upload, not even one that goes on in the
+// background because its context has ended. A successful finish or abort frees what it holds; otherwise Close does.
 type MultipartState struct {
 	client   *Client
 	key      string
 	uploadID string
 	partSize int
 
-	// Held for reading by the calls in progress.
+	// Held for reading while a part is sent; a finish or an abort has the upload to itself, as us3.h demands.
 	mu sync.RWMutex
 	// nil once it is freed.
 	handle *C.us3_multipart
@@ -135,7 +136,9 @@ func (s *MultipartState) finish(ctx context.Context, policy *string) (*Result, e
 	return call(ctx, s.client, what, run, nil)
 }
 
-// AbortMultipartUpload gives an upload up, so that the service forgets its parts.
+// AbortMultipartUpload gives an upload up, so that the service forgets its parts. After a finish whose context has ended
+// it waits until that is over in the background; if that was successful, there is nothing left to abort, which is
+// StatusInvalidArgument.
 func (c *Client) AbortMultipartUpload(ctx context.Context, state *MultipartState) error {
 	_, err := call(ctx, state.client, fmt.Sprintf("AbortMultipartUpload %q", state.key), state.abort, nil)
 	return err
@@ -156,32 +159,43 @@ func (s *MultipartState) Close() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.handle == nil {
-		return nil
+	if s.handle != nil {
+		s.free()
 	}
-	runtime.SetFinalizer(s, nil)
-	C.us3_multipart_free(s.handle)
-	s.handle = nil
 	return nil
 }
 
-// use makes a call on the handle, which stays as long.
+// free is for those who have the upload to themselves.
+func (s *MultipartState) free() {
+	runtime.SetFinalizer(s, nil)
+	C.us3_multipart_free(s.handle)
+	s.handle = nil
+}
+
+// use makes a call that others may overlap.
 func (s *MultipartState) use(what string, run func(*C.us3_result)) (*Result, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.run(what, run)
+}
+
+// last makes a call that has the upload to itself, and after whose success there is nothing left to do with it.
+func (s *MultipartState) last(what string, run func(*C.us3_result)) (*Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	result, err := s.run(what, run)
+	if err == nil {
+		s.free()
+	}
+	return result, err
+}
+
+// run makes a call on the handle, which the caller's lock keeps.
+func (s *MultipartState) run(what string, run func(*C.us3_result)) (*Result, error) {
 	if s.handle == nil {
 		return nil, invalid(what + ": the upload is finished, aborted or closed; nothing was sent")
 	}
 	result := C.us3_go_result()
 	run(&result)
 	return take(&result)
-}
-
-// last is use for a call after whose success there is nothing left to do with the handle.
-func (s *MultipartState) last(what string, run func(*C.us3_result)) (*Result, error) {
-	result, err := s.use(what, run)
-	if err == nil {
-		_ = s.Close()
-	}
-	return result, err
 }

@@ -3,8 +3,11 @@ package us3_test
 // Multipart uploads by hand.
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"libus3/us3"
 )
@@ -60,6 +63,36 @@ func TestAFailedFinishCanBeRepeated(t *testing.T) {
 	stored(t, state.Key(), []byte("x"))
 	if requests(t, "part", state.Key()) != 1 || callbacks(t, state.Key()) != 1 {
 		t.Error("something was sent twice")
+	}
+}
+
+// The library forbids that they overlap.
+func TestAnAbortWaitsForAFinishThatGoesOnInTheBackground(t *testing.T) {
+	client := newClient(t)
+	state := initiated(t, client)
+	_, err := client.UploadPart(background, []byte("x"), state, 0)
+	must(t, err)
+	end := stalls(t, "finish", state.Key())
+	ctx, cancel := context.WithCancel(background)
+	defer cancel()
+	go func() {
+		eventually(t, "on its way", func() bool { return requests(t, "finish", state.Key()) > 0 })
+		cancel()
+	}()
+	_, err = client.FinishMultipartUpload(ctx, state)
+	failed(t, err, us3.StatusCancelled)
+
+	ctx, cancel = context.WithTimeout(background, time.Second)
+	defer cancel()
+	err = client.AbortMultipartUpload(ctx, state)
+	if failed(t, err, us3.StatusCancelled); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	end()
+	refused(t, client.AbortMultipartUpload(background, state), "finished")
+	stored(t, state.Key(), []byte("x"))
+	if requests(t, "abort", state.Key()) != 0 {
+		t.Error("what is finished was aborted")
 	}
 }
 

@@ -158,6 +158,20 @@ func TestAReaderThatPanics(t *testing.T) {
 	}
 }
 
+// Before Go 1.21 recover gives nil for it, as if nothing had happened: the object would end there.
+func TestPanicsWithNil(t *testing.T) {
+	var panicked *us3.PanicError
+	if e := broken(t, func([]byte) (int, error) { panic(nil) }); !errors.As(e, &panicked) {
+		t.Errorf("%+v", e)
+	}
+	client, key := newClient(t), keyOf(t)+"/progress"
+	stalls(t, "part", key)
+	_, err := client.Upload(background, us3.Request{Key: key, Data: content(size), Timeout: soon, Progress: func(us3.Progress) { panic(nil) }})
+	if e := failed(t, err, us3.StatusCancelled); !errors.As(e, &panicked) {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestAReaderThatBreaksTheRules(t *testing.T) {
 	for _, count := range []int{-1, 1 << 30} {
 		e := broken(t, func([]byte) (int, error) { return count, nil })

@@ -183,6 +183,26 @@ static void false_from_progress_cancels()
     CHECK(result.exception == nullptr);
 }
 
+// A program may pass on a function that nobody has set.
+static void an_empty_progress_function_is_none()
+{
+    us3::Client client(test_config());
+    const std::function<void(const us3::Progress &)> nothing;
+    const std::function<bool(const us3::Progress &)> no_answer;
+    void (*const null)(const us3::Progress &) = nullptr;
+    bool (*const null_answer)(const us3::Progress &) = nullptr;
+    us3::Request request = us3::Request::from_string("x", "no-progress");
+
+    for (const us3::ProgressFunction &empty : {us3::ProgressFunction(nothing), us3::ProgressFunction(no_answer),
+                                               us3::ProgressFunction(null), us3::ProgressFunction(null_answer)}) {
+        CHECK(!empty);
+        request.on_progress = empty;
+        CHECK(client.upload(request).exception == nullptr);
+    }
+    const std::function<void(const us3::Progress &)> set = [](const us3::Progress &) {};
+    CHECK(us3::ProgressFunction(set));
+}
+
 // The upload had succeeded: that is not lost, and neither is the exception.
 static void what_comes_too_late_is_held()
 {
@@ -309,6 +329,7 @@ int main()
     RUN(many_futures_at_once);
     RUN(what_progress_throws_cancels_and_comes_back);
     RUN(false_from_progress_cancels);
+    RUN(an_empty_progress_function_is_none);
     RUN(what_comes_too_late_is_held);
     RUN(streams);
     RUN(what_readers_throw);

@@ -342,6 +342,28 @@ static void setting_a_logger_in_the_logger_while_another_does()
     task.wait();
 }
 
+// What a logger holds may set another when it goes; here on a thread, so that a deadlock has an end.
+static void the_old_logger_goes_when_another_may_be_set()
+{
+    std::thread setting;
+    bool set = false;
+    {
+        const std::shared_ptr<void> held(nullptr, [&](void *) {
+            auto done = std::make_shared<std::promise<void>>();
+            setting = std::thread([done] {
+                us3::set_logger(US3_LOG_OFF, nullptr);
+                done->set_value();
+            });
+            set = done->get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+        });
+        us3::set_logger(US3_LOG_ERROR, [held](us3::LogLevel, std::string_view) {});
+    }
+    us3::set_logger(US3_LOG_OFF, nullptr);
+    CHECK(set);
+    if (setting.joinable())
+        setting.join();
+}
+
 static void names()
 {
     CHECK_EQUAL(US3_VERSION, us3::version());
@@ -365,6 +387,7 @@ int main()
     RUN(the_rest_of_a_request_arrives);
     RUN(the_log);
     RUN(setting_a_logger_in_the_logger_while_another_does);
+    RUN(the_old_logger_goes_when_another_may_be_set);
     RUN(names);
     return check_done();
 }
