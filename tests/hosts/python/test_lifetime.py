@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 import time
 import warnings
 
@@ -157,6 +158,57 @@ class Interrupting(support.TestCase):
         """)
 
 
+    def test_ctrl_c_at_any_line_of_a_start_leaves_nothing_behind(self):
+        names = ("start", "started", "new_handle", "__enter__", "__init__")
+        files = tuple(f"/us3/{name}.py" for name in ("_client", "_handle", "_uploads", "_task"))
+        # Nobody listens there, so that it runs until it is cancelled.
+        client = self.client(endpoint="http://127.0.0.1:1", max_retries=100)
+
+        def start(at):
+            left, seen = [at], set()
+
+            def line(frame, event, _):
+                place = (frame, frame.f_lineno)
+                # A `with` is told of once more where it ends, between its body and __exit__, where no signal is heard.
+                if event == "line" and place not in seen:
+                    seen.add(place)
+                    left[0] -= 1
+                    if left[0] == 0:
+                        raise KeyboardInterrupt
+                return line
+
+            def call(frame, event, _):
+                code = frame.f_code
+                return line if code.co_name in names and code.co_filename.endswith(files) else None
+
+            former = sys.gettrace()
+            sys.settrace(call)
+            try:
+                client.start("k", data=b"x").close()
+            except KeyboardInterrupt:
+                return False
+            finally:
+                sys.settrace(former)
+            return True
+
+        def is_over():
+            us3._uploads.reap()
+            return not us3._uploads.running_of(client) and not us3._uploads._dropped
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            for at in range(1, 1000):
+                finished = start(at)
+                gc.collect()
+                with self.subTest(at):
+                    support.eventually("nothing runs", is_over, 5)
+                    self.assertEqual(client._handle._users, 0)
+                if finished:
+                    break
+        self.assertGreater(at, 30)
+        self.assertTrue(finished)
+
+
 class Ending(support.TestCase):
     def check(self, body):
         status, output = support.program(body)
@@ -185,6 +237,63 @@ class Ending(support.TestCase):
             sys.exit(7)
         """)
         self.assertLess(time.monotonic() - begin, 15)
+
+    def test_an_interrupted_end_ends_the_process(self):
+        status, output = support.program("""
+            import signal
+
+            reading = threading.Event()
+
+            class Blocking:
+                def read(self, size):
+                    reading.set()
+                    while not us3._uploads._shutting_down:
+                        time.sleep(0.001)
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(30)
+
+            client = us3.Client(**support.config())
+            task = client.start("k", reader=Blocking())
+            reading.wait()
+            print("printed")
+            sys.exit(7)
+        """)
+        self.assertEqual(status, 130, output)
+        self.assertIn("printed", output)
+        self.assertIn("KeyboardInterrupt", output)
+        self.assertIn("interrupted while uploads were cancelled at exit", output)
+
+    def test_waiting_for_the_end_needs_no_processor(self):
+        self.check("""
+            import atexit
+
+            reading = threading.Event()
+
+            class Blocking:
+                def read(self, size):
+                    reading.set()
+                    while not us3._uploads._shutting_down:
+                        time.sleep(0.001)
+                    time.sleep(1)
+                    return b""
+
+            client = us3.Client(**support.config())
+            # Its handle is gone, as that of an upload whose start is still in progress is not there yet.
+            import warnings
+            warnings.simplefilter("ignore")
+            task = client.start("k", reader=Blocking())
+            reading.wait()
+            us3._uploads._handles.clear()
+            begin = time.process_time()
+
+            def spent():
+                if time.process_time() - begin > 0.5:
+                    print(time.process_time() - begin)
+
+            atexit._run_exitfuncs()
+            spent()
+            os._exit(7)
+        """)
 
     def test_a_daemon_thread_uploads_until_the_end(self):
         for _ in range(3):

@@ -38,6 +38,35 @@ class Log(support.TestCase):
             us3.log_off()
             client.upload("k", data=b"x")
 
+    def test_nothing_waits_on_the_thread_that_logs(self):
+        us3.log_to(level=us3.LogLevel.TRACE)
+        bridge, inside = us3._log._bridge, []
+
+        class Lines:
+            # What the collector may run in the library's log function, it may run here.
+            def put(self, line):
+                inside.append(us3._uploads.inside_callback())
+                lines.put(line)
+
+        lines, bridge._lines = bridge._lines, Lines()
+        self.client().upload("k", data=b"x")
+        bridge._lines = lines
+        self.assertEqual(set(inside), {True})
+
+    def test_a_line_that_is_logged_in_a_callback_does_not_end_it(self):
+        us3.log_to(level=us3.LogLevel.TRACE)
+        bridge = us3._log._bridge
+        after = []
+
+        class Reader:
+            def read(self, size):
+                bridge._on_line(us3.LogLevel.INFO, b"a line", None)
+                after.append(us3._uploads.inside_callback())
+                return b""
+
+        self.client().upload("k", reader=Reader())
+        self.assertEqual(after, [True])
+
     def assertNoLogsOf(self, logger):
         # assertNoLogs is of Python 3.10.
         test = self

@@ -39,6 +39,12 @@ class Misuse(support.TestCase):
         with self.assertRaisesRegex(us3.InvalidArgumentError, "key is not Unicode: there is a lone surrogate at offset 1"):
             self.client().upload(os.fsdecode(b"a\xff"), data=b"x")
 
+    def test_a_path_that_has_no_bytes_is_refused(self):
+        client = self.client()
+        for options in ({"file_path": "a\ud800"}, {"data": b"x", "resume_path": "a\ud800"}):
+            with self.subTest(options), self.assertRaisesRegex(us3.InvalidArgumentError, r"_path is not a path: .*U\+D800 at offset 1"):
+                client.upload("k", **options)
+
     def test_what_the_library_refuses(self):
         client = self.client()
         for options in ({}, {"data": b"x", "file_path": "y"}, {"data": b"x", "mode": "fast"}, {"data": b"", "jobs": 2**40}):

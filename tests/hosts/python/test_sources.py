@@ -143,6 +143,49 @@ class Streams(support.TestCase):
             client.upload("k", reader=b"bytes")
         self.assertEqual(support.state()["objects"], [])
 
+    def test_only_the_bytes_that_are_there_are_taken(self):
+        class Liar(bytes):
+            def __bytes__(self):
+                return b"short"
+
+            def __len__(self):
+                return 5
+
+        class Reader:
+            pieces = [Liar(b"x" * 60_000), memoryview(Liar(b"x" * 40_000)), b""]
+
+            def read(self, size):
+                return self.pieces.pop(0)
+
+        client = self.client()
+        client.upload("liar", reader=Reader())
+        client.upload("honest", data=b"x" * 100_000)
+        self.assertEqual(client.head_file("liar").etag, client.head_file("honest").etag)
+
+    def test_an_error_whose_errno_is_the_hosts_code(self):
+        class Evil(Exception):
+            @property
+            def errno(self):
+                raise SystemError("asked")
+
+        class EvilOS(OSError):
+            @property
+            def errno(self):
+                raise SystemError("asked")
+
+        class NotOS(Exception):
+            errno = 28
+
+        for kind in (Evil, EvilOS, NotOS):
+            class Broken:
+                def read(self, size):
+                    raise kind
+
+            with self.subTest(kind), self.assertRaises(us3.FileError) as caught:
+                self.client().upload("k", reader=Broken())
+            self.assertIsInstance(caught.exception.__cause__, kind)
+            self.assertEqual(caught.exception.errno, errno.EIO)
+
     def test_blocking_in_a_reader_is_refused(self):
         client = self.client()
 

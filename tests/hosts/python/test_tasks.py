@@ -3,6 +3,7 @@
 import select
 import threading
 import time
+from unittest import mock
 
 import support
 import us3
@@ -85,6 +86,56 @@ class Tasks(support.TestCase):
         for call in (task.done, task.fileno, task.progress, task.cancel, task.result):
             with self.assertRaisesRegex(ValueError, "the task is closed"):
                 call()
+
+    def test_closing_in_a_callback_cancels_and_does_not_wait(self):
+        support.rule(call="put", key="closed", fault={"stall": {}})
+        for what in ("task", "client"):
+            client, other = self.client(), self.client()
+            task = client.start("closed", data=b"x")
+
+            class Closer:
+                def read(self, size):
+                    task.close() if what == "task" else client.close(cancel=True)
+                    return b""
+
+            other.upload("closer", reader=Closer(), mode="mput")
+            with self.subTest(what):
+                # Without anybody's help: the request stalls for ever.
+                self.assertTrue(task._upload.ended.wait(5))
+            support.control("POST", "/release")
+
+    def test_closing_a_client_cancels_what_another_thread_is_just_starting(self):
+        support.rule(call="put", fault={"stall": {}})
+        client = self.client()
+        cancelling = threading.Event()
+        cancel = us3._uploads.Upload.cancel
+        library = us3._client.lib
+
+        class Slow:
+            def __getattr__(self, name):
+                return getattr(library, name)
+
+            def us3_upload_start(self, *arguments):
+                status = library.us3_upload_start(*arguments)
+                closer.start()
+                cancelling.wait(5)
+                return status
+
+        def cancel_and_tell(upload):
+            cancel(upload)
+            cancelling.set()
+
+        closer = threading.Thread(target=client.close, args=(True,), daemon=True)
+        with mock.patch.object(us3._client, "lib", Slow()), mock.patch.object(us3._uploads.Upload, "cancel", cancel_and_tell):
+            task = client.start("late", data=b"x")
+        try:
+            closer.join(5)
+            self.assertFalse(closer.is_alive())
+            with self.assertRaises(us3.CancelledError):
+                task.result(0)
+        finally:
+            support.control("POST", "/release")
+            task.close()
 
     def test_150_uploads_at_once_need_no_thread_each(self):
         client = self.client(max_concurrent_uploads=8)

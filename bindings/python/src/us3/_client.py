@@ -96,12 +96,21 @@ class Client:
         made._make(lib.us3_client_from_file, values.path("json_path", json_path))
         return made
 
+    # Whether close() has cancelled everything.
+    _cancels = False
+
     def _make(self, function: Any, source: Any) -> None:
         pointer = ctypes.POINTER(c.us3_client)()
         raw = new_result()
-        function(source, ctypes.byref(pointer), ctypes.byref(raw))
-        take(raw)
-        self._handle = Handle("client", pointer, lib.us3_client_free)
+        try:
+            function(source, ctypes.byref(pointer), ctypes.byref(raw))
+            take(raw)
+            self._handle = Handle("client", pointer, lib.us3_client_free)
+        except BaseException:
+            if pointer and not hasattr(self, "_handle"):
+                # It was made, and interrupted before anybody knew.
+                lib.us3_client_free(pointer)
+            raise
 
     # ---- the operations of the vendor's page; each blocks until the callback has answered ------------
 
@@ -161,20 +170,24 @@ class Client:
         request = Request(self, key, options)
         pointer = ctypes.POINTER(c.us3_task)()
         raw = new_result()
-        request.upload.begin()
+        upload = request.upload
         try:
+            upload.begin()
+            if self._cancels:
+                upload.cancel()
             with self._handle as client:
                 lib.us3_upload_start(client, ctypes.byref(request.struct), ctypes.byref(pointer), ctypes.byref(raw))
             take(raw)
+            handle = uploads.new_handle(pointer)
+            upload.started(handle)
+            return Task(handle, upload)
         except BaseException:
             if pointer:
                 # It was started, and interrupted before anybody knew.
-                uploads.drop(uploads.new_handle(pointer))
+                uploads.drop(upload.handle or uploads.new_handle(pointer))
             else:
-                request.upload.end()
+                upload.end()
             raise
-        request.upload.handle = uploads.new_handle(pointer)
-        return Task(request.upload.handle, request.upload)
 
     async def upload_async(self, key: str, **options: Unpack[UploadOptions]) -> Result:
         """The same in asyncio. When it is cancelled, the upload is, and its end is waited for."""
@@ -215,23 +228,30 @@ class Client:
     # ---- the end -----------------------------------------------------------------------------------
 
     def close(self, cancel: bool = False) -> None:
-        """Waits for the uploads that were started, or cancels them, and frees the client. Ctrl-C cancels them."""
-        if not self._handle.forked and not uploads.inside_callback():
+        """Waits for the uploads that were started, or cancels them first, and frees the client. Ctrl-C cancels them.
+        In a reader or on_progress there is no waiting."""
+        if not self._handle.forked:
             try:
-                self._wait_for_uploads(cancel)
+                if cancel:
+                    self._cancel_uploads()
+                self._wait_for_uploads()
             except BaseException:
-                self._wait_for_uploads(cancel=True)
+                self._cancel_uploads()
+                self._wait_for_uploads()
                 self._handle.close()
                 raise
         self._handle.close()
 
-    def _wait_for_uploads(self, cancel: bool) -> None:
-        running = uploads.running_of(self)
-        for upload in running:
-            if cancel:
-                upload.cancel()
-        for upload in running:
-            upload.ended.wait()
+    def _cancel_uploads(self) -> None:
+        # First, for a thread that is about to start one.
+        self._cancels = True
+        for upload in uploads.running_of(self):
+            upload.cancel()
+
+    def _wait_for_uploads(self) -> None:
+        if not uploads.inside_callback():
+            for upload in uploads.running_of(self):
+                upload.ended.wait()
 
     def __enter__(self) -> Client:
         return self

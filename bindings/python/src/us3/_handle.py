@@ -14,7 +14,9 @@ class Handle:
         self._what = what
         self._pointer = pointer
         self._free = free
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler and the collector may close, or use, what this thread is about to use.
+        self._lock = threading.RLock()
+        self._unfreed = [pointer]
         self._users = 0
         self._pid = os.getpid()
         self.closed = False
@@ -27,33 +29,50 @@ class Handle:
     def __enter__(self) -> Any:
         if self.forked:
             return self._pointer
-        with self._lock:
-            if self.closed:
-                raise ValueError(f"the {self._what} is closed")
-            self._users += 1
-        return self._pointer
+        entered = False
+        try:
+            with self._lock:
+                # Counted before it is looked at, so that nobody frees it from here on; on one line, so that no
+                # Ctrl-C comes between the two.
+                self._users, entered = self._users + 1, True
+                if self.closed:
+                    raise ValueError(f"the {self._what} is closed")
+            return self._pointer
+        except BaseException:
+            # Ctrl-C, too: there will be no __exit__.
+            if entered:
+                self._leave()
+            raise
 
     def __exit__(self, *_: object) -> None:
-        if self.forked:
-            return
+        if not self.forked:
+            self._leave()
+
+    def _leave(self) -> None:
         with self._lock:
             self._users -= 1
             last = self.closed and self._users == 0
         if last:
-            self._free(self._pointer)
+            self._free_once()
+
+    def _free_once(self) -> None:
+        try:
+            pointer = self._unfreed.pop()
+        except IndexError:
+            return
+        self._free(pointer)
 
     def close(self) -> None:
         """Frees the handle, now or when the calls in progress have ended."""
         if self.forked:
-            if not self.closed:
-                self.closed = True
-                self._free(self._pointer)
+            self.closed = True
+            self._free_once()
             return
         with self._lock:
-            unused = self._users == 0 and not self.closed
             self.closed = True
+            unused = self._users == 0
         if unused:
-            self._free(self._pointer)
+            self._free_once()
 
     def __reduce__(self) -> Any:
         raise TypeError(f"a {self._what} cannot be pickled: it belongs to this process")

@@ -14,6 +14,7 @@ import threading
 from typing import Any, Optional, Tuple
 
 from . import _declarations as c
+from . import _uploads as uploads
 from ._library import lib
 from ._result import LogLevel
 from .errors import refusal
@@ -37,7 +38,9 @@ class _Bridge:
         self.function: Any = c.us3_log_fn(self._on_line)
 
     def _on_line(self, level: int, line: bytes, _: Any) -> None:
-        self._lines.put((level, line))
+        # The collector may run here, and with it a __del__ that closes a client: it must not wait on this thread.
+        with uploads.inside():
+            self._lines.put((level, line))
 
     def _hand_on(self) -> None:
         for level, line in iter(self._lines.get, None):

@@ -33,9 +33,10 @@ class Task:
     """
 
     def __init__(self, handle: Handle, upload: uploads.Upload) -> None:
-        self._handle = handle
-        self._upload = upload
         self._is_dropped = False
+        self._upload = upload
+        # Last: with it, there is something to be dropped.
+        self._handle = handle
 
     # ---- waiting -----------------------------------------------------------------------------------
 
@@ -69,7 +70,11 @@ class Task:
         """A descriptor that becomes readable at the end, for event loops. Only poll it, and take it out of the loop
         before close(). OSError when the process has no descriptor left."""
         with self._handle as pointer:
-            descriptor: int = lib.us3_task_fd(pointer)
+            return self._descriptor(pointer)
+
+    @staticmethod
+    def _descriptor(pointer: Any) -> int:
+        descriptor: int = lib.us3_task_fd(pointer)
         if descriptor < 0:
             raise OSError("no descriptor is left for the task")
         return descriptor
@@ -95,7 +100,8 @@ class Task:
     async def _until_readable(self) -> None:
         try:
             # One of our own, so that closing the task in between does no harm to the loop.
-            descriptor = os.dup(self.fileno())
+            with self._handle as pointer:
+                descriptor = os.dup(self._descriptor(pointer))
         except OSError:
             await asyncio.sleep(0.02)
             return
@@ -134,11 +140,14 @@ class Task:
     # ---- the end -----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Frees the task; an upload that runs is cancelled and waited for."""
+        """Frees the task; an upload that runs is cancelled and waited for. In a reader or on_progress there is no
+        waiting: the upload is cancelled, and ends soon."""
         if self._is_dropped:
             return
-        if not self._handle.forked and not uploads.inside_callback():
+        if not self._handle.forked:
             self._upload.cancel()
+            if uploads.inside_callback():
+                return self._drop()
             try:
                 self._upload.ended.wait()
             except BaseException:
@@ -164,6 +173,8 @@ class Task:
         self.close()
 
     def __del__(self) -> None:
+        if not hasattr(self, "_handle"):
+            return
         running = not (self._handle.closed or self._handle.forked or self._is_dropped or self._upload.ended.is_set())
         self._drop()
         if running:

@@ -12,7 +12,10 @@ import errno
 import itertools
 import logging
 import os
+import sys
 import threading
+import time
+import traceback
 import weakref
 from typing import Any, Callable, Dict, List, Optional, Protocol
 
@@ -55,6 +58,7 @@ class Upload:
         self.reader = reader
         self.on_progress = on_progress
         self.handle: Optional[Handle] = None
+        self._cancel_wanted = False
         self.ended = threading.Event()
         self.failure: Optional[BaseException] = None
         self._progress_failed = False
@@ -68,12 +72,21 @@ class Upload:
 
     def end(self) -> None:
         _running.pop(self.number, None)
-        self.owner = self.reader = self.on_progress = None
-        if self.data is not None:
-            self.data.release()
-        self.ended.set()
+        try:
+            self.owner = self.reader = self.on_progress = None
+            if self.data is not None:
+                self.data.release()
+        finally:
+            self.ended.set()
+
+    def started(self, handle: Handle) -> None:
+        self.handle = handle
+        if self._cancel_wanted:
+            _cancel(handle)
 
     def cancel(self) -> None:
+        # First, for a thread that is just starting it and has no handle yet: it looks here when it has.
+        self._cancel_wanted = True
         handle = self.handle
         if handle is not None:
             _cancel(handle)
@@ -85,10 +98,13 @@ class Upload:
             raise BlockingIOError(errno.EAGAIN, "the reader has nothing yet, and must wait until it has")
         if not isinstance(content, (bytes, bytearray, memoryview)):
             raise TypeError(f"the reader returned {type(content).__name__}, not bytes: open the file in binary mode")
-        size = memoryview(content).nbytes
+        if type(content) is not bytes:
+            # A copy that no other thread resizes, of the bytes themselves: a subclass may say anything of its length.
+            content = memoryview(content).tobytes()
+        size = len(content)
         if size > capacity:
             raise ValueError(f"the reader returned {size} bytes when it was asked for {capacity}")
-        ctypes.memmove(buffer, bytes(content), size)
+        ctypes.memmove(buffer, content, size)
         return size
 
     def failed(self, failure: BaseException, in_progress: bool = False) -> None:
@@ -113,14 +129,16 @@ class Upload:
         return result
 
 
-class _inside:
-    """While the library calls a function of the host's."""
+class inside:
+    """While the library calls a function of the host's, or one of ours in which the collector may run the host's."""
 
     def __enter__(self) -> None:
+        # One may be within another: the library logs while a reader starts an upload.
+        self._former = inside_callback()
         _thread.inside = True
 
     def __exit__(self, *_: object) -> None:
-        _thread.inside = False
+        _thread.inside = self._former
 
 
 def inside_callback() -> bool:
@@ -135,38 +153,48 @@ def refuse_inside_callback(what: str) -> None:
 # ---- what the library calls; nothing may be raised there --------------------------------------------
 
 
+def _errno_of(failure: BaseException) -> int:
+    try:
+        # errno may be a property of the host's.
+        code = failure.errno if isinstance(failure, OSError) else None
+        if type(code) is int and 0 < code < 4096:
+            return code
+    except BaseException:
+        pass
+    return errno.EIO
+
+
 def _on_read(number: int, buffer: int, capacity: int) -> int:
     # Never 0 by mistake: that is the end of the content.
     upload = _running.get(number)
     if upload is None:
         return -errno.EIO
-    try:
-        with _inside():
+    with inside():
+        try:
             return upload.read(buffer, capacity)
-    except BaseException as failure:
-        upload.failed(failure)
-        code = getattr(failure, "errno", None)
-        return -code if isinstance(code, int) and 0 < code < 4096 else -errno.EIO
+        except BaseException as failure:
+            upload.failed(failure)
+            return -_errno_of(failure)
 
 
 def _on_progress(progress: Any, number: int) -> int:
     upload = _running.get(number)
     if upload is None:
         return 1
-    try:
-        with _inside():
+    with inside():
+        try:
             if upload.on_progress is not None:
                 upload.on_progress(progress_of(progress.contents))
-        return 0
-    except BaseException as failure:
-        upload.failed(failure, in_progress=True)
-        return 1
+            return 0
+        except BaseException as failure:
+            upload.failed(failure, in_progress=True)
+            return 1
 
 
 def _on_complete(_task: Any, _result: Any, number: int) -> None:
     upload = _running.get(number)
     if upload is not None:
-        with _inside():
+        with inside():
             upload.end()
 
 
@@ -236,9 +264,27 @@ def _known_handles() -> List[Handle]:
             continue
 
 
+def _end_process() -> None:
+    """Instead of the interpreter's end, in which threads of the library that want the GIL would abort the process."""
+    try:
+        traceback.print_exc()
+        print("us3: interrupted while uploads were cancelled at exit; the process ends at once", file=sys.stderr)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(130)
+
+
 def _shut_down() -> None:
     global _shutting_down
-    _shutting_down = True
+    try:
+        _shutting_down = True
+        _end_uploads()
+    except BaseException:
+        _end_process()
+
+
+def _end_uploads() -> None:
     over = False
     while not over:
         # Daemon threads may be in the midst of starting an upload; no other can begin.
@@ -250,6 +296,9 @@ def _shut_down() -> None:
             # In slices, so that Ctrl-C is heard.
             while not _wait(handle, 100):
                 pass
+        if not over:
+            # What has no handle yet, or none any more, cannot be waited for.
+            time.sleep(0.01)
 
 
 def _forget() -> None:

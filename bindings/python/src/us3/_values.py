@@ -41,7 +41,13 @@ def text(name: str, value: Optional[str]) -> Optional[bytes]:
 
 
 def path(name: str, value: Optional[StrPath]) -> Optional[bytes]:
-    return None if value is None else _without_nul(name, os.fsencode(value))
+    if value is None:
+        return None
+    try:
+        return _without_nul(name, os.fsencode(value))
+    except UnicodeEncodeError as error:
+        what = f"U+{ord(error.object[error.start]):04X} at offset {error.start}"
+        raise refusal(f"{name} is not a path: {error.encoding} has no bytes for {what}") from None
 
 
 def integer(name: str, value: int, limits: Tuple[int, int]) -> int:
