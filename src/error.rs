@@ -157,7 +157,7 @@ impl Error {
     }
 
     /// The same, of a request that is named first.
-    pub(crate) fn about(mut self, what: &str) -> Self {
+    pub(crate) fn about(mut self, what: &dyn fmt::Display) -> Self {
         self.inner.message = format!("{what}: {}", self.inner.message);
         self
     }

@@ -164,6 +164,34 @@ fn bytes_that_do_not_move_are_an_idle_timeout() {
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
+/// The timer that watches a connection is kept with it, running or run out.
+#[test]
+fn a_connection_that_was_used_before_is_watched_as_closely() {
+    let limit = Duration::from_millis(400);
+    // The timer naps for an eighth of the limit.
+    for pause in [Duration::ZERO, limit / 4] {
+        let bench = Bench::with_parts(1);
+        let client = bench.client_with(|config| {
+            config.max_retries = 0;
+            config.response_timeout = limit;
+            config.idle_timeout = limit;
+        });
+        succeeded(client.upload(bench.request(Mode::Put, 1)));
+        client.head(KEY).expect("stored");
+        std::thread::sleep(pause);
+        bench.emulator.rule(Rule::on(Call::Head, Fault::stall()));
+        let started = Instant::now();
+        let result = client.head(KEY);
+        let elapsed = started.elapsed();
+        let error = result.expect_err("a stall");
+        assert_eq!(error.status(), Status::Timeout, "{error}");
+        assert!(
+            (limit..limit + TOLERANCE).contains(&elapsed),
+            "{elapsed:?} after a pause of {pause:?}: {error}"
+        );
+    }
+}
+
 /// An address whose connections are never made: its queue is full.
 fn unreachable_address() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listener");

@@ -1,6 +1,7 @@
 //! Why the HTTP client failed, told for people.
 
 use std::error::Error as StdError;
+use std::fmt::Display;
 use std::io;
 
 use super::connection::ConnectTimeout;
@@ -61,7 +62,7 @@ impl Cause {
     }
 
     /// A failure of `what` that did not run.
-    pub(super) fn failure(&self, what: &str) -> Failure {
+    pub(super) fn failure(&self, what: &dyn Display) -> Failure {
         let mut error = Error::new(self.status, format!("{what}: {}", self.text));
         error.report_mut().os_error = self.os_error;
         Failure::new(error, Ran::No, self.transient)

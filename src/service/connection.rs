@@ -13,13 +13,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
-use http::{HeaderValue, Uri};
+use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection as Connect, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tower_service::Service;
@@ -197,7 +198,9 @@ impl Write for Connection {
 /// Makes connections: the whole of it within the connect timeout.
 #[derive(Clone)]
 pub(super) struct Connector {
-    https: HttpsConnector<Route>,
+    route: Route,
+    /// None for http: a client that needs no TLS has none.
+    tls: Option<Arc<ClientConfig>>,
     timeout: Duration,
 }
 
@@ -218,51 +221,63 @@ impl std::fmt::Display for ConnectTimeout {
 impl StdError for ConnectTimeout {}
 
 impl Connector {
-    pub(super) fn new(tls: rustls::ClientConfig, proxies: Arc<Matcher>, timeout: Duration) -> Self {
+    pub(super) fn new(
+        tls: Option<Arc<ClientConfig>>,
+        proxy: Option<Intercept>,
+        timeout: Duration,
+    ) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(Route {
-                tcp: Tcp(tcp),
-                proxies,
-            });
-        Self { https, timeout }
+        let route = Route {
+            tcp: Tcp(tcp),
+            proxy,
+        };
+        Self {
+            route,
+            tls,
+            timeout,
+        }
     }
-}
 
-impl Connector {
     /// A new connection to the service, or to the proxy in front of it.
     pub(super) async fn connect(
         &self,
         service: Uri,
     ) -> Result<MaybeHttpsStream<Connection>, BoxError> {
-        let connecting = self.https.clone().call(service);
-        let connected = tokio::time::timeout(self.timeout, connecting).await;
+        let connected = tokio::time::timeout(self.timeout, self.connect_at_leisure(service)).await;
         connected.unwrap_or_else(|_| Err(ConnectTimeout(self.timeout).into()))
+    }
+
+    async fn connect_at_leisure(
+        &self,
+        service: Uri,
+    ) -> Result<MaybeHttpsStream<Connection>, BoxError> {
+        let mut route = self.route.clone();
+        match self.tls.clone() {
+            Some(tls) => HttpsConnector::from((route, tls)).call(service).await,
+            None => route.call(service).await.map(MaybeHttpsStream::Http),
+        }
     }
 }
 
-/// The proxy that was configured, or those of the environment when asked for.
-pub(super) fn proxies(config: &Config) -> Matcher {
-    if let Some(proxy) = config.proxy.as_ref().filter(|proxy| !proxy.is_empty()) {
-        return Matcher::builder().all(proxy.as_str()).build();
-    }
-    if config.use_env_proxy {
-        return Matcher::from_env();
-    }
-    Matcher::builder().build()
+/// The proxy on the way to the service: the one that was configured, or the environment's when asked for.
+pub(super) fn proxy(config: &Config, service: &Uri) -> Option<Intercept> {
+    let configured = config.proxy.as_ref().filter(|proxy| !proxy.is_empty());
+    let proxies = match configured {
+        Some(proxy) => Matcher::builder().all(proxy.as_str()).build(),
+        None if config.use_env_proxy => Matcher::from_env(),
+        None => return None,
+    };
+    proxies.intercept(service)
 }
 
 /// Straight to the service, or through a proxy: by CONNECT for https, by absolute URLs for http.
 #[derive(Clone)]
 struct Route {
     tcp: Tcp,
-    proxies: Arc<Matcher>,
+    proxy: Option<Intercept>,
 }
 
 impl Service<Uri> for Route {
@@ -275,7 +290,7 @@ impl Service<Uri> for Route {
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
-        let Some(proxy) = self.proxies.intercept(&destination) else {
+        let Some(proxy) = &self.proxy else {
             return self.tcp.call(destination);
         };
         if proxy.uri().scheme_str() != Some("http") {
@@ -283,7 +298,7 @@ impl Service<Uri> for Route {
             return Box::pin(async move { Err(reason.into()) });
         }
         if destination.scheme_str() == Some("https") {
-            return tunnel(self.tcp.clone(), &proxy, destination);
+            return tunnel(self.tcp.clone(), proxy, destination);
         }
         self.tcp.call(proxy.uri().clone())
     }
@@ -305,14 +320,6 @@ fn redacted(uri: &Uri) -> String {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
     }
-}
-
-/// `Proxy-Authorization` for a request that goes to `destination` through an http proxy.
-pub(super) fn proxy_authorization(proxies: &Matcher, destination: &Uri) -> Option<HeaderValue> {
-    if destination.scheme_str() == Some("https") {
-        return None;
-    }
-    proxies.intercept(destination)?.basic_auth().cloned()
 }
 
 #[derive(Clone)]

@@ -14,6 +14,7 @@ mod retry;
 mod sending;
 mod tls;
 
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,18 +196,18 @@ impl From<Failure> for Error {
 impl Service {
     /// Prepares connections; makes none yet.
     pub(crate) fn new(config: Config, origin: Origin, spread: Spread) -> Result<Self> {
-        let proxies = Arc::new(connection::proxies(&config));
-        let tls = tls::client_config(&config, origin.https)?;
-        let connector = Connector::new(tls, proxies.clone(), config.connect_timeout);
         let address = address(&origin);
         let root = address.parse().map_err(|cause| {
             let why = format!("{address} is not a usable address: {cause}");
             Error::new(Status::InvalidConfig, why)
         })?;
+        let proxy = connection::proxy(&config, &root);
+        let http_proxy = proxy.as_ref().filter(|_| !origin.https);
+        let tls = tls::client_config(&config, origin.https)?;
         Ok(Self {
-            pool: Pool::new(connector, spread),
-            proxy_authorization: connection::proxy_authorization(&proxies, &root),
-            proxied: !origin.https && proxies.intercept(&root).is_some(),
+            proxied: http_proxy.is_some(),
+            proxy_authorization: http_proxy.and_then(|proxy| proxy.basic_auth().cloned()),
+            pool: Pool::new(Connector::new(tls, proxy, config.connect_timeout), spread),
             root,
             config,
             origin,
@@ -245,7 +246,7 @@ impl Service {
         delivery: &Delivery,
         operation: &Operation,
     ) -> std::result::Result<Reply, Failure> {
-        let what = self.what(call);
+        let what = What(self, call);
         let unsent = |error: Error| Failure::new(error, Ran::No, false);
         let mut request = self.request(call, body).map_err(unsent)?;
         let longest_idle = match self.replay(call.policy) {
@@ -263,7 +264,7 @@ impl Service {
                 biased;
                 why = call.given_up(operation) => return Err(sending.gave_up(&what, why).for_good()),
                 response = lane.sender.try_send_request(request) => response,
-                why = sending.stalled(&self.config) => return Err(sending.gave_up(&what, why)),
+                why = sending.stalled(&self.config, lane.timer.as_mut()) => return Err(sending.gave_up(&what, why)),
             };
             let response = match response {
                 Ok(response) => response,
@@ -290,7 +291,7 @@ impl Service {
     fn judge(
         &self,
         call: &Call<'_>,
-        what: &str,
+        what: &dyn Display,
         reply: Reply,
         complete: bool,
     ) -> std::result::Result<Reply, Failure> {
@@ -313,11 +314,6 @@ impl Service {
             retry_after: reply.retry_after(),
             stale: false,
         })
-    }
-
-    /// What a message calls this request: the operation and the URL, which holds no secret.
-    fn what(&self, call: &Call<'_>) -> String {
-        format!("{} {}", call.operation, self.url(call))
     }
 
     fn url(&self, call: &Call<'_>) -> String {
@@ -360,7 +356,7 @@ impl Service {
         request
             .uri(uri)
             .body(body)
-            .map_err(|cause| Error::argument(format!("{}: {cause}", self.what(call))))
+            .map_err(|cause| Error::argument(format!("{}: {cause}", What(self, call))))
     }
 
     fn authorization(&self, call: &Call<'_>) -> String {
@@ -381,6 +377,16 @@ impl Service {
             policy: call.policy,
         };
         signed.authorization(&self.config.public_key, &self.config.private_key)
+    }
+}
+
+/// What a message calls a request: the operation and the URL, which holds no secret.
+struct What<'a>(&'a Service, &'a Call<'a>);
+
+impl Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(service, call) = self;
+        write!(f, "{} {}", call.operation, service.url(call))
     }
 }
 

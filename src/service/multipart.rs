@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::{Call, Failure, Payload, Reply, Service, query_value};
+use super::{Call, Failure, Payload, Reply, Service, What, query_value};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
 use crate::source::Chunks;
@@ -93,7 +93,7 @@ impl Service {
             Ok(initiated) => return Ok((initiated, reply)),
             Err(unusable) => unusable,
         };
-        let mut error = reply.protocol_error(&self.what(&call), why);
+        let mut error = reply.protocol_error(&What(self, &call), why);
         if let Some(upload_id) = upload_id {
             let target = Target {
                 key,
@@ -213,7 +213,7 @@ impl Service {
         let reply = self.call(&call, Payload::none, operation).await?;
         serde_json::from_slice(&reply.body).map_err(|cause| {
             let why = format_args!("not with a list of parts: {cause}");
-            Failure::protocol(reply.protocol_error(&self.what(&call), why))
+            Failure::protocol(reply.protocol_error(&What(self, &call), why))
         })
     }
 }

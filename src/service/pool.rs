@@ -5,6 +5,7 @@
 //! an idle connection or makes one, and gives it back before the next request of its kind begins.
 
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use http::Uri;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::client::legacy::connect::Connection as _;
 use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 
 use super::body::Body;
 use super::connection::{BoxError, Connector, Line};
@@ -34,6 +36,9 @@ pub(super) struct Lane {
     pub(super) line: Line,
     /// It has carried a request before, so the service may have closed it since.
     pub(super) reused: bool,
+    /// For those who watch its requests. It is kept because setting a timer interrupts the thread that drives it,
+    /// while one that is still running costs nothing.
+    pub(super) timer: Pin<Box<Sleep>>,
     _task: Driver<hyper::Result<()>>,
 }
 
@@ -134,6 +139,7 @@ async fn connect(connector: Connector, service: Uri, place: Place) -> Result<Lan
         sender,
         line,
         reused: false,
+        timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         _task: Driver(place.spawn(connection)),
     })
 }

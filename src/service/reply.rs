@@ -1,5 +1,6 @@
 //! Answers: read within bounds, and told apart.
 
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
@@ -107,7 +108,7 @@ impl Reply {
     }
 
     /// The error that an answer other than 2xx stands for.
-    pub(super) fn error(&self, what: &str, policy: bool) -> Error {
+    pub(super) fn error(&self, what: &dyn Display, policy: bool) -> Error {
         let mut error = match self.status {
             300..400 => self.redirect(what),
             599 if policy => Error::new(
@@ -131,7 +132,7 @@ impl Reply {
     }
 
     /// An answer that makes no sense.
-    pub(crate) fn protocol_error(&self, what: &str, why: impl std::fmt::Display) -> Error {
+    pub(crate) fn protocol_error(&self, what: &dyn Display, why: impl Display) -> Error {
         let mut error = Error::new(
             Status::ProtocolError,
             format!(
@@ -143,7 +144,7 @@ impl Reply {
         error
     }
 
-    fn redirect(&self, what: &str) -> Error {
+    fn redirect(&self, what: &dyn Display) -> Error {
         let target = self.header("location").unwrap_or("an unnamed address");
         Error::new(
             Status::ProtocolError,

@@ -1,9 +1,12 @@
 //! A request on its way: watched for stalls, and its end told apart.
 
+use std::fmt::Display;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use http::Response;
 use hyper::body::Incoming;
+use tokio::time::Sleep;
 
 use super::body::Delivery;
 use super::cause::Cause;
@@ -33,8 +36,9 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Waits until nothing has moved for too long, and says what was waited for.
-    pub(super) async fn stalled(&self, config: &Config) -> Error {
+    /// Waits until nothing has moved for too long, and says what was waited for. A timer that still runs since an
+    /// earlier request is waited for as well: it only means to look sooner.
+    pub(super) async fn stalled(&self, config: &Config, mut timer: Pin<&mut Sleep>) -> Error {
         let mut complete_since = None;
         loop {
             let complete = self.delivery.is_complete();
@@ -55,12 +59,16 @@ impl<'a> Sending<'a> {
             // Short naps, because the limit changes when the body's end is reached.
             let longest = config.response_timeout.min(config.idle_timeout) / 8;
             let nap = due.saturating_duration_since(Instant::now()).min(longest);
-            tokio::time::sleep(nap.max(Duration::from_millis(1))).await;
+            if timer.is_elapsed() {
+                let look_again = Instant::now() + nap.max(Duration::from_millis(1));
+                timer.as_mut().reset(look_again.into());
+            }
+            timer.as_mut().await;
         }
     }
 
     /// The library stops waiting: no further byte goes out.
-    pub(super) fn gave_up(&self, what: &str, why: Error) -> Failure {
+    pub(super) fn gave_up(&self, what: &dyn Display, why: Error) -> Failure {
         self.line.hang_up();
         let ran = match self.delivery.is_complete() {
             true => Ran::MaybeStill,
@@ -89,7 +97,7 @@ impl<'a> Sending<'a> {
     }
 
     /// The connection broke, or what came over it is not HTTP.
-    pub(super) fn failed(&self, what: &str, cause: &hyper::Error) -> Failure {
+    pub(super) fn failed(&self, what: &dyn Display, cause: &hyper::Error) -> Failure {
         if let Some(error) = self.delivery.source_error() {
             return Failure::new(error, Ran::No, false);
         }

@@ -10,22 +10,25 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 
-/// Trusts `ca_file`, else the system's store. Certificates are read only for https: the system's
-/// store takes milliseconds and memory.
-pub(super) fn client_config(config: &Config, https: bool) -> Result<ClientConfig> {
+/// Trusts `ca_file`, else the system's store. None without https, which would cost milliseconds and memory
+/// for nothing; a `ca_file` is looked at all the same, lest a wrong one be found on the day of the change to https.
+pub(super) fn client_config(config: &Config, https: bool) -> Result<Option<Arc<ClientConfig>>> {
     let ca_file = config.ca_file.as_deref();
     let roots = match ca_file.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => roots_of(path)?,
         None if https => system_roots(),
-        None => RootCertStore::empty(),
+        None => return Ok(None),
     };
+    if !https {
+        return Ok(None);
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|cause| Error::new(Status::InternalError, format!("TLS: {cause}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(config)
+    Ok(Some(Arc::new(config)))
 }
 
 /// An unreadable store trusts nobody, which the first connection reports.

@@ -119,7 +119,7 @@ pub(super) fn accepted(
 }
 
 fn without_etag(reply: &Reply, what: &str, report: Report) -> Error {
-    let mut error = reply.protocol_error(what, "without an ETag");
+    let mut error = reply.protocol_error(&what, "without an ETag");
     *error.report_mut() = report;
     error
 }
