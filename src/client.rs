@@ -89,7 +89,7 @@ impl Client {
         // have to end while the disk does not answer.
         let endless = request.timeout.is_none() && watch.on_progress.is_none();
         let opened = match caller {
-            Caller::Waits if endless && turn.has_come() => upload::open_file(&request),
+            Caller::Waits if endless && turn.has_come() => upload::open_file(&request, &engine),
             _ => None,
         };
         self.engine

@@ -14,6 +14,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
 use crate::error::{Report, Result};
+use crate::hashing::Hashing;
 use crate::host::HostThreads;
 use crate::operation::Operation;
 use crate::panics;
@@ -30,6 +31,7 @@ pub(crate) struct Engine {
     spread: Spread,
     /// Where the host's own code runs.
     pub(crate) host: HostThreads,
+    pub(crate) hashing: Hashing,
 }
 
 /// Makes the future of an operation, which takes tens of kilobytes, where it runs.
@@ -41,21 +43,29 @@ async fn on_our_stack<F: Future>(
 }
 
 /// A place in the queue of the uploads.
-pub(crate) struct Turn(Pin<Box<MaybeDone<Acquire>>>);
+pub(crate) enum Turn {
+    Come(OwnedSemaphorePermit),
+    Queued(Pin<Box<MaybeDone<Acquire>>>),
+}
 
 type Acquire = BoxFuture<'static, std::result::Result<OwnedSemaphorePermit, AcquireError>>;
 
 impl Turn {
     /// Whether it need not be waited for.
     pub(crate) fn has_come(&self) -> bool {
-        matches!(*self.0, MaybeDone::Done(_))
+        matches!(self, Self::Come(_))
     }
 
     /// Waits for the turn, which lasts until the permit is dropped.
-    pub(crate) async fn come(mut self) -> Option<OwnedSemaphorePermit> {
-        self.0.as_mut().await;
-        // The semaphore is never closed, so that there is always a permit to wait for.
-        self.0.as_mut().take_output()?.ok()
+    pub(crate) async fn come(self) -> Option<OwnedSemaphorePermit> {
+        match self {
+            Self::Come(permit) => Some(permit),
+            Self::Queued(mut queued) => {
+                queued.as_mut().await;
+                // The semaphore is never closed, so that there is always a permit to wait for.
+                queued.as_mut().take_output()?.ok()
+            }
+        }
     }
 }
 
@@ -78,6 +88,7 @@ impl Engine {
             slots,
             spread,
             host: host.clone(),
+            hashing: Hashing::default(),
         };
         let runtimes = Some(runtimes);
         Ok((Arc::new(engine), Threads { runtimes, host }))
@@ -127,10 +138,16 @@ impl Engine {
 
     /// A place in the queue of the uploads, behind those that have one already.
     pub(crate) fn queue(&self) -> Turn {
-        let mut turn = Box::pin(maybe_done(self.slots.clone().acquire_owned().boxed()));
+        // A permit that nobody waits for is there only when nobody waits.
+        if let Ok(permit) = self.slots.clone().try_acquire_owned() {
+            return Turn::Come(permit);
+        }
+        let mut queued = Box::pin(maybe_done(self.slots.clone().acquire_owned().boxed()));
         // The first look is what takes the place.
-        let _ = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        Turn(turn)
+        let _ = queued
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        Turn::Queued(queued)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Hashing beside the threads that drive sockets.
 //!
 //! Each range that is sent has a [`Lane`], in which its chunks wait, shared with the socket, not copied. A thread
-//! takes them when a lane has as many as it may hold, or its last: by then most other lanes of the upload have some as well,
-//! so that a wake-up pays for many chunks, and they can be hashed together ([`Together`]).
+//! takes them when a lane has as many as it may hold, or its last: by then most other lanes of the client, of this upload
+//! or another, have some as well, so that a wake-up pays for many chunks, and they can be hashed together ([`Together`]).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,14 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::blocking;
+use crate::error::{Error, Result};
 use crate::etag::{ContentDigest, EtagHasher, Together};
+use crate::{blocking, panics};
 
 /// Chunks that wait in a lane at most.
-const LONGEST_QUEUE: usize = 2;
+const LONGEST_QUEUE: usize = 3;
 
-/// Threads that hash for one upload at most: more than the disk and the socket keep up with.
+/// Threads that hash for one client at most: more than the disk and the socket keep up with.
 const MOST_THREADS: usize = 4;
 
 /// Asked for once: the answer is in files.
@@ -27,7 +28,7 @@ static CORES: LazyLock<usize> = LazyLock::new(|| {
 /// Up to here hashing costs less than waking a thread for it.
 const SMALL: usize = 64 << 10;
 
-/// The lanes of one upload; clones share them.
+/// The lanes of one client; clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hashing {
     together: Together,
@@ -58,6 +59,8 @@ struct LaneState {
     /// Nothing more comes.
     ended: bool,
     digest: Option<ContentDigest>,
+    /// The panic that took the hasher with it.
+    panic: Option<Error>,
     /// Waits for room, or for the digest.
     waker: Option<Waker>,
 }
@@ -94,18 +97,16 @@ impl Hashing {
         }
     }
 
-    /// Threads that hash at once: one, where it takes many lanes together.
-    fn most_threads(&self) -> usize {
-        match self.together.most() {
-            1 => *CORES,
-            _ => 1,
-        }
+    /// Threads that hash so many lanes: fewer where each takes many of them together.
+    fn most_threads(&self, lanes: usize) -> usize {
+        (lanes / self.together.most(lanes)).clamp(1, *CORES)
     }
 
     /// What is to be hashed next; None ends the thread's work.
     fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.lock();
-        let jobs = state.jobs(self.together.most());
+        let most = self.together.most(state.lanes.len());
+        let jobs = state.jobs(most);
         if jobs.is_empty() {
             state.threads -= 1;
             return None;
@@ -113,24 +114,28 @@ impl Hashing {
         Some(jobs)
     }
 
-    fn hash(&self, mut jobs: Vec<Job>) {
+    fn hash(&self, jobs: Vec<Job>) {
+        let numbers: Vec<u64> = jobs.iter().map(|job| job.number).collect();
+        let hashed = panics::catch(|| self.update(jobs));
+        let mut state = self.lock();
+        let woken = match hashed {
+            Ok(hashers) => state.take_back(hashers),
+            Err(panic) => state.give_up(&numbers, &panic),
+        };
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Not under the lock; the chunks go as well, which may be the last of something of the host's.
+    fn update(&self, mut jobs: Vec<Job>) -> Vec<(u64, Box<EtagHasher>)> {
         let mut pieces: Vec<(&mut EtagHasher, &[u8])> = jobs
             .iter_mut()
             .map(|job| (&mut *job.hasher, &*job.chunk))
             .collect();
         self.together.update_all(&mut pieces);
-        // The chunks go before the lock is taken: they may be the last of something of the host's.
-        let hashers: Vec<_> = jobs
-            .into_iter()
+        jobs.into_iter()
             .map(|job| (job.number, job.hasher))
-            .collect();
-        let mut state = self.lock();
-        let woken: Vec<Waker> = hashers
-            .into_iter()
-            .filter_map(|(number, hasher)| state.lanes.get_mut(&number)?.take_back(hasher))
-            .collect();
-        drop(state);
-        woken.into_iter().for_each(Waker::wake);
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -154,6 +159,24 @@ impl State {
         ready.truncate(most);
         let job = |(_, number)| self.lanes.get_mut(&number)?.job(number);
         ready.into_iter().filter_map(job).collect()
+    }
+
+    /// The hashers are back; who is to be woken.
+    fn take_back(&mut self, hashers: Vec<(u64, Box<EtagHasher>)>) -> Vec<Waker> {
+        hashers
+            .into_iter()
+            .filter_map(|(number, hasher)| self.lanes.get_mut(&number)?.take_back(hasher))
+            .collect()
+    }
+
+    /// They do not come back; who is to be woken.
+    fn give_up(&mut self, numbers: &[u64], panic: &Error) -> Vec<Waker> {
+        let mut give_up = |number| {
+            let lane = self.lanes.get_mut(number)?;
+            lane.panic = Some(panic.clone());
+            lane.waker.take()
+        };
+        numbers.iter().filter_map(&mut give_up).collect()
     }
 }
 
@@ -197,8 +220,8 @@ impl LaneState {
 }
 
 impl Lane {
-    /// Waits until another chunk may come.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until another chunk may come. Fails after a panic, as everything does that waits for the lanes.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.poll(cx, |lane| (!lane.is_full()).then_some(()))
     }
 
@@ -214,7 +237,7 @@ impl Lane {
             drop(state);
             return self.hashing.hash(vec![job]);
         }
-        if awaited && state.threads < self.hashing.most_threads() {
+        if awaited && state.threads < self.hashing.most_threads(state.lanes.len()) {
             state.threads += 1;
             drop(state);
             let hashing = self.hashing.clone();
@@ -228,7 +251,7 @@ impl Lane {
 
     /// The digest of the range, whose last chunk must have come. What still waits is hashed here and now, lest
     /// an upload that is over wait for a thread while all of them wait for the disk.
-    pub(crate) async fn digest(&self) -> ContentDigest {
+    pub(crate) async fn digest(&self) -> Result<ContentDigest> {
         while let Some(job) = self.job() {
             self.hashing.hash(vec![job]);
         }
@@ -240,11 +263,18 @@ impl Lane {
         state.lanes.get_mut(&self.number)?.job(self.number)
     }
 
-    fn poll<T>(&self, cx: &mut Context<'_>, ready: impl Fn(&LaneState) -> Option<T>) -> Poll<T> {
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        ready: impl Fn(&LaneState) -> Option<T>,
+    ) -> Poll<Result<T>> {
         let mut state = self.hashing.lock();
         let lane = state.lanes.entry(self.number).or_default();
+        if let Some(panic) = &lane.panic {
+            return Poll::Ready(Err(panic.clone()));
+        }
         if let Some(ready) = ready(lane) {
-            return Poll::Ready(ready);
+            return Poll::Ready(Ok(ready));
         }
         lane.waker = Some(cx.waker().clone());
         Poll::Pending
@@ -261,6 +291,7 @@ impl Drop for Lane {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use futures_util::future::join_all;
 
     use super::*;
@@ -281,11 +312,12 @@ mod tests {
     /// Hands the content over as a socket would take it.
     async fn hashed(lane: Lane, mut content: Bytes, piece: usize) -> ContentDigest {
         loop {
-            std::future::poll_fn(|cx| lane.poll_room(cx)).await;
+            let room = std::future::poll_fn(|cx| lane.poll_room(cx)).await;
+            room.expect("nothing panics");
             let chunk = content.split_to(piece.min(content.len()));
             lane.push(chunk, content.is_empty());
             if content.is_empty() {
-                return lane.digest().await;
+                return lane.digest().await.expect("nothing panics");
             }
             tokio::task::yield_now().await;
         }
@@ -313,7 +345,7 @@ mod tests {
     fn one_that_is_awaited_takes_the_others_with_it() {
         let [lanes, one_by_one] = hashings();
         for hashing in [&lanes, &one_by_one] {
-            let most = hashing.together.most();
+            let most = hashing.together.most(10);
             let mut state = State::default();
             for number in 0..10 {
                 let lane = LaneState {
@@ -341,5 +373,48 @@ mod tests {
         assert!(!chunk.is_unique());
         drop(lane);
         assert!(chunk.is_unique());
+    }
+
+    /// A chunk whose memory cannot be given back.
+    struct Trap;
+
+    impl AsRef<[u8]> for Trap {
+        fn as_ref(&self) -> &[u8] {
+            &[7; SMALL + 1]
+        }
+    }
+
+    impl Drop for Trap {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_the_waits_for_what_it_struck() {
+        for hashing in hashings() {
+            // Nobody hashes: there is no thread, and there may be no more.
+            hashing.lock().threads = *CORES;
+            let struck = hashing.lane(EtagHasher::part());
+            for _ in 0..LONGEST_QUEUE {
+                struck.push(Bytes::from_owner(Trap), false);
+            }
+            let other = hashing.lane(EtagHasher::part());
+            other.push(content(100 * KIB), true);
+            let mut room = std::pin::pin!(std::future::poll_fn(|cx| struck.poll_room(cx)));
+            assert!(room.as_mut().now_or_never().is_none());
+            let job = struck.job().expect("it waits");
+            hashing.hash(vec![job]);
+            for told in [room.await.err(), struck.digest().await.err()] {
+                let told = told.expect("an error").to_string();
+                assert!(told.contains("on purpose"), "{told}");
+            }
+            other
+                .digest()
+                .await
+                .expect("another's panic is not its own");
+            // Where they are dropped, the rest would panic too.
+            std::mem::forget(struck);
+        }
     }
 }

@@ -161,22 +161,36 @@ impl EtagHasher {
 }
 
 impl Together {
-    /// Takes the next bytes of several contents: together as far as they are equally long, where that is cheaper.
+    /// Takes the next bytes of several contents: together as long as enough of them have some, where that is
+    /// cheaper.
     pub(crate) fn update_all(self, jobs: &mut [(&mut EtagHasher, &[u8])]) {
-        let plain = jobs
-            .iter_mut()
-            .map(|(hasher, bytes)| hasher.plain(bytes).len());
-        let blocks = plain.min().unwrap_or(0);
-        let mut together: Vec<_> = jobs
-            .iter_mut()
-            .map(|(hasher, bytes)| (&mut hasher.block, &bytes.as_chunks().0[..blocks]))
-            .collect();
-        let done = blocks > 0 && self.update(&mut together);
-        let taken = if done { blocks * 64 } else { 0 };
+        while self.update_some(jobs) {}
         for (hasher, bytes) in jobs {
-            hasher.count(taken);
-            hasher.update(&bytes[taken..]);
+            hasher.update(bytes);
         }
+    }
+
+    /// As many bytes of each as the shortest has; false when nothing was done.
+    fn update_some(self, jobs: &mut [(&mut EtagHasher, &[u8])]) -> bool {
+        let mut company: Vec<_> = jobs
+            .iter_mut()
+            .map(|(hasher, bytes)| (hasher.plain(bytes).len(), hasher, bytes))
+            .filter(|(blocks, ..)| *blocks > 0)
+            .collect();
+        let shortest = company.iter().map(|(blocks, ..)| *blocks).min();
+        let blocks = shortest.unwrap_or(0);
+        let mut together: Vec<_> = company
+            .iter_mut()
+            .map(|(_, hasher, bytes)| (&mut hasher.block, &bytes.as_chunks().0[..blocks]))
+            .collect();
+        if !self.update(&mut together) {
+            return false;
+        }
+        for (_, hasher, bytes) in company {
+            hasher.count(blocks * 64);
+            *bytes = &bytes[blocks * 64..];
+        }
+        true
     }
 }
 

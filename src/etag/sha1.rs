@@ -12,9 +12,6 @@ pub(super) type State = [u32; 5];
 /// Bytes of a block.
 const BLOCK: usize = 64;
 
-/// Fewer than this are cheaper one by one than with most lanes idle.
-const FEWEST: usize = 4;
-
 /// Content on its way to its SHA-1.
 #[derive(Clone, Debug)]
 pub(super) struct Sha1 {
@@ -104,15 +101,19 @@ impl Default for Together {
 }
 
 impl Together {
-    /// How many are worth being hashed together: 1 where nothing is gained by it.
-    pub(crate) fn most(self) -> usize {
-        if self.0.is_some() { LANES } else { 1 }
+    /// How many of so many contents are worth being hashed at once: 1 where nothing is gained by company.
+    pub(crate) fn most(self, contents: usize) -> usize {
+        match self.0 {
+            Some(lanes) if lanes.pay_for(contents) => LANES,
+            _ => 1,
+        }
     }
 
     /// Takes the same number of blocks into each. False when nothing was done, because one after the other is
     /// cheaper.
     pub(super) fn update(self, jobs: &mut [(&mut Sha1, &[[u8; BLOCK]])]) -> bool {
-        let Some(lanes) = self.0.filter(|_| (FEWEST..=LANES).contains(&jobs.len())) else {
+        let pays = |lanes: &Lanes| lanes.pay_for(jobs.len()) && jobs.len() <= LANES;
+        let Some(lanes) = self.0.filter(pays) else {
             return false;
         };
         // A lane that nobody needs hashes what the first one does.
@@ -202,10 +203,7 @@ mod tests {
                 })
                 .collect();
             let done = together.update(&mut jobs);
-            assert_eq!(
-                done,
-                together.0.is_some() && (FEWEST..=LANES).contains(&count)
-            );
+            assert_eq!(done, count <= LANES && together.most(count) > 1);
             for (mut sha1, [before, now, after]) in sha1s.into_iter().zip(&contents) {
                 if !done {
                     sha1.update(now);

@@ -26,9 +26,12 @@ struct OutcomeState {
 
 impl Outcome {
     /// The digest of the range, once it was read to its end and a hasher was given.
-    pub(crate) async fn digest(&self) -> Option<ContentDigest> {
-        let lane = self.lock().lane.clone()?;
-        Some(lane.digest().await)
+    pub(crate) async fn digest(&self) -> Result<Option<ContentDigest>> {
+        let lane = self.lock().lane.clone();
+        match lane {
+            Some(lane) => lane.digest().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Why reading failed.
@@ -114,8 +117,10 @@ impl Chunks {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
-        if let Some(lane) = &self.lane {
-            ready!(lane.poll_room(cx));
+        if let Some(lane) = &self.lane
+            && let Err(error) = ready!(lane.poll_room(cx))
+        {
+            return Poll::Ready(Some(Err(self.fail(error))));
         }
         if matches!(self.state, ReadState::Cached) {
             let (range, _) = self.next();

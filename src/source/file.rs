@@ -13,10 +13,8 @@ use crate::error::{Error, Result, Status};
 #[derive(Debug)]
 pub(super) struct OpenFile {
     file: File,
-    /// As the caller wrote it, for messages.
+    /// Absolute: the host may change its working directory while we read.
     pub(super) path: PathBuf,
-    /// The host may change its working directory while we read.
-    absolute: PathBuf,
     pub(super) identity: Identity,
 }
 
@@ -54,12 +52,10 @@ impl OpenFile {
                 ),
             ));
         }
-        let absolute = std::path::absolute(path).map_err(failed)?;
         Ok(Self {
             file,
             path: path.to_owned(),
-            identity: Identity::of(&absolute, &metadata),
-            absolute,
+            identity: Identity::of(path, &metadata),
         })
     }
 
@@ -87,18 +83,24 @@ impl OpenFile {
         preadv2(&self.file, buffers, offset, ReadWriteFlags::NOWAIT) == Ok(len)
     }
 
+    /// Whether it is still the file of that name, as it was.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        let identity = |metadata: Metadata| Identity::of(&self.absolute, &metadata);
-        let opened = self.file.metadata().map(identity);
-        let named = std::fs::metadata(&self.absolute).map(identity);
-        match (opened, named) {
-            (Ok(opened), _) if opened != self.identity => {
-                Err(self.changed("its size or modification time changed"))
-            }
-            (_, Ok(named)) if named != self.identity => {
+        self.check_untouched()?;
+        match std::fs::metadata(&self.path) {
+            Ok(named) if !self.identity.is_unchanged(&named) => {
                 Err(self.changed("another file took its place"))
             }
             // A file that was unlinked while open is still whole.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether nobody has written to it, whatever its name stands for by now.
+    pub(super) fn check_untouched(&self) -> Result<()> {
+        match self.file.metadata() {
+            Ok(opened) if !self.identity.is_unchanged(&opened) => {
+                Err(self.changed("its size or modification time changed"))
+            }
             _ => Ok(()),
         }
     }
@@ -120,15 +122,25 @@ impl Identity {
         (self.device, self.inode) == (metadata.dev(), metadata.ino())
     }
 
+    /// Whether it is the same file with the same content, whatever its path.
+    fn is_unchanged(&self, metadata: &Metadata) -> bool {
+        self.is_of(metadata) && (self.size, self.modified) == (metadata.size(), modified(metadata))
+    }
+
     fn of(path: &Path, metadata: &Metadata) -> Self {
         Self {
             path: path.to_string_lossy().into_owned(),
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            modified: modified(metadata),
         }
     }
+}
+
+/// Seconds and nanoseconds.
+fn modified(metadata: &Metadata) -> (i64, i64) {
+    (metadata.mtime(), metadata.mtime_nsec())
 }
 
 fn kind_of(metadata: &Metadata) -> &'static str {

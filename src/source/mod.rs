@@ -60,7 +60,7 @@ enum Kind {
 
 impl Content {
     /// Opens the source. Blocks on the disk.
-    pub(crate) fn open(source: &Source) -> Result<Self> {
+    pub(crate) fn open(source: &Source, hashing: Hashing) -> Result<Self> {
         let (kind, size) = match source {
             Source::File(path) => {
                 let file = OpenFile::open(path)?;
@@ -75,7 +75,7 @@ impl Content {
             size,
             small: Arc::default(),
             buffers: Buffers::default(),
-            hashing: Hashing::default(),
+            hashing,
         };
         content.read_small()?;
         Ok(content)
@@ -93,8 +93,13 @@ impl Content {
     }
 
     fn read_small(&self) -> Result<()> {
-        if matches!(self.kind, Kind::File(_)) && self.size <= SMALL_FILE {
-            let Read { chunk, .. } = self.read(0..self.size, true)?;
+        let Kind::File(file) = &self.kind else {
+            return Ok(());
+        };
+        if self.size <= SMALL_FILE {
+            let Read { chunk, .. } = self.read(0..self.size, false)?;
+            // It was opened a moment ago, so its name is not looked up again.
+            file.check_untouched()?;
             *self.small() = Some(chunk);
         }
         Ok(())

@@ -19,6 +19,7 @@ use crate::blocking;
 use crate::engine::{Engine, Turn};
 use crate::error::{Error, Report, Result};
 use crate::events;
+use crate::hashing::Hashing;
 use crate::mime;
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
@@ -162,7 +163,10 @@ async fn run_checked(
     let resume_path = request.resume_path.clone();
     let upload = match opened {
         Some(Opened(upload)) => upload?,
-        None => operation.work(open(request, headers)).await??,
+        None => {
+            let hashing = engine.hashing.clone();
+            operation.work(open(request, headers, hashing)).await??
+        }
     };
     let size = upload.content.size();
     let put = match mode {
@@ -198,25 +202,34 @@ fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
 pub(crate) struct Opened(Result<Upload>);
 
 /// Opens the file, if it is one. Blocks on the disk.
-pub(crate) fn open_file(request: &UploadRequest) -> Option<Opened> {
+pub(crate) fn open_file(request: &UploadRequest, engine: &Engine) -> Option<Opened> {
     let Source::File(_) = request.source else {
         return None;
     };
     // What is wrong with the request is told when it runs.
     let headers = check(request).ok()?;
-    Some(Opened(opened(request.clone(), headers)))
+    let hashing = engine.hashing.clone();
+    Some(Opened(opened(request.clone(), headers, hashing)))
 }
 
-async fn open(request: UploadRequest, headers: Vec<(String, String)>) -> Result<Upload> {
+async fn open(
+    request: UploadRequest,
+    headers: Vec<(String, String)>,
+    hashing: Hashing,
+) -> Result<Upload> {
     match request.source {
         // Nothing to wait for.
-        Source::Memory(_) => opened(request, headers),
-        _ => blocking::begin(move || opened(request, headers)).await,
+        Source::Memory(_) => opened(request, headers, hashing),
+        _ => blocking::begin(move || opened(request, headers, hashing)).await,
     }
 }
 
-fn opened(request: UploadRequest, headers: Vec<(String, String)>) -> Result<Upload> {
-    let content = Content::open(&request.source)?;
+fn opened(
+    request: UploadRequest,
+    headers: Vec<(String, String)>,
+    hashing: Hashing,
+) -> Result<Upload> {
+    let content = Content::open(&request.source, hashing)?;
     if request.mode == Mode::Put {
         put::check_size(&content)?;
     }

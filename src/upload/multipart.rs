@@ -112,10 +112,11 @@ impl Multipart {
             input::check_mime_type(given)?;
         }
         let mime_type = mime_type.unwrap_or_else(|| type_of_key(&key));
+        let hashing = engine.hashing.clone();
         let (session, report) = Session::initiate(engine, &key, &mime_type, &[], operation).await?;
         let upload = Self {
             session: Arc::new(session),
-            content: Content::open(&Source::Memory(Bytes::new()))?,
+            content: Content::open(&Source::Memory(Bytes::new()), hashing)?,
             progress: Mutex::default(),
         };
         Ok((upload, report))

@@ -67,8 +67,8 @@ pub(super) async fn run(
             };
             let content = upload.content.clone();
             let digest = async move || match read.digest().await {
-                Some(digest) => Some(digest),
-                None => {
+                Ok(Some(digest)) => Some(digest),
+                _ => {
                     blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()))
                         .await
                         .ok()
@@ -80,12 +80,20 @@ pub(super) async fn run(
 }
 
 /// The service said yes: what it stored must be what was sent.
-fn stored(reply: &Reply, upload: &Upload, digest: Option<ContentDigest>) -> Result<Report> {
+fn stored(reply: &Reply, upload: &Upload, digest: Result<Option<ContentDigest>>) -> Result<Report> {
     let what = format!("PutFile {}", upload.key);
     let policy = upload.policy.is_some();
-    accepted(reply, policy, &what, |etag| {
-        digest.as_ref().map(|digest| digest.compare_object(etag))
-    })
+    let known = digest.as_ref().ok().and_then(Option::as_ref);
+    let report = accepted(reply, policy, &what, |etag| {
+        known.map(|digest| digest.compare_object(etag))
+    })?;
+    match digest {
+        Ok(_) => Ok(report),
+        Err(mut error) => {
+            *error.report_mut() = report;
+            Err(error)
+        }
+    }
 }
 
 /// The report of a 2xx answer to PutFile or finish. `compare` holds an ETag against the content.

@@ -137,7 +137,7 @@ impl Session {
         let reply = service
             .upload_part(self.target(), number, md5.as_deref(), chunks, operation)
             .await?;
-        let digest = read.digest().await;
+        let digest = read.digest().await?;
         let etag = self.check_part(number, &reply, digest.as_ref())?;
         operation.count_part(size);
         self.parts().insert(number, Part { etag, size, digest });

@@ -54,7 +54,7 @@ pub(super) async fn run(
     let put = feed.ended && (first.is_empty() || request.mode == Mode::Auto);
     let whole = if put { first.clone() } else { Bytes::new() };
     let upload = Upload {
-        content: Content::open(&Source::Memory(whole))?,
+        content: Content::open(&Source::Memory(whole), engine.hashing.clone())?,
         key: request.key,
         mime_type,
         headers,
