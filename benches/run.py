@@ -51,6 +51,7 @@ class Bench:
         out = os.path.join(self.folder, "cost")
         environment = dict(os.environ, LD_LIBRARY_PATH=self.soft if soft else self.library)
         run = [self.program("measure"), out] + [str(word) for word in command]
+        service = self.service_cpu()
         printed = subprocess.run(run, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
         with open(out) as file:
             wall, cpu, peak, status = file.read().split()
@@ -58,7 +59,14 @@ class Bench:
             raise RuntimeError(f"{' '.join(run)} ended with status {status}")
         facts = dict(line.split() for line in printed.splitlines() if len(line.split()) == 2)
         return {"wall": float(wall), "cpu": float(cpu), "peak": float(peak) / 1024,
+                "service": self.service_cpu() - service,
                 **{name: float(value) for name, value in facts.items()}}
+
+    def service_cpu(self):
+        """What the sink has used: it has the same processor, and bounds what a client can reach."""
+        with open(f"/proc/{self.sink.pid}/stat") as file:
+            user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     # ---- commands ------------------------------------------------------------------------------
 
@@ -108,6 +116,7 @@ def groups(bench):
         "raw socket": bench.raw("small", 4096, 2000),
         "libcurl loop": bench.curl_loop(4096, 2000),
         "libus3, one thread": bench.upload(4096, "-n", 2000),
+        "libus3, one thread, ETags not verified": bench.upload(4096, "-n", 2000, "-u"),
         "libus3, 32 threads": bench.upload(4096, "-n", 2000, "-t", 32),
     }
     many = {
@@ -241,11 +250,12 @@ def row(*cells):
 
 
 def table(cases, results):
-    lines = [row("", "CPU s", "least", "wall s", "peak MiB"), "|---|--:|--:|--:|--:|"]
+    lines = [row("", "CPU s", "least", "wall s", "peak MiB", "service's CPU s"), "|---|--:|--:|--:|--:|--:|"]
     for name in cases:
         least = min(one["cpu"] for one in results.runs[name])
         lines.append(row(name, f"{results.median(name, 'cpu'):.3f}", f"{least:.3f}",
-                         f"{results.median(name, 'wall'):.3f}", f"{results.median(name, 'peak'):.1f}"))
+                         f"{results.median(name, 'wall'):.3f}", f"{results.median(name, 'peak'):.1f}",
+                         f"{results.median(name, 'service'):.2f}"))
     return lines
 
 
@@ -272,7 +282,7 @@ def main():
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--results", metavar="FILE")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=" ".join(TITLES))
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     unknown = set(given.groups) - set(TITLES)
     if unknown:
         parser.error(f"no such group: {' '.join(unknown)}; there are {' '.join(TITLES)}")
