@@ -47,7 +47,8 @@ class Bench:
         return path
 
     def measure(self, command, soft=False):
-        """Runs a command once: wall and CPU seconds, peak memory in KiB, and what it printed."""
+        """Runs a command once: its wall and CPU seconds, its peak memory in MiB, the CPU seconds of the service, and
+        what it printed."""
         out = os.path.join(self.folder, "cost")
         environment = dict(os.environ, LD_LIBRARY_PATH=self.soft if soft else self.library)
         run = [self.program("measure"), out] + [str(word) for word in command]
@@ -63,7 +64,7 @@ class Bench:
                 **{name: float(value) for name, value in facts.items()}}
 
     def service_cpu(self):
-        """What the sink has used: it has the same processor, and bounds what a client can reach."""
+        """CPU seconds of the sink so far: it runs on the same cores, and bounds what a client can reach."""
         with open(f"/proc/{self.sink.pid}/stat") as file:
             user, system = file.read().rsplit(")", 1)[1].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -1,19 +1,18 @@
 //! The service and the threads that drive it, shared by a client and all that it hands out.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
+use futures_util::future::BoxFuture;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
 use crate::error::{Report, Result};
+use crate::etag::Together;
 use crate::hashing::Hashing;
 use crate::host::HostThreads;
 use crate::operation::Operation;
@@ -44,11 +43,10 @@ async fn on_our_stack<F: Future>(
 
 /// A place in the queue of the uploads.
 pub(crate) enum Turn {
-    Come(OwnedSemaphorePermit),
-    Queued(Pin<Box<MaybeDone<Acquire>>>),
+    /// None never: the semaphore is not closed.
+    Come(Option<OwnedSemaphorePermit>),
+    Queued(BoxFuture<'static, std::result::Result<OwnedSemaphorePermit, AcquireError>>),
 }
-
-type Acquire = BoxFuture<'static, std::result::Result<OwnedSemaphorePermit, AcquireError>>;
 
 impl Turn {
     /// Whether it need not be waited for.
@@ -59,12 +57,8 @@ impl Turn {
     /// Waits for the turn, which lasts until the permit is dropped.
     pub(crate) async fn come(self) -> Option<OwnedSemaphorePermit> {
         match self {
-            Self::Come(permit) => Some(permit),
-            Self::Queued(mut queued) => {
-                queued.as_mut().await;
-                // The semaphore is never closed, so that there is always a permit to wait for.
-                queued.as_mut().take_output()?.ok()
-            }
+            Self::Come(permit) => permit,
+            Self::Queued(queued) => queued.await.ok(),
         }
     }
 }
@@ -74,6 +68,7 @@ pub(crate) struct Threads {
     /// None once they are being ended.
     runtimes: Option<Runtimes>,
     host: HostThreads,
+    hashing: Hashing,
 }
 
 impl Engine {
@@ -82,16 +77,22 @@ impl Engine {
         let origin = config.check()?;
         let (runtimes, spread) = Runtimes::start(config.worker_threads)?;
         let host = HostThreads::new(config.max_concurrent_uploads);
+        let hashing = Hashing::new(Together::default());
         let slots = Arc::new(Semaphore::new(config.max_concurrent_uploads));
         let engine = Self {
             service: Service::new(config, origin, spread.anew())?,
             slots,
             spread,
             host: host.clone(),
-            hashing: Hashing::default(),
+            hashing: hashing.clone(),
         };
         let runtimes = Some(runtimes);
-        Ok((Arc::new(engine), Threads { runtimes, host }))
+        let threads = Threads {
+            runtimes,
+            host,
+            hashing,
+        };
+        Ok((Arc::new(engine), threads))
     }
 
     /// Runs an operation on the library's threads and waits. The host's thread only sleeps: its
@@ -138,16 +139,16 @@ impl Engine {
 
     /// A place in the queue of the uploads, behind those that have one already.
     pub(crate) fn queue(&self) -> Turn {
-        // A permit that nobody waits for is there only when nobody waits.
+        // One that is given back goes to who waits first, so one that is free means that nobody waits.
         if let Ok(permit) = self.slots.clone().try_acquire_owned() {
-            return Turn::Come(permit);
+            return Turn::Come(Some(permit));
         }
-        let mut queued = Box::pin(maybe_done(self.slots.clone().acquire_owned().boxed()));
+        let mut queued = self.slots.clone().acquire_owned().boxed();
         // The first look is what takes the place.
-        let _ = queued
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
-        Turn::Queued(queued)
+        match (&mut queued).now_or_never() {
+            Some(permit) => Turn::Come(permit.ok()),
+            None => Turn::Queued(queued),
+        }
     }
 }
 
@@ -156,6 +157,7 @@ impl Drop for Threads {
         let ending = Ending {
             runtimes: self.runtimes.take(),
             host: self.host.clone(),
+            hashing: self.hashing.clone(),
         };
         if !threads::is_ours() {
             return ending.run();
@@ -181,12 +183,14 @@ impl Drop for Threads {
 struct Ending {
     runtimes: Option<Runtimes>,
     host: HostThreads,
+    hashing: Hashing,
 }
 
 impl Ending {
     fn run(self) {
         drop(self.runtimes);
         self.host.close();
+        self.hashing.close();
     }
 }
 

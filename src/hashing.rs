@@ -10,9 +10,10 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::etag::{ContentDigest, EtagHasher, Together};
-use crate::{blocking, panics};
+use crate::panics;
 
 /// Chunks that wait in a lane at most.
 const LONGEST_QUEUE: usize = 3;
@@ -29,9 +30,11 @@ static CORES: LazyLock<usize> = LazyLock::new(|| {
 const SMALL: usize = 64 << 10;
 
 /// The lanes of one client; clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hashing {
     together: Together,
+    /// Not the threads that read: one disk that does not answer must not hold up everything.
+    crew: Crew,
     state: Arc<Mutex<State>>,
 }
 
@@ -40,6 +43,8 @@ struct State {
     lanes: BTreeMap<u64, LaneState>,
     /// Lanes that there ever were.
     count: u64,
+    /// Chunks that were ever taken.
+    served: u64,
     /// Threads that hash.
     threads: usize,
 }
@@ -55,6 +60,8 @@ pub(crate) struct Lane {
 struct LaneState {
     /// None while a thread has it.
     hasher: Option<Box<EtagHasher>>,
+    /// [`State::served`] when it had its turn, or began.
+    served: u64,
     waiting: VecDeque<Bytes>,
     /// Nothing more comes.
     ended: bool,
@@ -73,6 +80,20 @@ struct Job {
 }
 
 impl Hashing {
+    /// No thread and no lane yet.
+    pub(crate) fn new(together: Together) -> Self {
+        Self {
+            together,
+            crew: Crew::new("us3-hash"),
+            state: Arc::default(),
+        }
+    }
+
+    /// Waits for the end of the threads. Not from one of them.
+    pub(crate) fn close(&self) {
+        self.crew.close();
+    }
+
     /// A lane for the next range.
     pub(crate) fn lane(&self, hasher: EtagHasher) -> Lane {
         let mut state = self.lock();
@@ -80,6 +101,7 @@ impl Hashing {
         state.count += 1;
         let lane = LaneState {
             hasher: Some(Box::new(hasher)),
+            served: state.served,
             ..LaneState::default()
         };
         state.lanes.insert(number, lane);
@@ -92,8 +114,13 @@ impl Hashing {
 
     /// Hashes until nobody waits for it.
     fn run(&self) {
-        while let Some(jobs) = self.take() {
-            self.hash(jobs);
+        let ended = panics::catch(|| {
+            while let Some(jobs) = self.take() {
+                self.hash(jobs);
+            }
+        });
+        if ended.is_err() {
+            self.lock().threads -= 1;
         }
     }
 
@@ -105,7 +132,7 @@ impl Hashing {
     /// What is to be hashed next; None ends the thread's work.
     fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.lock();
-        let most = self.together.most(state.lanes.len());
+        let most = self.together.most(state.open_lanes());
         let jobs = state.jobs(most);
         if jobs.is_empty() {
             state.threads -= 1;
@@ -114,28 +141,30 @@ impl Hashing {
         Some(jobs)
     }
 
-    fn hash(&self, jobs: Vec<Job>) {
-        let numbers: Vec<u64> = jobs.iter().map(|job| job.number).collect();
-        let hashed = panics::catch(|| self.update(jobs));
-        let mut state = self.lock();
-        let woken = match hashed {
-            Ok(hashers) => state.take_back(hashers),
-            Err(panic) => state.give_up(&numbers, &panic),
-        };
-        drop(state);
-        woken.into_iter().for_each(Waker::wake);
-    }
-
-    /// Not under the lock; the chunks go as well, which may be the last of something of the host's.
-    fn update(&self, mut jobs: Vec<Job>) -> Vec<(u64, Box<EtagHasher>)> {
+    fn hash(&self, mut jobs: Vec<Job>) {
         let mut pieces: Vec<(&mut EtagHasher, &[u8])> = jobs
             .iter_mut()
             .map(|job| (&mut *job.hasher, &*job.chunk))
             .collect();
-        self.together.update_all(&mut pieces);
-        jobs.into_iter()
-            .map(|job| (job.number, job.hasher))
-            .collect()
+        let hashed = panics::catch(|| self.together.update_all(&mut pieces));
+        let hashers: Vec<_> = jobs
+            .into_iter()
+            .map(|job| {
+                // Before the lock is taken, and one by one: it may be the last of something of the host's.
+                let dropped = panics::catch(|| drop(job.chunk));
+                let result = hashed.clone().and(dropped);
+                (job.number, result.map(|()| job.hasher))
+            })
+            .collect();
+        let mut state = self.lock();
+        let woken: Vec<Waker> = hashers
+            .into_iter()
+            .filter_map(|(number, hasher)| state.lanes.get_mut(&number)?.take_back(hasher))
+            .collect();
+        drop(state);
+        for waker in woken {
+            let _ = panics::catch(|| waker.wake());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -145,38 +174,32 @@ impl Hashing {
 }
 
 impl State {
-    /// At most so many chunks, each of another lane, those first that somebody waits for.
+    /// Lanes that have not ended: those that wait for an answer only are no company.
+    fn open_lanes(&self) -> usize {
+        let open = |lane: &&LaneState| lane.digest.is_none() && lane.panic.is_none();
+        self.lanes.values().filter(open).count()
+    }
+
+    /// At most so many chunks, each of another lane: those first that somebody waits for, and of these the one
+    /// that was served the longest time ago.
     fn jobs(&mut self, most: usize) -> Vec<Job> {
         let ready = self.lanes.iter().filter(|(_, lane)| lane.is_ready());
         let mut ready: Vec<_> = ready
-            .map(|(number, lane)| (!lane.is_awaited(), *number))
+            .map(|(number, lane)| (!lane.is_awaited(), lane.served, *number))
             .collect();
         ready.sort_unstable();
         // Where company makes it cheaper, those that nobody waits for wait for more of it.
-        if most > 1 && ready.first().is_some_and(|(unawaited, _)| *unawaited) {
+        if most > 1 && ready.first().is_some_and(|(unawaited, ..)| *unawaited) {
             return Vec::new();
         }
         ready.truncate(most);
-        let job = |(_, number)| self.lanes.get_mut(&number)?.job(number);
-        ready.into_iter().filter_map(job).collect()
+        let ready = ready.into_iter();
+        ready.filter_map(|(.., number)| self.job(number)).collect()
     }
 
-    /// The hashers are back; who is to be woken.
-    fn take_back(&mut self, hashers: Vec<(u64, Box<EtagHasher>)>) -> Vec<Waker> {
-        hashers
-            .into_iter()
-            .filter_map(|(number, hasher)| self.lanes.get_mut(&number)?.take_back(hasher))
-            .collect()
-    }
-
-    /// They do not come back; who is to be woken.
-    fn give_up(&mut self, numbers: &[u64], panic: &Error) -> Vec<Waker> {
-        let mut give_up = |number| {
-            let lane = self.lanes.get_mut(number)?;
-            lane.panic = Some(panic.clone());
-            lane.waker.take()
-        };
-        numbers.iter().filter_map(&mut give_up).collect()
+    fn job(&mut self, number: u64) -> Option<Job> {
+        self.served += 1;
+        self.lanes.get_mut(&number)?.job(number, self.served)
     }
 }
 
@@ -194,10 +217,11 @@ impl LaneState {
         self.waiting.len() >= LONGEST_QUEUE
     }
 
-    fn job(&mut self, number: u64) -> Option<Job> {
+    fn job(&mut self, number: u64, served: u64) -> Option<Job> {
         if !self.is_ready() {
             return None;
         }
+        self.served = served;
         Some(Job {
             number,
             hasher: self.hasher.take()?,
@@ -205,14 +229,16 @@ impl LaneState {
         })
     }
 
-    /// The hasher is back; who is to be woken.
-    fn take_back(&mut self, hasher: Box<EtagHasher>) -> Option<Waker> {
-        if self.ended && self.waiting.is_empty() {
-            self.digest = Some(hasher.finish());
-        } else {
-            self.hasher = Some(hasher);
+    /// The hasher is back, or lost to a panic; who is to be woken.
+    fn take_back(&mut self, hasher: Result<Box<EtagHasher>>) -> Option<Waker> {
+        match hasher {
+            Ok(hasher) if self.ended && self.waiting.is_empty() => {
+                self.digest = Some(hasher.finish());
+            }
+            Ok(hasher) => self.hasher = Some(hasher),
+            Err(panic) => self.panic = Some(panic),
         }
-        match self.digest.is_some() || !self.is_full() {
+        match self.ended || self.panic.is_some() || !self.is_full() {
             true => self.waker.take(),
             false => None,
         }
@@ -220,7 +246,7 @@ impl LaneState {
 }
 
 impl Lane {
-    /// Waits until another chunk may come. Fails after a panic, as everything does that waits for the lanes.
+    /// Waits until another chunk may come. Fails once a panic took the hasher, as [`Self::digest`] does.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.poll(cx, |lane| (!lane.is_full()).then_some(()))
     }
@@ -233,34 +259,51 @@ impl Lane {
         lane.waiting.push_back(chunk);
         lane.ended |= last;
         let awaited = lane.is_awaited();
-        if small && let Some(job) = lane.job(self.number) {
+        if small {
             drop(state);
-            return self.hashing.hash(vec![job]);
+            return self.hash_here();
         }
-        if awaited && state.threads < self.hashing.most_threads(state.lanes.len()) {
-            state.threads += 1;
-            drop(state);
-            let hashing = self.hashing.clone();
-            // Nobody waits for the thread; its work is told by the lanes.
-            drop(blocking::begin(move || {
-                hashing.run();
-                Ok(())
-            }));
+        if !awaited || state.threads >= self.hashing.most_threads(state.open_lanes()) {
+            return;
+        }
+        state.threads += 1;
+        drop(state);
+        let hashing = self.hashing.clone();
+        if self.hashing.crew.begin(move || hashing.run()).is_err() {
+            // No thread is to be had, and this one has sockets to drive: no more than its own, then.
+            self.hashing.lock().threads -= 1;
+            self.hash_here();
         }
     }
 
-    /// The digest of the range, whose last chunk must have come. What still waits is hashed here and now, lest
-    /// an upload that is over wait for a thread while all of them wait for the disk.
-    pub(crate) async fn digest(&self) -> Result<ContentDigest> {
+    /// Hashes what waits, unless a thread is about it.
+    fn hash_here(&self) {
         while let Some(job) = self.job() {
             self.hashing.hash(vec![job]);
         }
-        std::future::poll_fn(|cx| self.poll(cx, |lane| lane.digest.clone())).await
+    }
+
+    /// The digest of the range, whose last chunk must have come. What still waits is hashed here and now: there
+    /// is nothing else to do.
+    pub(crate) async fn digest(&self) -> Result<ContentDigest> {
+        std::future::poll_fn(|cx| self.poll_digest(cx)).await
+    }
+
+    fn poll_digest(&self, cx: &mut Context<'_>) -> Poll<Result<ContentDigest>> {
+        loop {
+            let digest = self.poll(cx, |lane| lane.digest.clone());
+            if digest.is_ready() {
+                return digest;
+            }
+            let Some(job) = self.job() else {
+                return Poll::Pending;
+            };
+            self.hashing.hash(vec![job]);
+        }
     }
 
     fn job(&self) -> Option<Job> {
-        let mut state = self.hashing.lock();
-        state.lanes.get_mut(&self.number)?.job(self.number)
+        self.hashing.lock().job(self.number)
     }
 
     fn poll<T>(
@@ -299,10 +342,7 @@ mod tests {
     const KIB: usize = 1 << 10;
 
     fn hashings() -> [Hashing; 2] {
-        Together::both().map(|together| Hashing {
-            together,
-            state: Arc::default(),
-        })
+        Together::both().map(Hashing::new)
     }
 
     fn content(len: usize) -> Bytes {
@@ -364,6 +404,52 @@ mod tests {
         }
     }
 
+    /// However quickly the lanes fill again.
+    #[test]
+    fn every_lane_gets_its_turn() {
+        for together in Together::both() {
+            let mut state = State::default();
+            for number in 0..20 {
+                let lane = LaneState {
+                    hasher: Some(Box::new(EtagHasher::part())),
+                    waiting: (0..LONGEST_QUEUE).map(|_| content(1)).collect(),
+                    ..LaneState::default()
+                };
+                state.lanes.insert(number, lane);
+            }
+            let most = together.most(20);
+            let mut served = BTreeMap::new();
+            for _ in 0..10 * 20_usize.div_ceil(most) {
+                for job in state.jobs(most) {
+                    *served.entry(job.number).or_insert(0) += 1;
+                    let lane = state.lanes.get_mut(&job.number).expect("a lane");
+                    lane.take_back(Ok(job.hasher));
+                    lane.waiting.push_back(job.chunk);
+                }
+            }
+            assert_eq!(served.len(), 20);
+            assert!(served.values().all(|times| *times >= 10), "{served:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_over_waits_for_no_thread() {
+        for hashing in hashings() {
+            // There is none, and there may be no more.
+            hashing.lock().threads = *CORES;
+            let lane = hashing.lane(EtagHasher::part());
+            for last in [false, false, false, true] {
+                lane.push(content(100 * KIB), last);
+            }
+            let taken = lane.job().expect("it waits");
+            let mut digest = std::pin::pin!(lane.digest());
+            assert!(digest.as_mut().now_or_never().is_none());
+            hashing.hash(vec![taken]);
+            let digest = digest.now_or_never().expect("it hashes the rest itself");
+            assert_eq!(digest.expect("nothing panics").size(), 400 << 10);
+        }
+    }
+
     #[tokio::test]
     async fn a_lane_that_is_dropped_lets_its_chunks_go() {
         let [lanes, _] = hashings();
@@ -403,8 +489,8 @@ mod tests {
             other.push(content(100 * KIB), true);
             let mut room = std::pin::pin!(std::future::poll_fn(|cx| struck.poll_room(cx)));
             assert!(room.as_mut().now_or_never().is_none());
-            let job = struck.job().expect("it waits");
-            hashing.hash(vec![job]);
+            let jobs = [&struck, &other].map(|lane| lane.job().expect("it waits"));
+            hashing.hash(jobs.into());
             for told in [room.await.err(), struck.digest().await.err()] {
                 let told = told.expect("an error").to_string();
                 assert!(told.contains("on purpose"), "{told}");

@@ -1,53 +1,30 @@
 //! Threads on which the host's own code runs: its callbacks and its readers.
 //!
 //! They are not the threads that drive sockets or read files, because the host may take its time:
-//! a callback that sleeps holds up its own upload and no other. Each call gets an idle thread or a
-//! new one; there are never more than a few for each upload that runs.
+//! a callback that sleeps holds up its own upload and no other. There are never more than a few for each
+//! upload that runs.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::crew::Crew;
 use crate::panics;
-use crate::threads;
-
-/// A thread without work ends after this long.
-const IDLE: Duration = Duration::from_secs(10);
-
-type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads; clones share them.
 #[derive(Clone)]
-pub(crate) struct HostThreads(Arc<Shared>);
-
-struct Shared {
-    state: Mutex<State>,
-    work: Condvar,
-    turns: Semaphore,
-}
-
-#[derive(Default)]
-struct State {
-    jobs: VecDeque<Job>,
-    /// Threads that wait for a job.
-    idle: usize,
-    /// Threads that will look for a job again.
-    serving: usize,
-    threads: Vec<JoinHandle<()>>,
-    closed: bool,
+pub(crate) struct HostThreads {
+    crew: Crew,
+    turns: Arc<Semaphore>,
 }
 
 impl HostThreads {
     /// No thread yet. `turns` bounds what [`Self::call_in_turn`] runs at once.
     pub(crate) fn new(turns: usize) -> Self {
-        Self(Arc::new(Shared {
-            state: Mutex::default(),
-            work: Condvar::new(),
-            turns: Semaphore::new(turns),
-        }))
+        Self {
+            crew: Crew::new("us3-host"),
+            turns: Arc::new(Semaphore::new(turns)),
+        }
     }
 
     /// Runs the host's code and waits for it; None when it panicked. Once begun, it runs to its end
@@ -57,9 +34,13 @@ impl HostThreads {
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let (tell, told) = oneshot::channel();
-        self.submit(Box::new(move || {
+        let begun = self.crew.begin(move || {
             let _ = tell.send(call());
-        }));
+        });
+        if let Err(job) = begun {
+            // Without a thread for it, here and now.
+            let _ = panics::catch(job);
+        }
         told.await.ok()
     }
 
@@ -69,85 +50,14 @@ impl HostThreads {
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         // Never closed, so that there is always a turn to wait for.
-        let _turn = self.0.turns.acquire().await.ok();
+        let _turn = self.turns.acquire().await.ok();
         self.call(call).await
     }
 
     /// Lets the threads run what they have, and waits for their end. Not from one of them.
     pub(crate) fn close(&self) {
-        let threads = {
-            let mut state = self.0.lock();
-            state.closed = true;
-            std::mem::take(&mut state.threads)
-        };
-        self.0.work.notify_all();
-        for thread in threads {
-            // It cannot have panicked: it catches what its jobs do.
-            let _ = thread.join();
-        }
+        self.crew.close();
     }
-
-    fn submit(&self, job: Job) {
-        let mut state = self.0.lock();
-        if state.jobs.len() < state.idle {
-            state.jobs.push_back(job);
-            self.0.work.notify_one();
-            return;
-        }
-        let shared = self.0.clone();
-        let started = thread::Builder::new()
-            .name("us3-host".to_owned())
-            .spawn(move || serve(&shared));
-        match started {
-            Ok(thread) => {
-                state.jobs.push_back(job);
-                state.serving += 1;
-                state.threads.retain(|thread| !thread.is_finished());
-                state.threads.push(thread);
-            }
-            // The process has all the threads it may have: as soon as one of ours is free, then.
-            Err(_) if state.serving > 0 => {
-                state.jobs.push_back(job);
-            }
-            Err(_) => {
-                drop(state);
-                let _ = panics::catch(job);
-            }
-        }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-fn serve(shared: &Shared) {
-    threads::begin();
-    let mut state = shared.lock();
-    loop {
-        if let Some(job) = state.jobs.pop_front() {
-            drop(state);
-            let _ = panics::catch(job);
-            state = shared.lock();
-            continue;
-        }
-        if state.closed {
-            break;
-        }
-        state.idle += 1;
-        let woken = shared.work.wait_timeout(state, IDLE);
-        let (woken, waited) = woken.unwrap_or_else(|poisoned| poisoned.into_inner());
-        state = woken;
-        state.idle -= 1;
-        if waited.timed_out() && state.jobs.is_empty() {
-            break;
-        }
-    }
-    state.serving -= 1;
 }
 
 #[cfg(test)]

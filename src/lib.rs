@@ -21,6 +21,7 @@
 //! | `operation` | deadline, cancellation and cost of one operation |
 //! | `events` | what goes to the log |
 //! | `blocking` | work that may block, beside the threads that drive sockets |
+//! | `crew` | threads that are started for work that takes its time, and end without it |
 //! | `runtimes` | the threads that drive sockets and timers |
 //! | `threads` | whether a thread is the library's own, and what that means |
 //! | `panics` | a mistake of the library's becomes an error |
@@ -30,6 +31,7 @@
 mod blocking;
 pub mod client;
 pub mod config;
+mod crew;
 mod engine;
 pub mod error;
 pub mod etag;

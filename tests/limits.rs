@@ -189,6 +189,8 @@ fn a_connection_that_was_used_before_is_watched_as_closely() {
             (limit..limit + TOLERANCE).contains(&elapsed),
             "{elapsed:?} after a pause of {pause:?}: {error}"
         );
+        let connections = bench.emulator.state().connections_accepted;
+        assert_eq!(connections, 1, "not the same connection");
     }
 }
 

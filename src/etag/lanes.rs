@@ -1,5 +1,5 @@
-//! SHA-1 over eight contents at once, one in each lane of a SIMD register: for processors with AVX2. It costs a
-//! third of hashing them one by one, and two thirds at most where the processor has SHA instructions.
+//! SHA-1 over eight contents at once, one in each lane of a SIMD register: for processors with AVX2. With all lanes in
+//! use it costs a third of hashing them one by one, and about two thirds where the processor has SHA instructions.
 //!
 //! All lanes take the same steps, those of FIPS 180-4, so that what they hash must be equally long. The code
 //! is the textbook's on vectors of eight words; docs/performance.md has the numbers.
@@ -19,17 +19,12 @@ type Words<S> = u32x8<S>;
 /// One constant for each twenty rounds.
 const CONSTANTS: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
 
-/// With fewer contents than this, and the other lanes idle, one by one is cheaper.
-const FEWEST: usize = 4;
-/// The same where the crate has SHA instructions.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-const FEWEST_WITH_SHA: usize = 6;
-
 /// What the processor can do.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lanes {
     level: Level,
+    /// With fewer contents than this, and the other lanes idle, one by one is cheaper.
     fewest: usize,
 }
 
@@ -43,7 +38,7 @@ impl Lanes {
         }
         // The crate's own switch makes it leave the SHA instructions alone.
         let sha = cfg!(not(sha1_backend = "soft")) && std::arch::is_x86_feature_detected!("sha");
-        let fewest = if sha { FEWEST_WITH_SHA } else { FEWEST };
+        let fewest = if sha { 6 } else { 4 };
         let level = Level::new();
         level.as_avx2().map(|_| Self { level, fewest })
     }
@@ -58,7 +53,7 @@ impl Lanes {
     pub(super) fn anywhere() -> Self {
         Self {
             level: Level::new(),
-            fewest: FEWEST,
+            fewest: 4,
         }
     }
 

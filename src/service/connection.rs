@@ -199,7 +199,7 @@ impl Write for Connection {
 #[derive(Clone)]
 pub(super) struct Connector {
     route: Route,
-    /// None for http: a client that needs no TLS has none.
+    /// None for http: what is not made takes no memory.
     tls: Option<Arc<ClientConfig>>,
     timeout: Duration,
 }

@@ -22,6 +22,7 @@ use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT,
 };
 use http::{Method, Request, Uri};
+use hyper_util::client::proxy::matcher::Intercept;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 
@@ -65,9 +66,8 @@ pub(crate) struct Service {
     /// Where connections go.
     root: Uri,
     pool: Pool,
-    /// Requests go through an http proxy, with absolute URLs.
-    proxied: bool,
-    proxy_authorization: Option<HeaderValue>,
+    /// Requests go through it, with absolute URLs. None for https, which goes through a tunnel.
+    http_proxy: Option<Intercept>,
 }
 
 /// One request, before it is signed.
@@ -202,11 +202,9 @@ impl Service {
             Error::new(Status::InvalidConfig, why)
         })?;
         let proxy = connection::proxy(&config, &root);
-        let http_proxy = proxy.as_ref().filter(|_| !origin.https);
         let tls = tls::client_config(&config, origin.https)?;
         Ok(Self {
-            proxied: http_proxy.is_some(),
-            proxy_authorization: http_proxy.and_then(|proxy| proxy.basic_auth().cloned()),
+            http_proxy: proxy.clone().filter(|_| !origin.https),
             pool: Pool::new(Connector::new(tls, proxy, config.connect_timeout), spread),
             root,
             config,
@@ -321,7 +319,7 @@ impl Service {
     }
 
     fn request(&self, call: &Call<'_>, body: Body) -> Result<Request<Body>> {
-        let target = if self.proxied {
+        let target = if self.http_proxy.is_some() {
             self.url(call)
         } else {
             target(call)
@@ -347,7 +345,8 @@ impl Service {
         if let Some(token) = token.filter(|token| !token.is_empty()) {
             request = request.header(SECURITY_TOKEN, secret(token)?);
         }
-        if let Some(auth) = &self.proxy_authorization {
+        let proxy = self.http_proxy.as_ref();
+        if let Some(auth) = proxy.and_then(Intercept::basic_auth) {
             request = request.header(http::header::PROXY_AUTHORIZATION, auth);
         }
         for (name, value) in call.headers {
@@ -380,7 +379,8 @@ impl Service {
     }
 }
 
-/// What a message calls a request: the operation and the URL, which holds no secret.
+/// What a message calls a request: the operation and the URL, which holds no secret. Made into text only
+/// for a message: most requests have none.
 struct What<'a>(&'a Service, &'a Call<'a>);
 
 impl Display for What<'_> {

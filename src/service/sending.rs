@@ -37,7 +37,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Waits until nothing has moved for too long, and says what was waited for. A timer that still runs since an
-    /// earlier request is waited for as well: it only means to look sooner.
+    /// earlier request is waited for as well: all it does is make us look sooner.
     pub(super) async fn stalled(&self, config: &Config, mut timer: Pin<&mut Sleep>) -> Error {
         let mut complete_since = None;
         loop {

@@ -10,18 +10,16 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 
-/// Trusts `ca_file`, else the system's store. None without https, which would cost milliseconds and memory
-/// for nothing; a `ca_file` is looked at all the same, lest a wrong one be found on the day of the change to https.
+/// Trusts `ca_file`, else the system's store. None for http, which spares it milliseconds and memory; a `ca_file` is
+/// read all the same, lest a wrong one be found only on the day of the change to https.
 pub(super) fn client_config(config: &Config, https: bool) -> Result<Option<Arc<ClientConfig>>> {
     let ca_file = config.ca_file.as_deref();
-    let roots = match ca_file.filter(|path| !path.as_os_str().is_empty()) {
-        Some(path) => roots_of(path)?,
-        None if https => system_roots(),
-        None => return Ok(None),
-    };
+    let given = ca_file.filter(|path| !path.as_os_str().is_empty());
+    let given = given.map(roots_of).transpose()?;
     if !https {
         return Ok(None);
     }
+    let roots = given.unwrap_or_else(system_roots);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -52,10 +52,11 @@ impl OpenFile {
                 ),
             ));
         }
+        let path = std::path::absolute(path).map_err(failed)?;
         Ok(Self {
             file,
-            path: path.to_owned(),
-            identity: Identity::of(path, &metadata),
+            identity: Identity::of(&path, &metadata),
+            path,
         })
     }
 

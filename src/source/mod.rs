@@ -96,12 +96,13 @@ impl Content {
         let Kind::File(file) = &self.kind else {
             return Ok(());
         };
-        if self.size <= SMALL_FILE {
-            let Read { chunk, .. } = self.read(0..self.size, false)?;
-            // It was opened a moment ago, so its name is not looked up again.
-            file.check_untouched()?;
-            *self.small() = Some(chunk);
+        if self.size > SMALL_FILE {
+            return Ok(());
         }
+        let Read { chunk, .. } = self.read(0..self.size, false)?;
+        // It was opened a moment ago, so its name is not looked up again.
+        file.check_untouched()?;
+        *self.small() = Some(chunk);
         Ok(())
     }
 
@@ -152,7 +153,7 @@ impl Content {
     }
 
     /// Reads a range chunk by chunk. Before the last chunk is handed out the file must still be
-    /// unchanged, so that a changed file is never sent to its end.
+    /// unchanged, so that a changed file is never sent to its end. A small file was compared when it was read.
     /// What becomes of the reading is told to `outcome`.
     pub(crate) fn chunks(
         &self,

@@ -89,6 +89,7 @@ fn stored(reply: &Reply, upload: &Upload, digest: Result<Option<ContentDigest>>)
     })?;
     match digest {
         Ok(_) => Ok(report),
+        // It is stored, but nobody can tell whether as sent.
         Err(mut error) => {
             *error.report_mut() = report;
             Err(error)
