@@ -432,6 +432,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_disk_that_does_not_answer_holds_up_nothing() {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime
+            .worker_threads(1)
+            .max_blocking_threads(1)
+            .enable_time();
+        let runtime = runtime.build().expect("a runtime");
+        let (answer, disk) = std::sync::mpsc::channel::<()>();
+        runtime.spawn_blocking(move || disk.recv());
+        for hashing in hashings() {
+            let lane = hashing.lane(EtagHasher::part());
+            let hashed = hashed(lane, content(900 * KIB), 100 * KIB);
+            let limit = std::time::Duration::from_secs(10);
+            let digest = runtime.block_on(async { tokio::time::timeout(limit, hashed).await });
+            assert_eq!(digest.expect("it is hashed").size(), 900 << 10);
+        }
+        drop(answer);
+    }
+
     #[tokio::test]
     async fn who_is_over_waits_for_no_thread() {
         for hashing in hashings() {
