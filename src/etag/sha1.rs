@@ -131,7 +131,7 @@ impl Together {
     /// In lanes on every processor, and one after the other on every processor.
     #[cfg(test)]
     pub(crate) fn both() -> [Self; 2] {
-        [Self(Some(Lanes::anywhere())), Self(None)]
+        [Self(Lanes::anywhere().pop()), Self(None)]
     }
 }
 
@@ -182,7 +182,9 @@ mod tests {
         for round in 0..200 {
             let count = 1 + numbers.below(LANES + 2);
             let in_lanes = round % 10 != 0;
-            let together = Together::both()[usize::from(!in_lanes)];
+            let levels = Lanes::anywhere();
+            let lanes = levels[round % levels.len()];
+            let together = Together(in_lanes.then_some(lanes));
             // What was taken before, what is taken together, and what comes after.
             let blocks = numbers.below(20);
             let contents: Vec<[Vec<u8>; 3]> = (0..count)
