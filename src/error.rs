@@ -64,10 +64,12 @@ pub enum CallbackState {
     NotRequested = 0,
     /// The callback service answered; its reply is the body.
     Delivered = 1,
-    /// The callback did not run, or failed.
+    /// The callback did not run.
     NotDelivered = 2,
-    /// The answer was lost: it may have run.
+    /// It may have run.
     Unknown = 3,
+    /// The callback ran, and the service refused its reply: no JSON, or not said to be JSON.
+    ReplyRefused = 4,
 }
 
 /// The facts of an operation. Fields keep their defaults where nothing is known.

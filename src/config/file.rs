@@ -110,7 +110,7 @@ fn expected(member: &str) -> &'static str {
         | "verify_etag"
         | "use_env_proxy"
         | "callback_at_least_once" => "true or false",
-        "connect_timeout_ms" | "idle_timeout_ms" | "response_timeout_ms" => {
+        "connect_timeout_ms" | "idle_timeout_ms" | "response_timeout_ms" | "settle_timeout_ms" => {
             "a whole number of milliseconds, 0 to 86400000, without quotes"
         }
         "max_retries" | "worker_threads" | "max_concurrent_uploads" => {
@@ -137,6 +137,7 @@ pub(super) struct Members {
     connect_timeout_ms: Option<u32>,
     idle_timeout_ms: Option<u32>,
     response_timeout_ms: Option<u32>,
+    settle_timeout_ms: Option<u32>,
     max_retries: Option<u32>,
     worker_threads: Option<u32>,
     max_concurrent_uploads: Option<u32>,
@@ -161,6 +162,7 @@ impl Members {
         config.connect_timeout = millis_or(self.connect_timeout_ms, config.connect_timeout);
         config.idle_timeout = millis_or(self.idle_timeout_ms, config.idle_timeout);
         config.response_timeout = millis_or(self.response_timeout_ms, config.response_timeout);
+        config.settle_timeout = millis_or(self.settle_timeout_ms, config.settle_timeout);
         config.max_retries = self.max_retries.unwrap_or(config.max_retries);
         config.worker_threads = count_or(self.worker_threads, config.worker_threads);
         config.max_concurrent_uploads =

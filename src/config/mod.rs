@@ -24,6 +24,8 @@ pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time between the last byte sent and the answer unless the host says otherwise; an upload
 /// callback runs in this time.
 pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time to find out what became of a lost answer unless the host says otherwise.
+pub const DEFAULT_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Repetitions of a failed request unless the host says otherwise.
 pub const DEFAULT_MAX_RETRIES: u32 = 3;
 /// Threads of a client unless the host says otherwise.
@@ -62,6 +64,9 @@ pub struct Config {
     /// Time between the last byte sent and the answer, in which an upload callback runs; 1 ms to
     /// 24 h, 60 s by default.
     pub response_timeout: Duration,
+    /// Time to find out what became of a PutFile or finish whose answer was lost; 1 ms to 24 h, 5 s
+    /// by default. At least one question is asked, however short it is.
+    pub settle_timeout: Duration,
     /// Repetitions of a failed request; 0 to 100, 3 by default.
     pub max_retries: u32,
     /// Threads of the client; 1 to 256, 2 by default.
@@ -109,6 +114,7 @@ impl Config {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             response_timeout: DEFAULT_RESPONSE_TIMEOUT,
+            settle_timeout: DEFAULT_SETTLE_TIMEOUT,
             max_retries: DEFAULT_MAX_RETRIES,
             worker_threads: DEFAULT_WORKER_THREADS,
             max_concurrent_uploads: DEFAULT_MAX_CONCURRENT_UPLOADS,
@@ -122,7 +128,7 @@ impl Config {
     /// Reads and checks the JSON file of the vendor's SDKs (`public_key`, `private_key`,
     /// `bucket_name`, `file_host`, `bucket_host`, `endpoint`, `verfiy_upload_md5` in the vendor's
     /// spelling), which may also hold every other field under its own name. Times are
-    /// `connect_timeout_ms`, `idle_timeout_ms` and `response_timeout_ms` in milliseconds; a
+    /// `connect_timeout_ms`, `idle_timeout_ms`, `response_timeout_ms` and `settle_timeout_ms` in milliseconds; a
     /// number that is 0 is the default, except `max_retries`. Unknown members are ignored. A
     /// relative `ca_file` is taken as it is, relative to the working directory.
     ///
@@ -170,6 +176,7 @@ impl Config {
         check_timeout("connect_timeout_ms", self.connect_timeout)?;
         check_timeout("idle_timeout_ms", self.idle_timeout)?;
         check_timeout("response_timeout_ms", self.response_timeout)?;
+        check_timeout("settle_timeout_ms", self.settle_timeout)?;
         check_range(
             "max_retries",
             self.max_retries as usize,
@@ -238,6 +245,7 @@ impl fmt::Debug for Config {
             connect_timeout,
             idle_timeout,
             response_timeout,
+            settle_timeout,
             max_retries,
             worker_threads,
             max_concurrent_uploads,
@@ -258,6 +266,7 @@ impl fmt::Debug for Config {
             .field("connect_timeout", connect_timeout)
             .field("idle_timeout", idle_timeout)
             .field("response_timeout", response_timeout)
+            .field("settle_timeout", settle_timeout)
             .field("max_retries", max_retries)
             .field("worker_threads", worker_threads)
             .field("max_concurrent_uploads", max_concurrent_uploads)

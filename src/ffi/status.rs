@@ -69,10 +69,13 @@ pub enum us3_callback_state {
     US3_CALLBACK_NOT_REQUESTED = 0,
     /// The callback service answered; its reply is us3_result.body.
     US3_CALLBACK_DELIVERED = 1,
-    /// The callback did not run, or the callback service failed.
+    /// The callback did not run.
     US3_CALLBACK_NOT_DELIVERED = 2,
-    /// The answer was lost: it may have run.
+    /// It may have run: ask the callback service.
     US3_CALLBACK_UNKNOWN = 3,
+    /// It ran, and US3 refused its reply, which was no JSON or not said to be JSON (599 / 20008).
+    /// Treat a number that you do not know as US3_CALLBACK_UNKNOWN.
+    US3_CALLBACK_REPLY_REFUSED = 4,
 }
 
 /// The name of a status, for logs.
@@ -159,6 +162,7 @@ impl us3_callback_state {
             CallbackState::Delivered => Self::US3_CALLBACK_DELIVERED,
             CallbackState::NotDelivered => Self::US3_CALLBACK_NOT_DELIVERED,
             CallbackState::Unknown => Self::US3_CALLBACK_UNKNOWN,
+            CallbackState::ReplyRefused => Self::US3_CALLBACK_REPLY_REFUSED,
         }
     }
 }
@@ -203,11 +207,12 @@ const _: () = {
         n += 1;
     }
 
-    const CALLBACKS: [CallbackState; 4] = [
+    const CALLBACKS: [CallbackState; 5] = [
         CallbackState::NotRequested,
         CallbackState::Delivered,
         CallbackState::NotDelivered,
         CallbackState::Unknown,
+        CallbackState::ReplyRefused,
     ];
     let mut n = 0;
     while n < CALLBACKS.len() {
