@@ -43,7 +43,7 @@ pub enum Status {
 }
 
 /// Whether the operation left the object in the bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum ObjectState {
     /// This operation did not store the object.
@@ -56,7 +56,7 @@ pub enum ObjectState {
 }
 
 /// Whether the upload callback ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum CallbackState {
     /// There was no policy.

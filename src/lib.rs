@@ -16,6 +16,7 @@
 //! | [`policy`] | put policies: check, compact, encode, build |
 //! | [`sign`] | string to sign → Authorization |
 //! | [`etag`] | the streaming US3 ETag |
+//! | `protocol` | from evidence about requests to what is known of them, without I/O |
 //! | `hashing` | ETags of what is being sent, beside the threads that drive sockets |
 //! | [`mime`] | the content type when the caller gives none |
 //! | `operation` | deadline, cancellation and cost of one operation |
@@ -44,6 +45,9 @@ pub mod mime;
 pub mod operation;
 mod panics;
 pub mod policy;
+/// Pure decisions; public for the model checker in tests/model only.
+#[doc(hidden)]
+pub mod protocol;
 mod reader;
 mod runtimes;
 mod service;

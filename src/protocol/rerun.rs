@@ -1,0 +1,71 @@
+//! A finish with a policy that a killed process may have sent: how long the next run keeps from sending it
+//! again.
+
+use std::time::Duration;
+
+/// A2: how long the service may still be at work once response_timeout_ms has passed.
+const GATEWAYS: Duration = Duration::from_secs(10);
+
+/// Both times are cut to whole seconds, by clocks within 2 s of each other (A4).
+const CLOCKS_APART: u64 = 3;
+
+/// F, the time after its last byte in which a request runs, if it runs at all (A2).
+pub fn longest_run(response_timeout: Duration) -> Duration {
+    response_timeout + GATEWAYS
+}
+
+/// A finish that may have been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sent {
+    /// When, by the service's Date, in seconds since 1970; None when no answer had told the time.
+    pub at: Option<u64>,
+    /// Its last byte left, and F passed, at most this long after.
+    pub lasts: Duration,
+}
+
+/// How long an earlier finish may still run; zero when it cannot. `now` is the service's Date, and
+/// `since_start` the time since this run began, which came after the finish in any case.
+pub fn may_still_run(sent: Sent, now: Option<u64>, since_start: Duration) -> Duration {
+    let from_start = sent.lasts.saturating_sub(since_start);
+    let by_date = sent.at.zip(now).map(|(at, now)| {
+        let over = at + sent.lasts.as_secs() + CLOCKS_APART;
+        Duration::from_secs(over.saturating_sub(now))
+    });
+    by_date.map_or(from_start, |by_date| by_date.min(from_start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_ends_by_the_services_clock_or_by_ours_whichever_is_sooner() {
+        let lasts = Duration::from_secs(70);
+        for (at, now, since_start, left) in [
+            // Without a Date on either side: from the start of this run.
+            (None, None, 0, 70),
+            (None, Some(1000), 30, 40),
+            (Some(1000), None, 69, 1),
+            (None, None, 70, 0),
+            (None, None, 500, 0),
+            // By the service's clock: until 1073.
+            (Some(1000), Some(1000), 0, 70),
+            (Some(1000), Some(1010), 0, 63),
+            (Some(1000), Some(1072), 0, 1),
+            (Some(1000), Some(1073), 0, 0),
+            (Some(1000), Some(9999), 0, 0),
+            // A clock that was set back does not keep the upload waiting for ever.
+            (Some(5000), Some(1000), 0, 70),
+            (Some(5000), Some(1000), 70, 0),
+        ] {
+            let sent = Sent { at, lasts };
+            let told = may_still_run(sent, now, Duration::from_secs(since_start));
+            assert_eq!(told.as_secs(), left, "{at:?} {now:?} {since_start}");
+        }
+    }
+
+    #[test]
+    fn a_request_runs_no_longer_than_its_answer_is_awaited_and_ten_seconds() {
+        assert_eq!(longest_run(Duration::from_secs(60)).as_secs(), 70);
+    }
+}

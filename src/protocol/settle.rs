@@ -1,0 +1,455 @@
+//! From what the service says afterwards to what became of a PutFile or finish that is in doubt.
+//!
+//! [`Settling`] says which question comes next, is told the answers, and ends in an [`Outcome`]. It knows no
+//! clock and no network: who drives it says whether time is left.
+
+use std::time::Duration;
+
+use crate::error::{CallbackState, ObjectState};
+
+/// A4: the clocks behind Last-Modified and Date are within 2 s of each other; both are cut to whole seconds.
+const CLOCKS_APART: Duration = Duration::from_secs(3);
+
+/// The PutFile or finish that is in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Doubt {
+    /// It was a FinishMultipartUpload.
+    pub finish: bool,
+    /// Status and RetCode of the answer in the service's form; None when the answer is lost, now or at an
+    /// earlier try.
+    pub answered: Option<(u16, i32)>,
+}
+
+/// What HEAD says of the object under the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Object {
+    /// It has our ETag and is not older than the request.
+    Ours,
+    /// It was there before the request.
+    Older,
+    /// There is none.
+    Absent,
+    /// It came with the request or after it, and its ETag is another, or cannot be compared.
+    Other,
+    /// It has our ETag, but the answer does not tell how old it is.
+    OfUnknownAge,
+    /// HEAD was refused with this status.
+    Refused(u16),
+    /// HEAD was not answered, or in a way that says nothing.
+    NoAnswer,
+}
+
+/// What ListParts says of the upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Upload {
+    /// It still exists.
+    Listed,
+    /// The service does not know it.
+    Gone,
+    /// The service does not say.
+    Unsaid,
+}
+
+/// An ETag of the service held against the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Match {
+    /// It is the content's.
+    Same,
+    /// It is not.
+    Different,
+    /// It is of a form that cannot be computed, or there is none.
+    Incomparable,
+}
+
+/// The answer to HEAD, as far as it counts here. Times are seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Head {
+    /// The HTTP status.
+    pub status: u16,
+    /// It says that it is HTML: with a 404, a gateway's.
+    pub html: bool,
+    /// The ETag, compared.
+    pub etag: Match,
+    /// Last-Modified.
+    pub last_modified: Option<u64>,
+    /// Date.
+    pub date: Option<u64>,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Ask HEAD for the object.
+    AskObject,
+    /// Ask as the request did, by a GET without a policy (ListParts for a finish, else GetMultiUploadId).
+    AskLikewise,
+    /// Ask ListParts for the upload.
+    AskUpload,
+    /// Wait a little, then go on.
+    Pause,
+    /// There is nothing more to ask.
+    End(Outcome),
+}
+
+/// What became of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It did not run, and will not.
+    NotRun,
+    /// The object is stored.
+    Stored,
+    /// The evidence does not decide, and why.
+    Unknown(Why),
+}
+
+/// Why the evidence does not decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// The object is not there, and the service may still be at work.
+    NotThere,
+    /// The object that is there is from before the request, and the service may still be at work.
+    StillTheOlder,
+    /// A newer object is there that is not, or not provably, this one.
+    Another,
+    /// An object with the right ETag is there, but not how old it is.
+    NoAge,
+    /// HEAD was refused with this status.
+    Refused(u16),
+    /// HEAD was not answered.
+    NoAnswer,
+}
+
+/// The questions of one doubt, and what was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Settling {
+    doubt: Doubt,
+    object: Option<Object>,
+    refused_likewise: Option<bool>,
+    upload: Option<Upload>,
+}
+
+impl Settling {
+    /// Nothing was asked yet.
+    pub fn new(doubt: Doubt) -> Self {
+        Self {
+            doubt,
+            object: None,
+            refused_likewise: None,
+            upload: None,
+        }
+    }
+
+    /// What to do next. Without time left nothing is asked a second time.
+    pub fn next(&self, time_left: bool) -> Step {
+        let Some(object) = self.object else {
+            return Step::AskObject;
+        };
+        match (self.doubt.answered, object) {
+            (_, Object::Ours) => Step::End(Outcome::Stored),
+            // A3: a callback service that answered this left the object where it is.
+            (Some(_), Object::Absent | Object::Older) => Step::End(Outcome::NotRun),
+            (Some((status, _)), Object::Refused(refused)) if refused == status => {
+                match self.refused_likewise {
+                    None => Step::AskLikewise,
+                    Some(true) => Step::End(Outcome::NotRun),
+                    Some(false) => Step::End(Outcome::Unknown(why(object))),
+                }
+            }
+            (None, _) if self.doubt.finish && self.upload.is_none() => Step::AskUpload,
+            (answered, object) if time_left && may_change(answered.is_some(), object) => {
+                Step::Pause
+            }
+            (_, object) => Step::End(Outcome::Unknown(why(object))),
+        }
+    }
+
+    /// HEAD's answer.
+    pub fn saw_object(&mut self, object: Object) {
+        self.object = Some(object);
+    }
+
+    /// The answer to the same question by GET: status and RetCode in the service's form, if it was refused.
+    pub fn saw_likewise(&mut self, refused: Option<(u16, i32)>) {
+        self.refused_likewise = Some(refused.is_some() && refused == self.doubt.answered);
+    }
+
+    /// The answer of ListParts.
+    pub fn saw_upload(&mut self, upload: Upload) {
+        self.upload = Some(upload);
+    }
+
+    /// A pause is over: everything is asked again.
+    pub fn ask_again(&mut self) {
+        *self = Self::new(self.doubt);
+    }
+
+    /// Whether the upload of a finish may still exist, after this outcome.
+    pub fn upload_may_exist(&self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Stored => false,
+            Outcome::NotRun => self.doubt.answered.is_none_or(|(status, _)| status != 404),
+            Outcome::Unknown(_) => self.upload != Some(Upload::Gone),
+        }
+    }
+}
+
+/// Whether another look may show more. To an answer in the form the first look is the last (A4).
+fn may_change(answered: bool, object: Object) -> bool {
+    match object {
+        Object::Absent | Object::Older | Object::Other => !answered,
+        Object::NoAnswer => true,
+        Object::Ours | Object::OfUnknownAge | Object::Refused(_) => false,
+    }
+}
+
+fn why(object: Object) -> Why {
+    match object {
+        Object::Absent => Why::NotThere,
+        Object::Older => Why::StillTheOlder,
+        Object::Other => Why::Another,
+        Object::Ours | Object::OfUnknownAge => Why::NoAge,
+        Object::Refused(status) => Why::Refused(status),
+        Object::NoAnswer => Why::NoAnswer,
+    }
+}
+
+impl Outcome {
+    /// What may be said of the object, and of the callback.
+    pub fn states(self, policy: bool) -> (ObjectState, CallbackState) {
+        let (object, callback) = match self {
+            Self::NotRun => (ObjectState::NotStored, CallbackState::NotDelivered),
+            Self::Stored => (ObjectState::Stored, CallbackState::Unknown),
+            Self::Unknown(_) => (ObjectState::Unknown, CallbackState::Unknown),
+        };
+        match policy {
+            true => (object, callback),
+            false => (object, CallbackState::NotRequested),
+        }
+    }
+}
+
+/// What HEAD's answer says of the object, when it came this long after the request began.
+///
+/// Age is measured by the service's own clock: its Date, less the time that passed here.
+pub fn object(head: Head, since_request: Duration) -> Object {
+    match head.status {
+        200..300 => {}
+        404 if !head.html => return Object::Absent,
+        408 | 429 => return Object::NoAnswer,
+        400..500 => return Object::Refused(head.status),
+        _ => return Object::NoAnswer,
+    }
+    let older = head.last_modified.zip(head.date).map(|(modified, date)| {
+        let begun = date.saturating_sub((since_request + CLOCKS_APART).as_secs());
+        modified < begun
+    });
+    match (older, head.etag) {
+        (Some(true), _) => Object::Older,
+        (Some(false), Match::Same) => Object::Ours,
+        (None, Match::Same) => Object::OfUnknownAge,
+        (_, Match::Different | Match::Incomparable) => Object::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Match::{Different, Incomparable, Same};
+    use Object::{Absent, NoAnswer, OfUnknownAge, Older, Other, Ours, Refused};
+    use Step::{AskLikewise, AskObject, AskUpload, End, Pause};
+
+    const IN_FORM: Option<(u16, i32)> = Some((503, 17));
+    const LOST: Option<(u16, i32)> = None;
+
+    fn doubt(finish: bool, answered: Option<(u16, i32)>) -> Settling {
+        Settling::new(Doubt { finish, answered })
+    }
+
+    /// The step after HEAD, with and without time left.
+    fn after(finish: bool, answered: Option<(u16, i32)>, object: Object) -> (Step, Step) {
+        let mut settling = doubt(finish, answered);
+        settling.saw_object(object);
+        if finish && answered.is_none() {
+            settling.saw_upload(Upload::Unsaid);
+        }
+        (settling.next(true), settling.next(false))
+    }
+
+    #[test]
+    fn head_comes_first_whatever_the_doubt_and_the_time() {
+        for finish in [true, false] {
+            for answered in [IN_FORM, LOST] {
+                for time_left in [true, false] {
+                    assert_eq!(doubt(finish, answered).next(time_left), AskObject);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_in_the_form_is_settled_by_one_look() {
+        let unknown = |why| End(Outcome::Unknown(why));
+        for finish in [true, false] {
+            for (object, with_time, without) in [
+                (Ours, End(Outcome::Stored), End(Outcome::Stored)),
+                (Absent, End(Outcome::NotRun), End(Outcome::NotRun)),
+                (Older, End(Outcome::NotRun), End(Outcome::NotRun)),
+                (Other, unknown(Why::Another), unknown(Why::Another)),
+                (OfUnknownAge, unknown(Why::NoAge), unknown(Why::NoAge)),
+                (
+                    Refused(403),
+                    unknown(Why::Refused(403)),
+                    unknown(Why::Refused(403)),
+                ),
+                (Refused(503), AskLikewise, AskLikewise),
+                (NoAnswer, Pause, unknown(Why::NoAnswer)),
+            ] {
+                let expected = (with_time, without);
+                assert_eq!(after(finish, IN_FORM, object), expected, "{object:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_looked_for_until_the_time_is_up_and_absence_proves_nothing() {
+        let unknown = |why| End(Outcome::Unknown(why));
+        for finish in [true, false] {
+            for (object, with_time, without) in [
+                (Ours, End(Outcome::Stored), End(Outcome::Stored)),
+                (Absent, Pause, unknown(Why::NotThere)),
+                (Older, Pause, unknown(Why::StillTheOlder)),
+                (Other, Pause, unknown(Why::Another)),
+                (OfUnknownAge, unknown(Why::NoAge), unknown(Why::NoAge)),
+                (
+                    Refused(403),
+                    unknown(Why::Refused(403)),
+                    unknown(Why::Refused(403)),
+                ),
+                (NoAnswer, Pause, unknown(Why::NoAnswer)),
+            ] {
+                let expected = (with_time, without);
+                assert_eq!(after(finish, LOST, object), expected, "{object:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_refused_as_its_question_is_refused_did_not_run() {
+        for (asked, outcome) in [
+            (Some((403, -7)), Outcome::NotRun),
+            (Some((403, -8)), Outcome::Unknown(Why::Refused(403))),
+            (Some((401, -7)), Outcome::Unknown(Why::Refused(403))),
+            (None, Outcome::Unknown(Why::Refused(403))),
+        ] {
+            let mut settling = doubt(false, Some((403, -7)));
+            settling.saw_object(Refused(403));
+            settling.saw_likewise(asked);
+            assert_eq!(settling.next(true), End(outcome), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_lost_finish_the_upload_is_asked_for_in_each_round() {
+        let mut settling = doubt(true, LOST);
+        settling.saw_object(Absent);
+        assert_eq!(settling.next(true), AskUpload);
+        assert_eq!(settling.next(false), AskUpload);
+        settling.saw_upload(Upload::Listed);
+        assert_eq!(settling.next(true), Pause);
+        settling.ask_again();
+        assert_eq!(settling.next(true), AskObject);
+    }
+
+    #[test]
+    fn an_upload_is_named_unless_it_is_known_to_be_gone() {
+        let unknown = Outcome::Unknown(Why::NotThere);
+        for (answered, upload, outcome, named) in [
+            (LOST, Upload::Listed, unknown, true),
+            (LOST, Upload::Unsaid, unknown, true),
+            (LOST, Upload::Gone, unknown, false),
+            (LOST, Upload::Gone, Outcome::Stored, false),
+            (LOST, Upload::Unsaid, Outcome::Stored, false),
+            (IN_FORM, Upload::Unsaid, Outcome::NotRun, true),
+            (
+                Some((404, -190_404)),
+                Upload::Unsaid,
+                Outcome::NotRun,
+                false,
+            ),
+        ] {
+            let mut settling = doubt(true, answered);
+            settling.saw_upload(upload);
+            let row = (answered, upload, outcome);
+            assert_eq!(settling.upload_may_exist(outcome), named, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn head_tells_what_is_ours_by_etag_and_age() {
+        // The request began 10 s before HEAD's Date of 1000: at 990, give or take 3 s.
+        let since = Duration::from_secs(10);
+        for (status, html, etag, last_modified, date, expected) in [
+            (200, false, Same, Some(990), Some(1000), Ours),
+            (200, false, Same, Some(1000), Some(1000), Ours),
+            (200, false, Same, Some(987), Some(1000), Ours),
+            (200, false, Same, Some(986), Some(1000), Older),
+            (200, false, Same, Some(5), Some(1000), Older),
+            (200, false, Different, Some(986), Some(1000), Older),
+            (200, false, Different, Some(990), Some(1000), Other),
+            (200, false, Incomparable, Some(986), Some(1000), Older),
+            (200, false, Incomparable, Some(990), Some(1000), Other),
+            (200, false, Same, None, Some(1000), OfUnknownAge),
+            (200, false, Same, Some(990), None, OfUnknownAge),
+            (200, false, Different, None, None, Other),
+            (200, false, Incomparable, None, None, Other),
+            (404, false, Incomparable, None, None, Absent),
+            (404, true, Incomparable, None, None, Refused(404)),
+            (403, false, Incomparable, None, None, Refused(403)),
+            (408, false, Incomparable, None, None, NoAnswer),
+            (429, false, Incomparable, None, None, NoAnswer),
+            (302, false, Incomparable, None, None, NoAnswer),
+            (503, false, Incomparable, None, None, NoAnswer),
+        ] {
+            let head = Head {
+                status,
+                html,
+                etag,
+                last_modified,
+                date,
+            };
+            assert_eq!(object(head, since), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_says_no_more_than_it_knows() {
+        use CallbackState::{NotDelivered, NotRequested};
+        let unknown = Outcome::Unknown(Why::NoAnswer);
+        for (outcome, policy, states) in [
+            (
+                Outcome::NotRun,
+                true,
+                (ObjectState::NotStored, NotDelivered),
+            ),
+            (
+                Outcome::NotRun,
+                false,
+                (ObjectState::NotStored, NotRequested),
+            ),
+            (
+                Outcome::Stored,
+                true,
+                (ObjectState::Stored, CallbackState::Unknown),
+            ),
+            (Outcome::Stored, false, (ObjectState::Stored, NotRequested)),
+            (
+                unknown,
+                true,
+                (ObjectState::Unknown, CallbackState::Unknown),
+            ),
+            (unknown, false, (ObjectState::Unknown, NotRequested)),
+        ] {
+            assert_eq!(outcome.states(policy), states, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,618 @@
+//! From what was seen of one request to what is known of it, and whether it may be sent again.
+//!
+//! Everything that the library says of an object or a callback begins here. The rules are a table, in
+//! the tests below. A1 to A10 are the numbered assumptions of docs/reliability.md.
+
+use crate::error::CallbackState;
+
+/// What was seen of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Evidence {
+    /// A PutFile or FinishMultipartUpload: it stores an object.
+    pub stores: bool,
+    /// It carries a policy.
+    pub policy: bool,
+    /// The whole body left. False only when the connection was stopped first and the bytes counted
+    /// after that: while a connection may still write, nothing is known.
+    pub through: bool,
+    /// How the request ended.
+    pub end: End,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// There was no connection.
+    NoConnection {
+        /// Another try may find one.
+        passing: bool,
+    },
+    /// The content could not be read.
+    Unreadable,
+    /// The connection broke or was closed without an answer.
+    Broken,
+    /// What came is not HTTP.
+    Garbage,
+    /// A time limit of one request passed.
+    TimedOut,
+    /// The host cancelled, or its deadline passed.
+    GivenUp,
+    /// An answer.
+    Answered(Answer),
+}
+
+/// An answer, as far as it counts here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// What kind of body it has.
+    pub form: Form,
+    /// The body came to its end.
+    pub whole: bool,
+}
+
+/// What kind of body an answer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// A JSON object with RetCode and ErrMsg: the service's, or a callback service's that answers alike.
+    Service {
+        /// The RetCode.
+        ret_code: i32,
+        /// ErrMsg tells of a failed dial to the policy's own address: see [`is_failed_dial`].
+        failed_dial: bool,
+    },
+    /// Other JSON.
+    Json,
+    /// No body.
+    Empty,
+    /// HTML, text, or a body that broke off.
+    Other,
+}
+
+/// What is known of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Known {
+    /// It did not run: the service does not have all of it, or refused it before its policy.
+    NotRun,
+    /// The service says that it is done.
+    Done,
+    /// The object is stored, and this is known of its callback.
+    Stored(CallbackState),
+    /// The service, or a callback service in the same form, answered an error. It is at work no more, and
+    /// HEAD tells whether the object is stored.
+    Answered,
+    /// It may have run, and it may still be running.
+    Lost,
+}
+
+/// What is known of a request, and whether trying again makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Verdict {
+    /// What is known.
+    pub known: Known,
+    /// Another try may succeed.
+    pub passing: bool,
+}
+
+/// Whether a request may be sent again by itself. `twice`: running twice does no harm, or the host has
+/// chosen it.
+pub fn may_send_again(verdict: Verdict, twice: bool) -> bool {
+    let allowed = match verdict.known {
+        Known::NotRun => true,
+        Known::Answered | Known::Lost => twice,
+        Known::Done | Known::Stored(_) => false,
+    };
+    verdict.passing && allowed
+}
+
+/// What is known after this request when an earlier try, or an earlier finish of the same upload, is lost.
+pub fn after_a_lost_one(known: Known) -> Known {
+    match known {
+        // The earlier one may have run, or may run yet.
+        Known::NotRun | Known::Answered | Known::Lost => Known::Lost,
+        Known::Stored(CallbackState::NotDelivered) => Known::Stored(CallbackState::Unknown),
+        Known::Stored(_) | Known::Done => known,
+    }
+}
+
+/// The verdict on one request.
+pub fn judge(evidence: &Evidence) -> Verdict {
+    let (known, passing) = match evidence.end {
+        End::NoConnection { passing } => (Known::NotRun, passing),
+        end if !evidence.through => (Known::NotRun, passes_without_body(end)),
+        End::Broken | End::TimedOut => (Known::Lost, true),
+        End::Garbage | End::GivenUp | End::Unreadable => (Known::Lost, false),
+        End::Answered(answer) if (200..300).contains(&answer.status) => success(evidence, answer),
+        End::Answered(answer) => (refusal(evidence, answer), passes(answer)),
+    };
+    Verdict { known, passing }
+}
+
+/// A body that did not get through may get through the next time.
+fn passes_without_body(end: End) -> bool {
+    match end {
+        End::Broken | End::TimedOut => true,
+        End::Answered(answer) => passes(answer),
+        _ => false,
+    }
+}
+
+/// The statuses of trouble that passes.
+fn passes(answer: Answer) -> bool {
+    matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// A 2xx. A portal says 200 to everything: a request that stores needs an answer as the service gives it.
+fn success(evidence: &Evidence, answer: Answer) -> (Known, bool) {
+    let believable = match answer.form {
+        Form::Json | Form::Service { .. } => true,
+        Form::Empty => !evidence.policy,
+        Form::Other => !evidence.stores,
+    };
+    match (answer.whole, believable) {
+        (false, _) => (Known::Lost, true),
+        (true, false) => (Known::Lost, false),
+        (true, true) => (Known::Done, false),
+    }
+}
+
+fn refusal(evidence: &Evidence, answer: Answer) -> Known {
+    let Evidence { stores, policy, .. } = *evidence;
+    let Form::Service {
+        ret_code,
+        failed_dial,
+    } = answer.form
+    else {
+        // A gateway's, or a callback service's that is handed through. Requests that store nothing
+        // leave nothing behind when they are refused.
+        let refused = !stores && (400..500).contains(&answer.status) && answer.status != 408;
+        return if refused { Known::NotRun } else { Known::Lost };
+    };
+    match answer.status {
+        status if is_before_the_policy(status, ret_code) => Known::NotRun,
+        // A6: only sent when the object is stored.
+        599 if policy => Known::Stored(callback_after_599(ret_code, failed_dial)),
+        // Without a policy no callback service can be speaking. 404 to a finish may mean "finished before".
+        503 if !policy => Known::NotRun,
+        404 | 408 if stores => Known::Answered,
+        400..500 if !policy => Known::NotRun,
+        _ if stores => Known::Answered,
+        _ => Known::Lost,
+    }
+}
+
+/// A1: the pairs of status and RetCode that come before the policy runs. No callback service answers with
+/// one of these.
+pub fn is_before_the_policy(status: u16, ret_code: i32) -> bool {
+    matches!(
+        (status, ret_code),
+        (400, -148_653 | -15_036 | -148_660)
+            | (401, -148_643)
+            | (403, -148_643 | -148_658)
+            | (404, -30_010)
+    )
+}
+
+/// What the service's own 599 says of the callback.
+fn callback_after_599(ret_code: i32, failed_dial: bool) -> CallbackState {
+    match ret_code {
+        20_003 if failed_dial => CallbackState::NotDelivered,
+        20_008 => CallbackState::ReplyRefused,
+        _ => CallbackState::Unknown,
+    }
+}
+
+/// Whether an answer other than 2xx to a request whose object turns out to be stored is the callback
+/// service's own, handed through: gateways answer in HTML or with nothing, and store nothing when they
+/// redirect.
+pub fn is_of_the_callback_service(answer: Answer) -> bool {
+    let json = matches!(answer.form, Form::Json | Form::Service { .. });
+    !(200..300).contains(&answer.status) && (json || (300..400).contains(&answer.status))
+}
+
+/// Whether the ErrMsg of 599 / 20003 proves that the callback service was not reached: it ends in a dial or a
+/// TLS handshake that failed, to the policy's own URL (`is_own` says whether a URL is; the service's
+/// client follows redirects, so another URL means that the first one answered).
+pub fn is_failed_dial(err_msg: &str, is_own: impl FnOnce(&str) -> bool) -> bool {
+    let Some(rest) = err_msg.trim().strip_prefix("send request error: Post ") else {
+        return false;
+    };
+    let split = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split_once("\": "),
+        None => rest.split_once(": "),
+    };
+    split.is_some_and(|(url, why)| could_not_connect(why) && is_own(url))
+}
+
+/// Reasons of Go's net/http that come before the first byte of a request.
+fn could_not_connect(why: &str) -> bool {
+    let dialled = why.starts_with("dial tcp");
+    let failed = [
+        "connection refused",
+        "no such host",
+        "i/o timeout",
+        "network is unreachable",
+        "no route to host",
+    ];
+    let handshake = [
+        "x509: ",
+        "tls: failed to verify certificate",
+        "tls: first record does not look like a TLS handshake",
+        "remote error: tls: handshake failure",
+        "net/http: TLS handshake timeout",
+        "http: server gave HTTP response to HTTPS client",
+    ];
+    (dialled && failed.iter().any(|reason| why.ends_with(reason)))
+        || handshake.iter().any(|reason| why.starts_with(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use CallbackState::{NotDelivered, ReplyRefused, Unknown};
+    use End::{Broken, Garbage, GivenUp, NoConnection, TimedOut, Unreadable};
+    use Known::{Answered, Done, Lost, NotRun, Stored};
+
+    const PASSES: bool = true;
+    const FOR_GOOD: bool = false;
+
+    fn answer(status: u16, form: Form) -> End {
+        End::Answered(Answer {
+            status,
+            form,
+            whole: true,
+        })
+    }
+
+    fn broken_off(status: u16) -> End {
+        End::Answered(Answer {
+            status,
+            form: Form::Other,
+            whole: false,
+        })
+    }
+
+    fn form(ret_code: i32) -> Form {
+        Form::Service {
+            ret_code,
+            failed_dial: false,
+        }
+    }
+
+    fn failed_dial(ret_code: i32) -> Form {
+        Form::Service {
+            ret_code,
+            failed_dial: true,
+        }
+    }
+
+    fn check(stores: bool, policy: bool, through: bool, rows: &[(End, Known, bool)]) {
+        for &(end, known, passing) in rows {
+            let evidence = Evidence {
+                stores,
+                policy,
+                through,
+                end,
+            };
+            let expected = Verdict { known, passing };
+            assert_eq!(judge(&evidence), expected, "{evidence:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_not_through_did_not_run() {
+        for (stores, policy) in [(true, true), (true, false), (false, false)] {
+            check(
+                stores,
+                policy,
+                false,
+                &[
+                    (NoConnection { passing: true }, NotRun, PASSES),
+                    (NoConnection { passing: false }, NotRun, FOR_GOOD),
+                    (Unreadable, NotRun, FOR_GOOD),
+                    (Broken, NotRun, PASSES),
+                    (Garbage, NotRun, FOR_GOOD),
+                    (TimedOut, NotRun, PASSES),
+                    (GivenUp, NotRun, FOR_GOOD),
+                    (answer(200, Form::Json), NotRun, FOR_GOOD),
+                    (answer(403, form(-148_643)), NotRun, FOR_GOOD),
+                    (answer(503, form(-1)), NotRun, PASSES),
+                    (answer(502, Form::Other), NotRun, PASSES),
+                    (answer(599, form(20_003)), NotRun, FOR_GOOD),
+                    (answer(599, Form::Other), NotRun, FOR_GOOD),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn a_put_or_finish_with_a_policy() {
+        check(
+            true,
+            true,
+            true,
+            &[
+                // No answer.
+                (NoConnection { passing: true }, NotRun, PASSES),
+                (Broken, Lost, PASSES),
+                (TimedOut, Lost, PASSES),
+                (Garbage, Lost, FOR_GOOD),
+                (GivenUp, Lost, FOR_GOOD),
+                // 2xx: the callback service's reply, which is JSON.
+                (answer(200, Form::Json), Done, FOR_GOOD),
+                (answer(201, Form::Json), Done, FOR_GOOD),
+                (answer(200, form(-1)), Done, FOR_GOOD),
+                (answer(200, Form::Empty), Lost, FOR_GOOD),
+                (answer(200, Form::Other), Lost, FOR_GOOD),
+                (broken_off(200), Lost, PASSES),
+                // The pairs that come before the policy (A1).
+                (answer(400, form(-148_653)), NotRun, FOR_GOOD),
+                (answer(400, form(-15_036)), NotRun, FOR_GOOD),
+                (answer(400, form(-148_660)), NotRun, FOR_GOOD),
+                (answer(401, form(-148_643)), NotRun, FOR_GOOD),
+                (answer(403, form(-148_643)), NotRun, FOR_GOOD),
+                (answer(403, form(-148_658)), NotRun, FOR_GOOD),
+                (answer(404, form(-30_010)), NotRun, FOR_GOOD),
+                // The same codes with another status are not these pairs.
+                (answer(500, form(-148_643)), Answered, PASSES),
+                (answer(400, form(-148_643)), Answered, FOR_GOOD),
+                // Any other answer in the form: HEAD settles.
+                (answer(400, form(17)), Answered, FOR_GOOD),
+                (answer(403, form(-1)), Answered, FOR_GOOD),
+                (answer(404, form(-148_654)), Answered, FOR_GOOD),
+                (answer(408, form(-1)), Answered, PASSES),
+                (answer(429, form(17)), Answered, PASSES),
+                (answer(500, form(-1)), Answered, PASSES),
+                (answer(502, form(-1)), Answered, PASSES),
+                (answer(503, form(17)), Answered, PASSES),
+                (answer(504, form(-1)), Answered, PASSES),
+                (answer(302, form(1)), Answered, FOR_GOOD),
+                // 599 in the form: stored (A6).
+                (
+                    answer(599, failed_dial(20_003)),
+                    Stored(NotDelivered),
+                    FOR_GOOD,
+                ),
+                (answer(599, form(20_003)), Stored(Unknown), FOR_GOOD),
+                (answer(599, form(20_008)), Stored(ReplyRefused), FOR_GOOD),
+                (
+                    answer(599, failed_dial(20_008)),
+                    Stored(ReplyRefused),
+                    FOR_GOOD,
+                ),
+                (answer(599, form(1)), Stored(Unknown), FOR_GOOD),
+                (answer(599, failed_dial(1)), Stored(Unknown), FOR_GOOD),
+                // 599 in no form: a gateway's.
+                (answer(599, Form::Other), Lost, FOR_GOOD),
+                (answer(599, Form::Empty), Lost, FOR_GOOD),
+                (answer(599, Form::Json), Lost, FOR_GOOD),
+                (broken_off(599), Lost, FOR_GOOD),
+                // Anything else in no form: a gateway's, or the callback service's.
+                (answer(302, Form::Other), Lost, FOR_GOOD),
+                (answer(400, Form::Json), Lost, FOR_GOOD),
+                (answer(403, Form::Other), Lost, FOR_GOOD),
+                (answer(404, Form::Json), Lost, FOR_GOOD),
+                (answer(408, Form::Empty), Lost, PASSES),
+                (answer(429, Form::Json), Lost, PASSES),
+                (answer(500, Form::Json), Lost, PASSES),
+                (answer(502, Form::Other), Lost, PASSES),
+                (answer(503, Form::Empty), Lost, PASSES),
+                (answer(503, Form::Other), Lost, PASSES),
+                (answer(504, Form::Other), Lost, PASSES),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_put_or_finish_without_a_policy() {
+        check(
+            true,
+            false,
+            true,
+            &[
+                (Broken, Lost, PASSES),
+                (TimedOut, Lost, PASSES),
+                (GivenUp, Lost, FOR_GOOD),
+                (answer(200, Form::Empty), Done, FOR_GOOD),
+                (answer(200, Form::Json), Done, FOR_GOOD),
+                (answer(200, Form::Other), Lost, FOR_GOOD),
+                (broken_off(200), Lost, PASSES),
+                // No callback service can be speaking: the service itself refused.
+                (answer(400, form(17)), NotRun, FOR_GOOD),
+                (answer(403, form(-1)), NotRun, FOR_GOOD),
+                (answer(429, form(-1)), NotRun, PASSES),
+                (answer(503, form(-1)), NotRun, PASSES),
+                // "The upload is gone" may mean that it was finished.
+                (answer(404, form(-190_404)), Answered, FOR_GOOD),
+                (answer(408, form(-1)), Answered, PASSES),
+                (answer(500, form(-1)), Answered, PASSES),
+                (answer(504, form(-1)), Answered, PASSES),
+                (answer(599, form(20_003)), Answered, FOR_GOOD),
+                (answer(302, Form::Empty), Lost, FOR_GOOD),
+                (answer(403, Form::Other), Lost, FOR_GOOD),
+                (answer(502, Form::Other), Lost, PASSES),
+                (answer(503, Form::Other), Lost, PASSES),
+                (answer(599, Form::Other), Lost, FOR_GOOD),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_request_that_stores_nothing() {
+        check(
+            false,
+            false,
+            true,
+            &[
+                (Broken, Lost, PASSES),
+                (TimedOut, Lost, PASSES),
+                (answer(200, Form::Other), Done, FOR_GOOD),
+                (answer(204, Form::Empty), Done, FOR_GOOD),
+                (broken_off(200), Lost, PASSES),
+                (answer(404, Form::Empty), NotRun, FOR_GOOD),
+                (answer(404, form(-148_654)), NotRun, FOR_GOOD),
+                (answer(403, Form::Other), NotRun, FOR_GOOD),
+                (answer(408, Form::Other), Lost, PASSES),
+                (answer(429, Form::Other), NotRun, PASSES),
+                (answer(500, form(-1)), Lost, PASSES),
+                (answer(502, Form::Other), Lost, PASSES),
+                (answer(503, form(-1)), NotRun, PASSES),
+                (answer(504, Form::Empty), Lost, PASSES),
+            ],
+        );
+    }
+
+    #[test]
+    fn only_what_did_not_run_is_sent_again_by_itself() {
+        for (known, once, twice) in [
+            (NotRun, true, true),
+            (Answered, false, true),
+            (Lost, false, true),
+            (Done, false, false),
+            (Stored(NotDelivered), false, false),
+            (Stored(Unknown), false, false),
+            (Stored(ReplyRefused), false, false),
+        ] {
+            let passing = |passing| Verdict { known, passing };
+            assert_eq!(may_send_again(passing(true), false), once, "{known:?}");
+            assert_eq!(may_send_again(passing(true), true), twice, "{known:?}");
+            assert!(!may_send_again(passing(false), true), "{known:?}");
+        }
+    }
+
+    #[test]
+    fn a_lost_try_before_keeps_everything_open() {
+        for (now, together) in [
+            (NotRun, Lost),
+            (Answered, Lost),
+            (Lost, Lost),
+            (Done, Done),
+            (Stored(NotDelivered), Stored(Unknown)),
+            (Stored(Unknown), Stored(Unknown)),
+            (Stored(ReplyRefused), Stored(ReplyRefused)),
+        ] {
+            assert_eq!(after_a_lost_one(now), together, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_failed_dial_to_the_policys_own_url_proves_that_nothing_was_sent() {
+        let own = "https://cb.example:8443/done";
+        for (err_msg, proves) in [
+            (
+                "Post https://cb.example:8443/done: dial tcp 10.0.0.1:8443: getsockopt: connection refused",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: dial tcp 10.0.0.1:8443: connect: connection refused",
+                true,
+            ),
+            (
+                "Post \"https://cb.example:8443/done\": dial tcp 10.0.0.1:8443: connect: connection refused",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: dial tcp: lookup cb.example: no such host",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: dial tcp 10.0.0.1:8443: i/o timeout",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: dial tcp 10.0.0.1:8443: connect: network is unreachable",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: dial tcp 10.0.0.1:8443: connect: no route to host",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: x509: certificate signed by unknown authority",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: tls: failed to verify certificate: x509: expired",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: remote error: tls: handshake failure",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: net/http: TLS handshake timeout",
+                true,
+            ),
+            (
+                "Post https://cb.example:8443/done: http: server gave HTTP response to HTTPS client",
+                true,
+            ),
+            // It may have run.
+            ("Post https://cb.example:8443/done: EOF", false),
+            (
+                "Post https://cb.example:8443/done: read tcp 10.0.0.2:1->10.0.0.1:2: read: connection reset by peer",
+                false,
+            ),
+            (
+                "Post https://cb.example:8443/done: write tcp 10.0.0.2:1->10.0.0.1:2: i/o timeout",
+                false,
+            ),
+            (
+                "Post https://cb.example:8443/done: net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+                false,
+            ),
+            (
+                "Post https://cb.example:8443/done: context deadline exceeded",
+                false,
+            ),
+            (
+                "Post https://cb.example:8443/done: dial tcp 10.0.0.1:8443: operation was canceled",
+                false,
+            ),
+            (
+                "Post https://cb.example:8443/done: remote error: tls: internal error",
+                false,
+            ),
+            // After a redirect the policy's own address has answered.
+            (
+                "Post https://other.example/: dial tcp 10.0.0.9:443: connect: connection refused",
+                false,
+            ),
+            (
+                "Get https://cb.example:8443/done: dial tcp 10.0.0.1:8443: connect: connection refused",
+                false,
+            ),
+            ("dial tcp 10.0.0.1:8443: connect: connection refused", false),
+            ("", false),
+        ] {
+            let text = format!("send request error: {err_msg}");
+            assert_eq!(is_failed_dial(&text, |url| url == own), proves, "{text}");
+            assert!(!is_failed_dial(err_msg, |_| true), "{err_msg}");
+        }
+    }
+
+    #[test]
+    fn a_callback_service_answers_json_or_a_redirect_a_gateway_html_or_nothing() {
+        for (status, form, callbacks) in [
+            (400, Form::Json, true),
+            (404, Form::Json, true),
+            (500, Form::Json, true),
+            (503, form(17), true),
+            (302, Form::Empty, true),
+            (302, Form::Other, true),
+            (200, Form::Json, false),
+            (404, Form::Other, false),
+            (502, Form::Other, false),
+            (504, Form::Empty, false),
+            (599, Form::Other, false),
+        ] {
+            let answer = Answer {
+                status,
+                form,
+                whole: true,
+            };
+            assert_eq!(is_of_the_callback_service(answer), callbacks, "{answer:?}");
+        }
+    }
+}
