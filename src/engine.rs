@@ -106,7 +106,7 @@ impl Engine {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         threads::may_block()?;
-        let operation = Arc::new(Operation::begin(None));
+        let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = on_our_stack(run, operation.clone());
         let (tell, told) = mpsc::sync_channel(1);
         self.spread.place().spawn(async move {
@@ -131,7 +131,8 @@ impl Engine {
     where
         F: Future<Output = Result<Report>> + Send + 'static,
     {
-        let operation = Arc::new(Operation::begin(timeout));
+        let reserve = self.service.config().settle_timeout;
+        let operation = Arc::new(Operation::begin(timeout, reserve));
         let running = on_our_stack(run, operation.clone());
         let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
         (task, Start::new(self.spread.place(), driver))

@@ -1,7 +1,7 @@
 //! One operation of the host: how long it may last, whether it was cancelled, how far it is.
 //!
-//! The deadline covers the clean-up too. So the work itself ends a little earlier, and what is left
-//! belongs to aborting and to finding out what was stored.
+//! The deadline covers the clean-up too. So the work itself ends earlier, and what is left belongs to
+//! finding out what was stored, and to aborting.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -12,9 +12,6 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::error::{Error, Report, Status};
-
-/// The clean-up's share of a deadline: a quarter, at most this.
-const LONGEST_RESERVE: Duration = Duration::from_secs(1);
 
 /// Clean-up without a deadline: the host should not wait long for a service that is gone.
 const LONGEST_CLEAN_UP: Duration = Duration::from_secs(10);
@@ -80,11 +77,12 @@ struct Limit {
 }
 
 impl Operation {
-    /// Begins now; `timeout` is the deadline over everything, None for none.
-    pub(crate) fn begin(timeout: Option<Duration>) -> Self {
+    /// Begins now; `timeout` is the deadline over everything, None for none. Of a deadline a quarter, but
+    /// no more than `reserve`, is kept for the clean-up.
+    pub(crate) fn begin(timeout: Option<Duration>, reserve: Duration) -> Self {
         Self {
             begun: Instant::now(),
-            limit: timeout.and_then(Limit::from_now),
+            limit: timeout.and_then(|timeout| Limit::from_now(timeout, reserve)),
             cancelled: AtomicBool::new(false),
             cancel: Notify::new(),
             turn: Notify::new(),
@@ -161,11 +159,48 @@ impl Operation {
     /// Cleans up in the time that is left; None when that was not enough. Other work of the
     /// operation must have ended.
     pub(crate) async fn clean_up<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.clean_up_within(LONGEST_CLEAN_UP, work).await
+    }
+
+    /// Finds out what became of a request whose answer was lost, with this long to ask again.
+    pub(crate) async fn settle<T>(
+        &self,
+        time: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        // What is asked last may take its time as well.
+        self.clean_up_within(time + LONGEST_CLEAN_UP, work).await
+    }
+
+    async fn clean_up_within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
         self.cleaning_up.store(true, Relaxed);
         let _until_dropped = WorkAgain(&self.cleaning_up);
-        let longest = Instant::now() + LONGEST_CLEAN_UP;
+        let longest = Instant::now() + time;
         let until = self.limit.map_or(longest, |limit| limit.hard.min(longest));
         tokio::time::timeout_at(until.into(), work).await.ok()
+    }
+
+    /// Sleeps, also while it cleans up; false at once when the host cancels or the deadline would pass.
+    pub(crate) async fn rest(&self, pause: Duration) -> bool {
+        let cancelled = self.cancel.notified();
+        tokio::pin!(cancelled);
+        cancelled.as_mut().enable();
+        let too_long = self
+            .limit
+            .is_some_and(|limit| Instant::now() + pause >= limit.hard);
+        if too_long || self.cancelled.load(Relaxed) {
+            return false;
+        }
+        tokio::select! {
+            () = cancelled => false,
+            () = tokio::time::sleep(pause) => true,
+        }
+    }
+
+    /// Time until the work must end; None without a deadline.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let limit = self.limit?;
+        Some(limit.soft.saturating_duration_since(Instant::now()))
     }
 
     /// A request is about to be sent.
@@ -227,9 +262,9 @@ impl Drop for WorkAgain<'_> {
 
 impl Limit {
     /// None when the deadline is too far away to be told.
-    fn from_now(timeout: Duration) -> Option<Self> {
+    fn from_now(timeout: Duration, reserve: Duration) -> Option<Self> {
         let hard = Instant::now().checked_add(timeout)?;
-        let reserve = (timeout / 4).min(LONGEST_RESERVE);
+        let reserve = (timeout / 4).min(reserve);
         Some(Self {
             timeout,
             soft: hard - reserve,

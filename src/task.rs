@@ -308,7 +308,7 @@ mod tests {
             ..Watch::default()
         };
         let host = HostThreads::new(1);
-        let operation = Arc::new(Operation::begin(None));
+        let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = async move {
             let _lent = lent;
             tokio::task::yield_now().await;
@@ -331,7 +331,7 @@ mod tests {
             })),
             ..Watch::default()
         };
-        let operation = Arc::new(Operation::begin(None));
+        let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = std::future::pending();
         let (task, driver) = Task::new(operation, HostThreads::new(1), watch, running);
         drop(driver);

@@ -24,7 +24,7 @@ fn overloaded() -> Fault {
 fn a_policy_is_not_sent_again_when_its_answer_is_lost() {
     for (mode, call) in [(Mode::Put, Call::Put), (Mode::Multipart, Call::Finish)] {
         for fault in [Fault::Reset, Fault::Close, Fault::Drop, Fault::stall()] {
-            let bench = Bench::with_parts(1);
+            let bench = Bench::with_blocks(1);
             let told = format!("{call} {fault:?}");
             let rule = Rule::on(call, fault).at(Place::AfterExecuting);
             bench.emulator.rule(rule);
@@ -147,7 +147,7 @@ fn a_refused_connection_is_a_network_error_and_nothing_is_stored() {
 #[test]
 fn the_host_may_choose_to_fire_twice() {
     for (mode, call) in [(Mode::Put, Call::Put), (Mode::Multipart, Call::Finish)] {
-        let bench = Bench::with_parts(1);
+        let bench = Bench::with_blocks(1);
         let rule = Rule::on(call, Fault::Reset).at(Place::AfterExecuting);
         bench.emulator.rule(rule.nth(1));
         let client = bench.client_with(|config| config.callback_at_least_once = true);
@@ -169,11 +169,13 @@ fn the_host_may_choose_to_fire_twice() {
 
 #[test]
 fn a_failed_callback_is_told_in_full_and_never_repeated() {
-    let words = "send request error: connection refused";
+    let refused = "dial tcp 127.0.0.1:9: connect: connection refused";
     for (mode, call) in [(Mode::Put, Call::Put), (Mode::Multipart, Call::Finish)] {
         for again in [false, true] {
             let bench = Bench::with_parts(1);
-            let fault = Fault::error(599, 20003, words);
+            let url = format!("http://{}/json", bench.callbacks.address);
+            let words = format!("send request error: Post {url}: {refused}");
+            let fault = Fault::error(599, 20003, &words);
             bench.emulator.rule(Rule::on(Call::Callback, fault));
             let client = bench.client_with(|config| config.callback_at_least_once = again);
             let request = bench.request_with_policy(mode, 1);
@@ -185,7 +187,7 @@ fn a_failed_callback_is_told_in_full_and_never_repeated() {
             assert_eq!(report.callback, CallbackState::NotDelivered);
             assert_eq!(report.upload_id, None);
             assert!(report.session_id.is_some());
-            assert!(error.message().contains(words), "{error}");
+            assert!(error.message().contains(&words), "{error}");
             assert_eq!(bench.count(call), 1);
             bench.assert_stored();
         }

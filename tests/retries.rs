@@ -218,10 +218,10 @@ fn an_abort_is_tried_again_and_leaves_nothing() {
 }
 
 #[test]
-fn a_stale_connection_is_replaced_without_a_retry() {
+fn a_stale_connection_is_replaced_without_counting_as_a_retry() {
     for end in [End::Reset, End::Close, End::Drop] {
         let bench = Bench::new(100 * KIB);
-        let client = bench.client_with(|config| config.max_retries = 0);
+        let client = bench.client_with(|config| config.max_retries = 1);
         let stale = Shape::default().then(Then::NextRequest(end));
         bench
             .emulator
@@ -233,6 +233,23 @@ fn a_stale_connection_is_replaced_without_a_retry() {
         assert!(result.is_ok(), "{end:?}: {}", told(&result));
         assert_eq!(bench.emulator.state().connections_accepted, 2, "{end:?}");
         bench.assert_stored();
+    }
+}
+
+#[test]
+fn without_retries_nothing_is_sent_again_not_even_after_a_stale_connection() {
+    for end in [End::Reset, End::Close, End::Drop] {
+        let bench = Bench::new(100 * KIB);
+        let client = bench.client_with(|config| config.max_retries = 0);
+        let stale = Shape::default().then(Then::NextRequest(end));
+        let rule = Rule::on(Call::Put, Fault::alter(stale)).nth(1);
+        bench.emulator.rule(rule);
+        succeeded(client.upload(bench.request(Mode::Put, 1)));
+        let mut another = bench.request(Mode::Put, 1);
+        another.key = "another".to_owned();
+        let error = client.upload(another).expect_err("the connection broke");
+        assert_eq!(error.report().attempts, 1, "{end:?}: {error}");
+        assert_eq!(bench.count(Call::Put), 1, "{end:?}");
     }
 }
 

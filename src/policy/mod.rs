@@ -95,6 +95,63 @@ impl PutPolicy {
     pub fn encoded(&self) -> &str {
         &self.encoded
     }
+
+    /// Whether a URL is the one that the service calls for this policy: `callbackUrl`, in the query form with
+    /// the body behind it. (Of a redirect it would be another.)
+    pub(crate) fn calls(&self, url: &str) -> bool {
+        let Ok(Json::Object(members)) = serde_json::from_str(&self.json) else {
+            return false;
+        };
+        let text = |name| optional_text(&members, name).ok().flatten();
+        let own = text("callbackUrl").unwrap_or_default();
+        if text("callbackBodyType").is_some_and(|body_type| !body_type.is_empty()) {
+            return same_url(url, own);
+        }
+        let separator = if own.contains('?') { '&' } else { '?' };
+        let body = filled_in(text("callbackBody").unwrap_or_default(), &members);
+        same_url(url, own) || same_url(url, &format!("{own}{separator}{body}"))
+    }
+}
+
+/// Whether both are the same once they are encoded alike.
+fn same_url(one: &str, other: &str) -> bool {
+    one == other
+        || match (Url::parse(one), Url::parse(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        }
+}
+
+/// The body with each `$(x:name)` replaced from `callbackVar`, as the service does it.
+fn filled_in(body: &str, members: &Members) -> String {
+    let vars = match member(members, "callbackVar") {
+        Ok(Some(Json::Object(vars))) => vars.as_slice(),
+        _ => &[],
+    };
+    let mut text = String::new();
+    let mut rest = body;
+    while let Some((before, piece)) = rest.split_once("$(") {
+        text.push_str(before);
+        let named = piece.split_once(')').and_then(|(name, after)| {
+            let (_, value) = vars.iter().find(|(var, _)| var == name)?;
+            match value {
+                Json::Text(value) => Some((value, after)),
+                _ => None,
+            }
+        });
+        match named {
+            Some((value, after)) => {
+                text.push_str(value);
+                rest = after;
+            }
+            None => {
+                text.push_str("$(");
+                rest = piece;
+            }
+        }
+    }
+    text.push_str(rest);
+    text
 }
 
 // ---- errors

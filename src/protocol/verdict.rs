@@ -52,6 +52,16 @@ pub struct Answer {
     pub whole: bool,
 }
 
+impl Answer {
+    /// Status and RetCode, in the service's own form.
+    pub fn refusal(&self) -> Option<(u16, i32)> {
+        match self.form {
+            Form::Service { ret_code, .. } => Some((self.status, ret_code)),
+            _ => None,
+        }
+    }
+}
+
 /// What kind of body an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {

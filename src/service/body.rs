@@ -49,8 +49,9 @@ impl Delivery {
         self.meter.take_back();
     }
 
-    /// Whether the whole body left. Until then the service cannot have run the request: its
-    /// Content-Length was not reached.
+    /// Whether the whole body left. Until then the service cannot have run the request: its Content-Length was
+    /// not reached. Proves nothing while the connection may still write. What a broken or encrypted
+    /// connection took over counts as left.
     pub(super) fn is_complete(&self) -> bool {
         self.exhausted.load(Ordering::Acquire) && self.meter.is_idle()
     }

@@ -5,18 +5,18 @@ use std::fmt::Display;
 use std::io;
 
 use super::connection::ConnectTimeout;
-use super::{Failure, Ran};
 use crate::error::{Error, Status};
+use crate::protocol::verdict::End;
 
 /// A failure below HTTP's answers.
 pub(super) struct Cause {
-    pub(super) status: Status,
-    pub(super) text: String,
-    pub(super) os_error: i32,
+    status: Status,
+    text: String,
+    os_error: i32,
     /// The request never left.
     pub(super) unsent: bool,
-    /// Another try may succeed.
-    pub(super) transient: bool,
+    /// How the request ended.
+    pub(super) end: End,
 }
 
 impl Cause {
@@ -33,7 +33,9 @@ impl Cause {
             text: advise_connecting(&chain),
             os_error: os_error(&chain),
             unsent: true,
-            transient: !is_tls(&chain),
+            end: End::NoConnection {
+                passing: tls_error(&chain).is_none(),
+            },
         }
     }
 
@@ -57,15 +59,15 @@ impl Cause {
             text,
             os_error: os_error(&chain),
             unsent: error.is_canceled(),
-            transient: !garbage,
+            end: if garbage { End::Garbage } else { End::Broken },
         }
     }
 
-    /// A failure of `what` that did not run.
-    pub(super) fn failure(&self, what: &dyn Display) -> Failure {
+    /// The error of the request that is named.
+    pub(super) fn error(&self, what: &dyn Display) -> Error {
         let mut error = Error::new(self.status, format!("{what}: {}", self.text));
         error.report_mut().os_error = self.os_error;
-        Failure::new(error, Ran::No, self.transient)
+        error
     }
 }
 
@@ -93,10 +95,6 @@ fn os_error(chain: &Chain<'_>) -> i32 {
         .rev()
         .find_map(|cause| cause.downcast_ref::<io::Error>());
     io.and_then(io::Error::raw_os_error).unwrap_or(0)
-}
-
-fn is_tls(chain: &Chain<'_>) -> bool {
-    tls_error(chain).is_some()
 }
 
 fn tls_error<'a>(chain: &Chain<'a>) -> Option<&'a rustls::Error> {

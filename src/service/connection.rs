@@ -4,11 +4,11 @@
 //! HTTP client hides: that bytes still leave, how to stop them, and how to hang up.
 
 use std::error::Error as StdError;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ struct LineState {
     written: AtomicU64,
     writing: AtomicU8,
     writer: AtomicWaker,
+    /// Held while the connection is driven.
+    driven: Mutex<()>,
 }
 
 /// Bytes may be written.
@@ -61,6 +63,7 @@ impl Line {
             written: AtomicU64::new(0),
             writing: AtomicU8::new(OPEN),
             writer: AtomicWaker::new(),
+            driven: Mutex::new(()),
         }))
     }
 
@@ -69,18 +72,45 @@ impl Line {
         self.0.born + Duration::from_millis(self.0.written.load(Ordering::Relaxed))
     }
 
-    /// Sends nothing more, and still reads.
-    pub(super) fn park(&self) {
+    /// Keeps the connection's task from running. While this is held no write is under way, and whatever a
+    /// write has sent is counted.
+    fn still(&self) -> MutexGuard<'_, ()> {
+        self.0.driven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drives the connection of this socket. Whoever parks the line or hangs up waits for the end of a write,
+    /// so that nothing leaves after it.
+    pub(super) async fn drive<T>(self, connection: impl Future<Output = T>) -> T {
+        let mut connection = pin!(connection);
+        poll_fn(|cx| {
+            let _driven = self.still();
+            connection.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Sends nothing more, unless the whole request has left; an answer may still be read.
+    pub(super) fn park_unless(&self, complete: impl FnOnce() -> bool) {
+        let _still = self.still();
+        if !complete() {
+            self.stop_writing();
+        }
+    }
+
+    /// Gives the socket up, and with it the request body that it may still hold. Once this returns, no
+    /// further byte leaves.
+    pub(super) fn hang_up(&self) {
+        let still = self.still();
+        self.0.writing.store(HUNG_UP, Ordering::Relaxed);
+        drop(still);
+        self.0.writer.wake();
+    }
+
+    fn stop_writing(&self) {
         let _ = self
             .0
             .writing
             .compare_exchange(OPEN, PARKED, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// Gives the socket up, and with it the request body that it may still hold.
-    pub(super) fn hang_up(&self) {
-        self.0.writing.store(HUNG_UP, Ordering::Relaxed);
-        self.0.writer.wake();
     }
 
     /// Whether nothing more is sent.
@@ -122,7 +152,7 @@ impl Line {
                 Poll::Ready(Ok(written))
             }
             Err(_) => {
-                self.park();
+                self.stop_writing();
                 self.poll_may_write(cx).map(|may| may.map(|()| 0))
             }
         }

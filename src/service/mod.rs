@@ -1,7 +1,7 @@
 //! The wire: one file per group of calls, and the one place that sends a request.
 //!
-//! [`Service::send`] signs a [`Call`], sends it once, watches it and reads its answer. Whether a
-//! failed request may be sent again is decided in [`retry`], from what [`Ran`] says of it.
+//! [`Service::send`] signs a [`Call`], sends it once, watches it and reads its answer. What is known of a
+//! failed request, and whether it may be sent again, `protocol::verdict` decides.
 
 mod body;
 mod cause;
@@ -30,12 +30,13 @@ pub(crate) use body::Payload;
 pub(crate) use multipart::{Initiated, LARGEST_PART, ListedPart, Target};
 pub(crate) use object::{ObjectHead, Put};
 pub(crate) use reply::Reply;
-use retry::Replay;
+pub(crate) use retry::Tries;
 
 use crate::config::{Config, Origin};
 use crate::error::{Error, Result, Status};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
+use crate::protocol::verdict::{self, Answer, End, Evidence, Known, Verdict};
 use crate::runtimes::Spread;
 use crate::sign::Signed;
 use body::{Body, Delivery};
@@ -84,6 +85,8 @@ pub(crate) struct Call<'a> {
     pub(crate) content_md5: Option<&'a str>,
     pub(crate) headers: &'a [(String, String)],
     pub(crate) policy: Option<&'a PutPolicy>,
+    /// A PutFile or finish, after which an object is stored.
+    pub(crate) stores: bool,
     /// Only its answer names what it has begun, and what would stay behind without a name.
     pub(crate) names: bool,
 }
@@ -99,7 +102,17 @@ impl<'a> Call<'a> {
             content_md5: None,
             headers: &[],
             policy: None,
+            stores: false,
             names: false,
+        }
+    }
+
+    fn evidence(&self, through: bool, end: End) -> Evidence {
+        Evidence {
+            stores: self.stores,
+            policy: self.policy.is_some(),
+            through,
+            end,
         }
     }
 
@@ -113,77 +126,82 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What is known of a request that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Ran {
-    /// The service provably did not run it.
-    No,
-    /// The service refused it.
-    Refused,
-    /// It left, and its answer is lost or makes no sense: it may have run.
-    Maybe,
-    /// As `Maybe`, and it may still be running: the library gave up waiting.
-    MaybeStill,
-    /// The service ran it and said so, but its answer is not whole.
-    Yes,
-}
-
 /// A request that failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
-    pub(crate) ran: Ran,
-    /// Another try may succeed.
-    transient: bool,
+    pub(crate) verdict: Verdict,
+    /// The answer that it was, if there was one.
+    pub(crate) answer: Option<Answer>,
+    /// The service's words say that the upload is not, or no longer, there.
+    gone: bool,
+    /// The answer says that it is HTML.
+    pub(crate) html: bool,
+    /// An earlier try may have run.
+    lost_before: bool,
     retry_after: Option<Duration>,
     /// The connection had been idle, and broke without a byte of an answer.
     stale: bool,
 }
 
 impl Failure {
-    fn new(error: Error, ran: Ran, transient: bool) -> Self {
+    fn judged(error: Error, evidence: Evidence) -> Self {
         Self {
             error,
-            ran,
-            transient,
+            verdict: verdict::judge(&evidence),
+            answer: match evidence.end {
+                End::Answered(answer) => Some(answer),
+                _ => None,
+            },
+            gone: false,
+            html: false,
+            lost_before: false,
             retry_after: None,
             stale: false,
         }
     }
 
-    /// Another try is out of the question.
-    fn for_good(mut self) -> Self {
-        self.transient = false;
-        self
-    }
-
-    /// The answer was lost, and the service may still be at work.
-    pub(crate) fn lost(error: Error) -> Self {
-        Self::new(error, Ran::MaybeStill, false)
-    }
-
-    /// The service does not know what the request was about.
-    pub(crate) fn is_unknown(&self) -> bool {
-        match self.error.report().http_status {
-            404 => true,
-            400 => self.said().contains("upload"),
-            _ => false,
+    /// A failure without an answer, of which this is known.
+    fn known(error: Error, known: Known) -> Self {
+        let verdict = Verdict {
+            known,
+            passing: false,
+        };
+        Self {
+            error,
+            verdict,
+            answer: None,
+            gone: false,
+            html: false,
+            lost_before: false,
+            retry_after: None,
+            stale: false,
         }
+    }
+
+    /// The request was never sent.
+    pub(crate) fn unsent(error: Error) -> Self {
+        Self::known(error, Known::NotRun)
+    }
+
+    /// The request may have run, and may still be running.
+    pub(crate) fn lost(error: Error) -> Self {
+        Self::known(error, Known::Lost)
+    }
+
+    /// The service, in its own words, does not know the upload.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.gone
     }
 
     /// The last of several tries found nothing any more, and an earlier one may have seen to that.
     pub(crate) fn ran_before_it_was_unknown(&self) -> bool {
-        self.ran >= Ran::Maybe && self.error.report().http_status == 404
+        self.lost_before && self.error.report().http_status == 404
     }
 
-    /// The service's words, in lower case.
-    fn said(&self) -> String {
-        String::from_utf8_lossy(&self.error.report().body).to_lowercase()
-    }
-
-    /// The answer came, but makes no sense.
-    pub(crate) fn protocol(error: Error) -> Self {
-        Self::new(error, Ran::Maybe, false)
+    /// Status and RetCode of an answer in the service's own form.
+    pub(crate) fn refusal(&self) -> Option<(u16, i32)> {
+        self.answer.and_then(|answer| answer.refusal())
     }
 }
 
@@ -245,24 +263,25 @@ impl Service {
         operation: &Operation,
     ) -> std::result::Result<Reply, Failure> {
         let what = What(self, call);
-        let unsent = |error: Error| Failure::new(error, Ran::No, false);
-        let mut request = self.request(call, body).map_err(unsent)?;
-        let longest_idle = match self.replay(call.policy) {
-            Replay::Safe => pool::LONGEST_IDLE,
-            Replay::IfNotRun => FRESH,
-        };
+        let mut request = self.request(call, body).map_err(Failure::unsent)?;
+        // Nothing is sent again after a stale connection when the host wants no second try.
+        let once = call.policy.is_some() || self.config.max_retries == 0;
+        let longest_idle = if once { FRESH } else { pool::LONGEST_IDLE };
         loop {
             let lane = operation
                 .work(self.pool.take(&self.root, longest_idle))
                 .await;
-            let lane = lane.map_err(|why| unsent(why.about(&what)))?;
-            let mut lane = lane.map_err(|cause| Cause::connecting(&*cause).failure(&what))?;
+            let lane = lane.map_err(|why| Failure::unsent(why.about(&what)))?;
+            let mut lane = lane.map_err(|error| {
+                let cause = Cause::connecting(&*error);
+                Failure::judged(cause.error(&what), call.evidence(false, cause.end))
+            })?;
             let sending = Sending::begin(&lane, delivery);
             let response = tokio::select! {
                 biased;
-                why = call.given_up(operation) => return Err(sending.gave_up(&what, why).for_good()),
+                why = call.given_up(operation) => return Err(sending.gave_up(call, why.about(&what), End::GivenUp)),
                 response = lane.sender.try_send_request(request) => response,
-                why = sending.stalled(&self.config, lane.timer.as_mut()) => return Err(sending.gave_up(&what, why)),
+                why = sending.stalled(&self.config, lane.timer.as_mut()) => return Err(sending.gave_up(call, why.about(&what), End::TimedOut)),
             };
             let response = match response {
                 Ok(response) => response,
@@ -272,12 +291,12 @@ impl Service {
                         request = again;
                         continue;
                     }
-                    _ => return Err(sending.failed(&what, refused.error())),
+                    _ => return Err(sending.failed(call, &what, refused.error())),
                 },
             };
             let reply = tokio::select! {
                 reply = sending.read(response, self.config.response_timeout) => reply,
-                why = call.given_up(operation) => return Err(sending.gave_up(&what, why).for_good()),
+                why = call.given_up(operation) => return Err(sending.gave_up(call, why.about(&what), End::GivenUp)),
             };
             if sending.is_over(&reply) {
                 self.pool.give_back(lane).await;
@@ -291,26 +310,24 @@ impl Service {
         call: &Call<'_>,
         what: &dyn Display,
         reply: Reply,
-        complete: bool,
+        through: bool,
     ) -> std::result::Result<Reply, Failure> {
-        if reply.is_success() && !complete {
-            let error = reply.protocol_error(what, "before the request was through");
-            return Err(Failure::new(error, Ran::Maybe, false));
-        }
-        if let (true, Some(why)) = (reply.is_success(), &reply.incomplete) {
-            let error = reply.protocol_error(what, why);
-            return Err(Failure::new(error, Ran::Yes, call.policy.is_none()));
-        }
-        if reply.is_success() {
+        let own_url = |url: &str| call.policy.is_some_and(|policy| policy.calls(url));
+        let evidence = call.evidence(through, End::Answered(reply.answer(own_url)));
+        if verdict::judge(&evidence).known == Known::Done {
             return Ok(reply);
         }
-        let policy = call.policy.is_some();
+        let error = match (reply.is_success(), &reply.incomplete) {
+            (false, _) => reply.error(what),
+            (true, _) if !through => reply.protocol_error(what, "before the request was through"),
+            (true, Some(why)) => reply.protocol_error(what, why),
+            (true, None) => reply.protocol_error(what, "not with JSON"),
+        };
         Err(Failure {
-            error: reply.error(what, policy),
-            ran: ran(&reply, policy, complete),
-            transient: matches!(reply.status, 408 | 429 | 500 | 502 | 503 | 504),
             retry_after: reply.retry_after(),
-            stale: false,
+            gone: reply.says_that_it_is_gone(),
+            html: reply.is_html(),
+            ..Failure::judged(error, evidence)
         })
     }
 
@@ -400,23 +417,6 @@ fn target(call: &Call<'_>) -> String {
     let path = utf8_percent_encode(call.key, PATH);
     let mark = if call.query.is_empty() { "" } else { "?" };
     format!("/{path}{mark}{}", call.query)
-}
-
-/// What a refusal says of whether the request ran.
-fn ran(reply: &Reply, policy: bool, complete: bool) -> Ran {
-    match reply.status {
-        599 if policy => Ran::Refused,
-        // The service lacks a part of it.
-        _ if !complete => Ran::Refused,
-        // A gateway lost its patience, or the service behind it; that may still be at work.
-        408 | 504 => Ran::MaybeStill,
-        503 if reply.is_refusal() || !policy => Ran::Refused,
-        500.. if !reply.is_refusal() => Ran::MaybeStill,
-        500.. => Ran::Maybe,
-        // It may be the callback's own answer, handed through.
-        _ if policy && !reply.is_refusal() => Ran::Maybe,
-        _ => Ran::Refused,
-    }
 }
 
 /// A header value that appears in no Debug output.

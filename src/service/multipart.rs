@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::{Call, Failure, Payload, Reply, Service, What, query_value};
+use super::{Call, Failure, Payload, Reply, Service, Tries, What, query_value};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
 use crate::source::Chunks;
@@ -104,7 +104,7 @@ impl Service {
             let remains = !matches!(aborted, Some(Ok(_)));
             error.report_mut().upload_id = remains.then_some(upload_id);
         }
-        Err(Failure::protocol(error))
+        Err(Failure::unsent(error))
     }
 
     /// Sends one part.
@@ -126,21 +126,22 @@ impl Service {
         self.call(&call, payload, operation).await
     }
 
-    /// Joins the parts to the object; with a policy, the answer is the callback's.
+    /// Joins the parts to the object, by one request; with a policy, the answer is the callback's.
     pub(crate) async fn finish(
         &self,
         target: Target<'_>,
-        etags: &str,
+        etags: Bytes,
         policy: Option<&PutPolicy>,
+        tries: &mut Tries,
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         let mut call = Call::new("FinishMultipartUpload", Method::POST, target.key);
         call.query = format!("uploadId={}", query_value(target.upload_id));
         call.content_type = Some("text/plain");
         call.policy = policy;
-        let body = Bytes::copy_from_slice(etags.as_bytes());
-        let payload = || Payload::Protocol(body.clone());
-        self.call(&call, payload, operation).await
+        call.stores = true;
+        self.try_once(&call, Payload::Protocol(etags), tries, operation)
+            .await
     }
 
     /// Drops an upload and its parts.
@@ -154,31 +155,47 @@ impl Service {
         self.call(&call, Payload::none, operation).await
     }
 
-    /// Whether the service still has the upload: an error, [`Failure::is_unknown`] or not, if it
-    /// does not say so.
+    /// Whether the service still has the upload, by one request: an error, [`Failure::is_unknown`] or not,
+    /// if it does not say so.
     pub(crate) async fn upload_exists(
         &self,
         upload_id: &str,
         operation: &Arc<Operation>,
     ) -> Result<(), Failure> {
-        self.list_page(upload_id, None, 1, operation)
-            .await
-            .map(drop)
+        let call = list_parts(upload_id, None, 1);
+        let reply = self.call_once(&call, operation).await?;
+        self.listed(&call, &reply).map(drop)
     }
 
-    /// Of the upload's first `count` parts those that the service has, by number. However much
-    /// the service lists, no more is kept.
+    /// Asks for one unfinished upload whose key begins with this, by one request: for how the service refuses
+    /// it, not for the answer.
+    pub(crate) async fn any_upload(
+        &self,
+        prefix: &str,
+        operation: &Arc<Operation>,
+    ) -> Result<Reply, Failure> {
+        let mut call = Call::new("GetMultiUploadId", Method::GET, "");
+        call.query = format!("muploadid&prefix={}&limit=1", query_value(prefix));
+        self.call_once(&call, operation).await
+    }
+
+    /// Of the upload's first `count` parts those that the service has, by number, and the service's Date. However
+    /// much the service lists, no more is kept.
     pub(crate) async fn list_parts(
         &self,
         upload_id: &str,
         count: u32,
         operation: &Arc<Operation>,
-    ) -> Result<BTreeMap<u32, ListedPart>, Failure> {
+    ) -> Result<(BTreeMap<u32, ListedPart>, Option<u64>), Failure> {
         let mut parts = BTreeMap::new();
+        let mut date = None;
         // The marker means "greater than": a first page with marker 0 would lose part 0.
         let mut marker = None;
         for _ in 0..=count {
-            let page = self.list_page(upload_id, marker, PAGE, operation).await?;
+            let call = list_parts(upload_id, marker, PAGE);
+            let reply = self.call(&call, Payload::none, operation).await?;
+            let page = self.listed(&call, &reply)?;
+            date = reply.date("date").or(date);
             for PartAnswer { number, etag, size } in page.parts {
                 let etag = etag.trim_matches('"').to_owned();
                 if number < count && etag.len() <= LONGEST_ETAG {
@@ -191,31 +208,26 @@ impl Service {
                 _ => break,
             }
         }
-        Ok(parts)
+        Ok((parts, date))
     }
 
-    async fn list_page(
-        &self,
-        upload_id: &str,
-        marker: Option<u32>,
-        most: u32,
-        operation: &Arc<Operation>,
-    ) -> Result<ListAnswer, Failure> {
-        let mut call = Call::new("ListParts", Method::GET, "");
-        call.query = format!(
-            "muploadpart&uploadId={}&max-parts={most}",
-            query_value(upload_id)
-        );
-        if let Some(marker) = marker {
-            call.query
-                .push_str(&format!("&part-number-marker={marker}"));
-        }
-        let reply = self.call(&call, Payload::none, operation).await?;
+    fn listed(&self, call: &Call<'_>, reply: &Reply) -> Result<ListAnswer, Failure> {
         serde_json::from_slice(&reply.body).map_err(|cause| {
             let why = format_args!("not with a list of parts: {cause}");
-            Failure::protocol(reply.protocol_error(&What(self, &call), why))
+            Failure::lost(reply.protocol_error(&What(self, call), why))
         })
     }
+}
+
+fn list_parts(upload_id: &str, marker: Option<u32>, most: u32) -> Call<'static> {
+    let mut call = Call::new("ListParts", Method::GET, "");
+    let upload_id = query_value(upload_id);
+    call.query = format!("muploadpart&uploadId={upload_id}&max-parts={most}");
+    if let Some(marker) = marker {
+        call.query
+            .push_str(&format!("&part-number-marker={marker}"));
+    }
+    call
 }
 
 /// What can be used of the answer; else why not, with the upload that is to be dropped.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Call, Failure, Payload, Reply, Service};
+use super::{Call, Failure, Payload, Reply, Service, Tries};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
 use crate::source::Chunks;
@@ -28,11 +28,12 @@ pub(crate) struct Put<'a> {
 }
 
 impl Service {
-    /// Stores an object; with a policy, the answer is the callback's.
+    /// Stores an object, by one request; with a policy, the answer is the callback's.
     pub(crate) async fn put(
         &self,
         put: Put<'_>,
-        content: impl Fn() -> Chunks,
+        content: Chunks,
+        tries: &mut Tries,
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         let mut call = Call::new("PutFile", Method::PUT, put.key);
@@ -40,8 +41,9 @@ impl Service {
         call.content_md5 = put.content_md5;
         call.headers = put.headers;
         call.policy = put.policy;
-        let payload = || Payload::Content(content());
-        self.call(&call, payload, operation).await
+        call.stores = true;
+        self.try_once(&call, Payload::Content(content), tries, operation)
+            .await
     }
 
     /// Asks for an object's metadata.
@@ -52,6 +54,16 @@ impl Service {
     ) -> Result<Reply, Failure> {
         let call = Call::new("HeadFile", Method::HEAD, key);
         self.call(&call, Payload::none, operation).await
+    }
+
+    /// Asks for an object's metadata by one request.
+    pub(crate) async fn head_once(
+        &self,
+        key: &str,
+        operation: &Arc<Operation>,
+    ) -> Result<Reply, Failure> {
+        let call = Call::new("HeadFile", Method::HEAD, key);
+        self.call_once(&call, operation).await
     }
 
     /// Removes an object.

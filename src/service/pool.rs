@@ -135,11 +135,12 @@ async fn connect(connector: Connector, service: Uri, place: Place) -> Result<Lan
         .ok_or("a socket without a line")?;
     let mut http = http1::Builder::new();
     let (sender, connection) = http.max_buf_size(MAX_HEADER).handshake(io).await?;
+    let driver = Driver(place.spawn(line.clone().drive(connection)));
     Ok(Lane {
         sender,
         line,
         reused: false,
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
-        _task: Driver(place.spawn(connection)),
+        _task: driver,
     })
 }

@@ -9,8 +9,10 @@ use http::response::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::error::{Error, Report, Status};
+use crate::protocol::verdict::{Answer, Form, is_failed_dial};
 
 /// More than any documented answer, and than any sensible callback's reply.
 pub(super) const MAX_BODY: usize = 1 << 20;
@@ -94,9 +96,59 @@ impl Reply {
         }
     }
 
-    /// Whether the service itself refused: a RetCode and an ErrMsg, as documented.
-    pub(crate) fn is_refusal(&self) -> bool {
-        self.refusal().is_some()
+    /// As evidence. `is_own` says whether a URL is the one that the request's policy calls.
+    pub(super) fn answer(&self, is_own: impl FnOnce(&str) -> bool) -> Answer {
+        Answer {
+            status: self.status,
+            form: self.form(is_own),
+            whole: self.incomplete.is_none(),
+        }
+    }
+
+    fn form(&self, is_own: impl FnOnce(&str) -> bool) -> Form {
+        if let Some(refusal) = self.refusal() {
+            return Form::Service {
+                ret_code: ret_code(&refusal),
+                failed_dial: is_failed_dial(&refusal.err_msg, is_own),
+            };
+        }
+        if self.incomplete.is_some() {
+            Form::Other
+        } else if self.body.is_empty() {
+            Form::Empty
+        } else if serde_json::from_slice::<IgnoredAny>(&self.body).is_ok() {
+            Form::Json
+        } else {
+            Form::Other
+        }
+    }
+
+    /// Whether the service itself says that it does not know the upload. What a gateway says does not count,
+    /// which may repeat the URL and its uploadId.
+    pub(super) fn says_that_it_is_gone(&self) -> bool {
+        let Some(refusal) = self.refusal() else {
+            return false;
+        };
+        let said = refusal.err_msg.to_lowercase();
+        let missing = ["not exist", "not found", "no such", "invalid"];
+        let named = said.contains("upload") && missing.iter().any(|words| said.contains(words));
+        self.status == 404 || (self.status == 400 && named)
+    }
+
+    /// Whether it says that it is HTML.
+    pub(super) fn is_html(&self) -> bool {
+        let content_type = self.header("content-type").unwrap_or_default();
+        content_type
+            .trim_start()
+            .to_lowercase()
+            .starts_with("text/html")
+    }
+
+    /// Seconds since 1970 that a header tells as an HTTP date.
+    pub(crate) fn date(&self, name: &str) -> Option<u64> {
+        let date = httpdate::parse_http_date(self.header(name)?).ok()?;
+        let since = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(since.as_secs())
     }
 
     fn refusal(&self) -> Option<Refusal> {
@@ -108,16 +160,9 @@ impl Reply {
     }
 
     /// The error that an answer other than 2xx stands for.
-    pub(super) fn error(&self, what: &dyn Display, policy: bool) -> Error {
+    pub(super) fn error(&self, what: &dyn Display) -> Error {
         let mut error = match self.status {
             300..400 => self.redirect(what),
-            599 if policy => Error::new(
-                Status::CallbackFailed,
-                format!(
-                    "{what}: the object is stored, but its callback failed: {}; repair the callback service and tell it yourself: the object needs no second upload",
-                    self.reason()
-                ),
-            ),
             _ => Error::new(
                 Status::ServiceError,
                 format!(
@@ -149,7 +194,7 @@ impl Reply {
         Error::new(
             Status::ProtocolError,
             format!(
-                "{what}: the service answered {} to {target:?}; redirects are not followed, because the signed request would go to another place; correct file_host or endpoint",
+                "{what}: the service answered {} to {target:?}; redirects are not followed, because the signed request would go to another place",
                 self.status
             ),
         )

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy};
 
-use super::{Call, Failure, Payload, Ran, Reply, Service};
+use super::{Call, Failure, Payload, Reply, Service};
 use crate::events;
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
+use crate::protocol::verdict::{Known, may_send_again};
 
 /// First pause at most, doubled for each failure. Full jitter: the real pause is a random part of it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -18,67 +18,101 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A service may ask for more; it does not get to hold an upload longer at a time.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// When a request may be sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Replay {
-    /// Running it twice is as good as once.
-    Safe,
-    /// Only when it provably did not run: it carries a policy, and a callback must not fire twice.
-    IfNotRun,
+/// The tries of one request.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    begun: u32,
+    /// Those that count in `max_retries`.
+    failures: u32,
 }
 
 impl Service {
-    /// Sends a request, again if need be; the body is produced anew for each try.
-    ///
-    /// The failure is that of the last try, but what may have run counts over all of them.
+    /// Sends a request that may safely run twice, again if need be; the body is produced anew for each try.
+    /// The failure is that of the last try.
     pub(super) async fn call(
         &self,
         call: &Call<'_>,
         payload: impl Fn() -> Payload,
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
-        let mut failures = 0;
-        let mut ran = Ran::No;
-        let mut attempt = 0;
+        let mut tries = Tries::default();
+        let mut lost = false;
         loop {
-            attempt += 1;
-            let event = events::Request::begins(call.operation, call.key, &call.query, attempt);
-            let sent = self.send(call, payload(), operation).await;
-            let facts = sent.as_ref().map(|reply| || reply.report());
-            event.ends(facts.map_err(|failure| &failure.error));
+            let sent = self.try_once(call, payload(), &mut tries, operation).await;
             let mut failure = match sent {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            ran = ran.max(failure.ran);
-            failure.ran = ran;
-            if !may_replay(&failure, self.replay(call.policy)) {
+            failure.lost_before = lost;
+            lost |= failure.verdict.known != Known::NotRun;
+            if !self.again(&mut failure, true, &mut tries, operation).await {
                 return Err(failure);
             }
-            // An idle connection that the service had closed says nothing about this request: the
-            // next one is tried at once. They run out, and a new one is not stale.
-            if !failure.stale {
-                let Some(pause) = self.pause(&failure, failures) else {
-                    return Err(failure);
-                };
-                failures += 1;
-                if let Err(why) = operation.work(tokio::time::sleep(pause)).await {
-                    failure.error.set_status(why.status());
-                    failure.error.add(why);
-                    return Err(failure);
-                }
-            }
-            operation.count_resend();
         }
     }
 
-    /// How a request with or without a policy may be sent again.
-    pub(super) fn replay(&self, policy: Option<&PutPolicy>) -> Replay {
-        if policy.is_none() || self.config().callback_at_least_once {
-            Replay::Safe
-        } else {
-            Replay::IfNotRun
+    /// Sends a request without a body once; again only when its idle connection broke.
+    pub(super) async fn call_once(
+        &self,
+        call: &Call<'_>,
+        operation: &Arc<Operation>,
+    ) -> Result<Reply, Failure> {
+        let mut tries = Tries::default();
+        loop {
+            let sent = self
+                .try_once(call, Payload::none(), &mut tries, operation)
+                .await;
+            match sent {
+                Err(failure) if failure.stale => {}
+                sent => return sent,
+            }
         }
+    }
+
+    /// Sends a request once.
+    pub(super) async fn try_once(
+        &self,
+        call: &Call<'_>,
+        payload: Payload,
+        tries: &mut Tries,
+        operation: &Arc<Operation>,
+    ) -> Result<Reply, Failure> {
+        tries.begun += 1;
+        let event = events::Request::begins(call.operation, call.key, &call.query, tries.begun);
+        let sent = self.send(call, payload, operation).await;
+        let facts = sent.as_ref().map(|reply| || reply.report());
+        event.ends(facts.map_err(|failure| &failure.error));
+        sent
+    }
+
+    /// Whether to send a request again, after the pause that is due. `twice`: running twice does no harm, or
+    /// the host has chosen it.
+    pub(crate) async fn again(
+        &self,
+        failure: &mut Failure,
+        twice: bool,
+        tries: &mut Tries,
+        operation: &Operation,
+    ) -> bool {
+        if !may_send_again(failure.verdict, twice) {
+            return false;
+        }
+        // An idle connection that the service had closed says nothing about this request: the next one
+        // is tried at once. They run out, and a new one is not stale.
+        let at_once = failure.stale && self.config().max_retries > 0;
+        if !at_once {
+            let Some(pause) = self.pause(failure, tries.failures) else {
+                return false;
+            };
+            tries.failures += 1;
+            if let Err(why) = operation.work(tokio::time::sleep(pause)).await {
+                failure.error.set_status(why.status());
+                failure.error.add(why);
+                return false;
+            }
+        }
+        operation.count_resend();
+        true
     }
 
     /// How long to wait after so many failures; None to give up.
@@ -98,12 +132,4 @@ impl Service {
             .min(LONGEST_RETRY_AFTER);
         Some(backoff.max(asked))
     }
-}
-
-fn may_replay(failure: &Failure, replay: Replay) -> bool {
-    let allowed = match replay {
-        Replay::Safe => true,
-        Replay::IfNotRun => matches!(failure.ran, Ran::No | Ran::Refused),
-    };
-    failure.transient && allowed
 }

@@ -13,9 +13,10 @@ use super::cause::Cause;
 use super::connection::Line;
 use super::pool::Lane;
 use super::reply::Reply;
-use super::{Failure, Ran};
+use super::{Call, Failure};
 use crate::config::Config;
 use crate::error::{Error, Status};
+use crate::protocol::verdict::End;
 
 /// A request on its way.
 pub(super) struct Sending<'a> {
@@ -67,22 +68,22 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// The library stops waiting: no further byte goes out.
-    pub(super) fn gave_up(&self, what: &dyn Display, why: Error) -> Failure {
+    /// Stops the connection; then whether the whole body had left.
+    fn stop(&self) -> bool {
         self.line.hang_up();
-        let ran = match self.delivery.is_complete() {
-            true => Ran::MaybeStill,
-            false => Ran::No,
-        };
-        Failure::new(why.about(what), ran, true)
+        self.delivery.is_complete()
+    }
+
+    /// The library stops waiting: no further byte goes out.
+    pub(super) fn gave_up(&self, call: &Call<'_>, why: Error, end: End) -> Failure {
+        let through = self.stop();
+        Failure::judged(why, call.evidence(through, end))
     }
 
     /// Reads the answer. One that comes before the body is through is a refusal: no more of the
     /// body is sent, and the connection is of no further use.
     pub(super) async fn read(&self, response: Response<Incoming>, limit: Duration) -> Reply {
-        if !self.delivery.is_complete() {
-            self.line.park();
-        }
+        self.line.park_unless(|| self.delivery.is_complete());
         let (head, incoming) = response.into_parts();
         let reply = Reply::read(head, incoming, limit).await;
         if !self.is_over(&reply) {
@@ -97,16 +98,21 @@ impl<'a> Sending<'a> {
     }
 
     /// The connection broke, or what came over it is not HTTP.
-    pub(super) fn failed(&self, what: &dyn Display, cause: &hyper::Error) -> Failure {
+    pub(super) fn failed(
+        &self,
+        call: &Call<'_>,
+        what: &dyn Display,
+        cause: &hyper::Error,
+    ) -> Failure {
+        let through = self.stop();
         if let Some(error) = self.delivery.source_error() {
-            return Failure::new(error, Ran::No, false);
+            return Failure::judged(error, call.evidence(through, End::Unreadable));
         }
         let cause = Cause::exchanging(cause);
-        let mut failure = cause.failure(what);
-        if !cause.unsent && self.delivery.is_complete() {
-            failure.ran = Ran::Maybe;
-        }
-        failure.stale = self.reused && cause.status == Status::NetworkError;
+        let through = through && !cause.unsent;
+        let evidence = call.evidence(through, cause.end);
+        let mut failure = Failure::judged(cause.error(what), evidence);
+        failure.stale = self.reused && cause.end == End::Broken;
         failure
     }
 }

@@ -16,7 +16,10 @@ use crate::service::LARGEST_PART;
 use crate::source::Identity;
 
 /// Changes when an older library must not read a newer checkpoint.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// It does not tell when the finish was sent.
+const FIRST_VERSION: u32 = 1;
 
 /// More than any checkpoint; the file may be anything.
 const MAX_LEN: u64 = 64 << 10;
@@ -35,8 +38,22 @@ pub(super) struct Checkpoint {
     pub(super) file: Identity,
     pub(super) part_size: u64,
     pub(super) upload_id: String,
-    /// The finish may have been sent, and with it the callback fired.
+    /// The finish may have been sent.
     pub(super) finishing: bool,
+    /// When that was. Checkpoints of the first version do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) finish: Option<FinishSent>,
+}
+
+/// A finish that may have been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FinishSent {
+    /// It carries a policy.
+    pub(super) policy: bool,
+    /// By the service's Date, in seconds since 1970; None when it had not told the time.
+    pub(super) at: Option<u64>,
+    /// It does not run any more so many milliseconds later.
+    pub(super) lasts_ms: u64,
 }
 
 impl Checkpoint {
@@ -50,6 +67,7 @@ impl Checkpoint {
             part_size: 0,
             upload_id: String::new(),
             finishing: false,
+            finish: None,
         }
     }
 
@@ -170,7 +188,7 @@ impl Drop for Claim {
 
 fn parse(text: &[u8]) -> Found {
     match serde_json::from_slice::<Checkpoint>(text) {
-        Ok(read) if read.version != VERSION => {
+        Ok(read) if !(FIRST_VERSION..=VERSION).contains(&read.version) => {
             Found::Damaged(format!("it is of version {}", read.version))
         }
         Ok(read) if !(1..=LARGEST_PART).contains(&read.part_size) || read.upload_id.is_empty() => {

@@ -7,6 +7,7 @@ mod put;
 mod resume;
 mod session;
 mod settle;
+mod store;
 mod stream;
 
 pub use multipart::Multipart;

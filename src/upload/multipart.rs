@@ -13,7 +13,7 @@ use super::session::{Parts, Session};
 use super::{Upload, input};
 use crate::blocking;
 use crate::engine::Engine;
-use crate::error::{Error, Report, Result};
+use crate::error::{Error, ObjectState, Report, Result};
 use crate::mime;
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
@@ -33,7 +33,9 @@ pub(super) async fn run(
     if let Err(error) = send_parts(&session, upload, operation).await {
         return Err(session.abandon(error, operation).await);
     }
-    session.finish(upload.policy.as_ref(), operation).await
+    session
+        .finish_or_abandon(upload.policy.as_ref(), operation)
+        .await
 }
 
 /// Sends every part that the session lacks. The first failure ends it: parts in flight are
@@ -153,8 +155,8 @@ impl Multipart {
         result
     }
 
-    /// Joins the parts to the object and fires the callback. Blocks. After a failure it can be
-    /// called again, with the same or another policy; no part is sent again.
+    /// Joins the parts to the object and fires the callback. Blocks. After a failure that did not store the
+    /// object it can be called again, with the same or another policy; no part is sent again.
     ///
     /// # Errors
     /// `InvalidArgument` when a part is missing or still being sent, or the upload has ended.
@@ -164,11 +166,15 @@ impl Multipart {
         let session = self.session.clone();
         let requested = policy.is_some();
         let result = self.check_parts().and_then(|()| {
-            self.session
-                .engine
-                .wait(|operation| async move { session.finish(policy.as_ref(), &operation).await })
+            self.session.engine.wait(|operation| async move {
+                session.finish(policy.as_ref(), None, &operation).await
+            })
         });
-        self.progress().closed = result.is_ok().then_some("is finished");
+        let stored = match &result {
+            Ok(_) => true,
+            Err(error) => error.report().object == ObjectState::Stored,
+        };
+        self.progress().closed = stored.then_some("is finished");
         result.map_err(|mut error| {
             error.report_mut().callback_did_not_run(requested);
             error

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use md5::{Digest, Md5};
 
-use super::settle::{self, Lost};
+use super::store::{Request, Store, Storing};
 use super::{MAX_PUT_SIZE, Upload};
 use crate::blocking;
 use crate::engine::Engine;
-use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::etag::{ContentDigest, EtagHasher, Verdict};
+use crate::error::{Error, Report, Result};
+use crate::etag::{ContentDigest, EtagHasher};
 use crate::operation::Operation;
-use crate::service::{Put, Reply};
+use crate::service::{Failure, Put, Reply, Tries};
 use crate::source::{Content, Outcome};
 
 /// Refuses what the service would refuse after half of it was sent.
@@ -47,102 +47,63 @@ pub(super) async fn run(
         policy: upload.policy.as_ref(),
     };
     let verify = engine.service.config().verify_etag;
-    let read = Outcome::default();
-    let content = || {
-        let hasher = verify.then(EtagHasher::object);
-        let range = 0..upload.content.size();
-        upload.content.chunks(range, hasher, &read)
+    let store = Store {
+        engine,
+        storing: Storing {
+            what: &format!("PutFile {}", upload.key),
+            key: &upload.key,
+            policy: upload.policy.is_some(),
+            upload_id: None,
+            lost: None,
+        },
+        request: PutRequest {
+            engine,
+            put,
+            content: &upload.content,
+            verify,
+            read: Outcome::default(),
+            operation,
+        },
+        operation,
     };
-    match engine.service.put(put, content, operation).await {
-        Ok(reply) => {
-            operation.count_part(upload.content.size());
-            stored(&reply, upload, read.digest().await)
-        }
-        Err(failure) => {
-            let lost = Lost {
-                key: &upload.key,
-                policy: upload.policy.is_some(),
-                upload_id: None,
-                size: upload.content.size(),
-            };
-            let content = upload.content.clone();
-            let digest = async move || match read.digest().await {
-                Ok(Some(digest)) => Some(digest),
-                _ => {
-                    blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()))
-                        .await
-                        .ok()
-                }
-            };
-            Box::pin(settle::run(engine, lost, failure, digest, operation)).await
-        }
-    }
+    Box::pin(store.run()).await
 }
 
-/// The service said yes: what it stored must be what was sent.
-fn stored(reply: &Reply, upload: &Upload, digest: Result<Option<ContentDigest>>) -> Result<Report> {
-    let what = format!("PutFile {}", upload.key);
-    let policy = upload.policy.is_some();
-    let known = digest.as_ref().ok().and_then(Option::as_ref);
-    let report = accepted(reply, policy, &what, |etag| {
-        known.map(|digest| digest.compare_object(etag))
-    })?;
-    match digest {
-        Ok(_) => Ok(report),
-        // It is stored, but nobody can tell whether as sent.
-        Err(mut error) => {
-            *error.report_mut() = report;
-            Err(error)
+struct PutRequest<'a> {
+    engine: &'a Engine,
+    put: Put<'a>,
+    content: &'a Content,
+    /// Whether the content is hashed while it is sent.
+    verify: bool,
+    read: Outcome,
+    operation: &'a Arc<Operation>,
+}
+
+impl Request for PutRequest<'_> {
+    async fn send(&self, tries: &mut Tries) -> std::result::Result<Reply, Failure> {
+        let hasher = self.verify.then(EtagHasher::object);
+        let chunks = self
+            .content
+            .chunks(0..self.content.size(), hasher, &self.read);
+        let service = &self.engine.service;
+        let reply = service.put(self.put, chunks, tries, self.operation).await?;
+        self.operation.count_part(self.content.size());
+        Ok(reply)
+    }
+
+    async fn digest_sent(&self) -> Result<Option<ContentDigest>> {
+        self.read.digest().await
+    }
+
+    async fn digest(&self) -> Option<ContentDigest> {
+        if let Ok(Some(digest)) = self.read.digest().await {
+            return Some(digest);
         }
+        let content = self.content.clone();
+        blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()))
+            .await
+            .ok()
     }
-}
-
-/// The report of a 2xx answer to PutFile or finish. `compare` holds an ETag against the content.
-pub(super) fn accepted(
-    reply: &Reply,
-    policy: bool,
-    what: &str,
-    compare: impl FnOnce(&str) -> Option<Verdict>,
-) -> Result<Report> {
-    let mut report = reply.report();
-    report.object = ObjectState::Stored;
-    if policy {
-        report.callback = CallbackState::Delivered;
-    }
-    let Some(etag) = &report.etag else {
-        // The answer to a policy is the callback's, which may come without an ETag.
-        return if policy {
-            Ok(report)
-        } else {
-            Err(without_etag(reply, what, report))
-        };
-    };
-    match compare(etag) {
-        Some(Verdict::Different { expected }) => {
-            let mut error = differs(what, etag, &expected, report.clone());
-            error.add("what is stored is not what was sent, so delete it and upload again");
-            Err(error)
-        }
-        _ => Ok(report),
-    }
-}
-
-fn without_etag(reply: &Reply, what: &str, report: Report) -> Error {
-    let mut error = reply.protocol_error(&what, "without an ETag");
-    *error.report_mut() = report;
-    error
-}
-
-/// The service holds other bytes than were sent.
-pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report) -> Error {
-    let mut error = Error::new(
-        Status::IntegrityError,
-        format!(
-            "{what}: the service answered ETag {answered}, but the content sent has {expected}"
-        ),
-    );
-    *error.report_mut() = report;
-    error
 }
 
 /// Content-MD5, lower-case hex. The one case that reads the content twice: the header goes first.

@@ -2,29 +2,35 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::Upload;
-use super::checkpoint::{Checkpoint, Claim, Found};
+use super::checkpoint::{Checkpoint, Claim, FinishSent, Found};
 use super::multipart::{missing, send_parts};
 use super::session::{Part, Parts, Session};
-use super::settle::{self, Lost};
+use super::settle::{self, Begun, Question};
 use crate::blocking;
 use crate::engine::Engine;
-use crate::error::{Error, ObjectState, Report, Result, Status};
-use crate::etag::{EtagHasher, Verdict};
+use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
+use crate::etag::{BLOCK_SIZE, EtagHasher, Verdict};
 use crate::operation::Operation;
-use crate::service::{Failure, ListedPart};
+use crate::protocol::rerun::{Sent, longest_run, may_still_run};
+use crate::protocol::settle::Outcome;
+use crate::service::ListedPart;
 use crate::source::{Content, Identity};
+
+/// Between two looks at an upload whose finish may still run.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Written on threads that may block.
 type SharedClaim = Arc<Mutex<Claim>>;
 
 /// What the checkpoint leads to.
 enum Start {
-    /// Go on with an upload, whose finish may have been sent.
-    Resume(Session, bool),
+    /// Go on with an upload.
+    Resume(Session),
     /// Begin anew, and why.
     Afresh(Option<String>),
     /// An earlier run had finished it.
@@ -48,11 +54,11 @@ pub(super) async fn run(
         .work(take(path.to_owned(), identity.clone()))
         .await??;
     let start = look(engine, upload, &identity, found, operation).await?;
-    let (session, finishing, note) = match start {
-        Start::Resume(session, finishing) => (session, finishing, None),
+    let (session, note) = match start {
+        Start::Resume(session) => (session, None),
         Start::Afresh(note) => {
             let session = Session::begin(engine, upload, operation).await?;
-            (session, false, note)
+            (session, note)
         }
         Start::Over(result) => {
             over(&claim);
@@ -60,9 +66,7 @@ pub(super) async fn run(
         }
     };
     let resumed = session.parts().len() as u32;
-    let mut checkpoint = checkpoint(engine, upload, &identity, &session);
-    // Once a finish may have been sent, that stays true of this upload.
-    checkpoint.finishing = finishing;
+    let checkpoint = checkpoint(engine, upload, &identity, &session);
     let saved = operation.work(save(&claim, &checkpoint)).await;
     if let Err(error) = saved.and_then(|saved| saved) {
         return Err(session.abandon(error, operation).await);
@@ -71,10 +75,18 @@ pub(super) async fn run(
         let kept = |error| session.name_in(error);
         let sent = send_parts(&session, upload, operation).await;
         sent.map_err(kept)?;
-        checkpoint.finishing = true;
-        let saved = operation.work(save(&claim, &checkpoint)).await;
-        saved.and_then(|saved| saved).map_err(kept)?;
-        session.finish(upload.policy.as_ref(), operation).await
+        let policy = upload.policy.as_ref();
+        let about_to_send = || {
+            let mut checkpoint = checkpoint.clone();
+            checkpoint.finishing = true;
+            checkpoint.finish = Some(sent_now(engine, &session, policy.is_some()));
+            let claim = &claim;
+            let saving = async move { operation.work(save(claim, &checkpoint)).await? };
+            saving.boxed()
+        };
+        session
+            .finish(policy, Some(&about_to_send), operation)
+            .await
     };
     let mut result = result.await;
     let report = match &mut result {
@@ -82,8 +94,20 @@ pub(super) async fn run(
         Err(error) => error.report_mut(),
     };
     report.parts_resumed = resumed;
-    report.note = note;
+    report.note = report.note.take().or(note);
     conclude(result, &claim, &session, operation).await
+}
+
+/// What the checkpoint says of a finish that is about to be sent. Connecting comes before it, and a finish is small
+/// enough to leave at once.
+fn sent_now(engine: &Engine, session: &Session, policy: bool) -> FinishSent {
+    let config = engine.service.config();
+    let lasts = config.connect_timeout + longest_run(config.response_timeout);
+    FinishSent {
+        policy,
+        at: session.service_time(),
+        lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
+    }
 }
 
 /// Keeps or drops upload and checkpoint, as the result demands.
@@ -108,7 +132,11 @@ async fn conclude(
         over(claim);
         return Err(session.abandon(error, operation).await);
     }
-    if error.report().upload_id.is_some() {
+    let gone = error.report().upload_id.is_none();
+    if gone && error.report().object == ObjectState::NotStored {
+        over(claim);
+    }
+    if !gone {
         error.add("what was uploaded is kept: run it again with the same resume_path to go on");
     }
     Err(error)
@@ -177,7 +205,7 @@ async fn look(
             checkpoint.key, checkpoint.bucket, checkpoint.endpoint
         )));
     }
-    let session = Session::known(engine.clone(), &checkpoint);
+    let mut session = Session::known(engine.clone(), &checkpoint);
     if checkpoint.file != *identity {
         // Its parts are of no use to anybody.
         let _ = operation.work(session.abort(operation)).await;
@@ -186,20 +214,80 @@ async fn look(
     }
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    match engine
-        .service
-        .list_parts(&checkpoint.upload_id, count, operation)
-        .await
-    {
-        Ok(listed) => {
-            let verified = verified(&session, &upload.content, listed, upload.jobs);
-            let parts = operation.work(verified).await??;
-            *session.parts() = parts;
-            Ok(Start::Resume(session, checkpoint.finishing))
+    let twice = upload.policy.is_none() || engine.service.config().callback_at_least_once;
+    let sent = earlier_finish(engine, &checkpoint).filter(|_| !twice);
+    let begun = Instant::now();
+    loop {
+        let upload_id = &checkpoint.upload_id;
+        let listed = engine.service.list_parts(upload_id, count, operation).await;
+        let (listed, date) = match listed {
+            Ok(listed) => listed,
+            Err(failure) if failure.is_unknown() => {
+                return gone(engine, upload, &checkpoint, operation).await;
+            }
+            Err(failure) => return Err(failure.error),
+        };
+        let left = sent.map(|sent| may_still_run(sent, date, begun.elapsed()));
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            wait_for_finish(&session, left, operation).await?;
+            continue;
         }
-        Err(failure) if failure.is_unknown() => gone(engine, upload, &checkpoint, operation).await,
-        Err(failure) => Err(failure.error),
+        session.set_date(date);
+        let verified = verified(&session, &upload.content, listed, upload.jobs);
+        *session.parts() = operation.work(verified).await??;
+        return Ok(Start::Resume(session));
     }
+}
+
+/// A finish with a policy that the run before may have sent.
+fn earlier_finish(engine: &Engine, checkpoint: &Checkpoint) -> Option<Sent> {
+    if !checkpoint.finishing {
+        return None;
+    }
+    match checkpoint.finish {
+        Some(finish) => finish.policy.then_some(Sent {
+            at: finish.at,
+            lasts: Duration::from_millis(finish.lasts_ms),
+        }),
+        // It may have had a policy.
+        None => Some(Sent {
+            at: None,
+            lasts: longest_run(engine.service.config().response_timeout),
+        }),
+    }
+}
+
+/// Waits until an earlier finish may have ended, or fails at once when the deadline does not allow that.
+async fn wait_for_finish(
+    session: &Session,
+    left: Duration,
+    operation: &Arc<Operation>,
+) -> Result<()> {
+    if operation.time_left().is_none_or(|time| left < time) {
+        return operation
+            .work(tokio::time::sleep(left.min(LOOK_AGAIN)))
+            .await
+            .map_err(|error| session.name_in(unknown(error)));
+    }
+    let mut error = lost_finish(&session.key);
+    error.add(format_args!(
+        "it may still run for {} s; run again after that, or with a deadline (timeout_ms) that leaves time to wait",
+        left.as_secs() + 1
+    ));
+    Err(session.name_in(unknown(error)))
+}
+
+fn unknown(mut error: Error) -> Error {
+    error.report_mut().object = ObjectState::Unknown;
+    error.report_mut().callback = CallbackState::Unknown;
+    error
+}
+
+fn lost_finish(key: &str) -> Error {
+    let what = format!(
+        "an earlier run was finishing the upload of {key} when it ended, and its answer is lost"
+    );
+    Error::new(Status::NetworkError, what)
 }
 
 /// Of the parts that the service has, those with the file's content.
@@ -243,31 +331,43 @@ async fn gone(
     if !checkpoint.finishing {
         return Ok(afresh);
     }
-    let lost = Lost {
-        key: &upload.key,
-        policy: upload.policy.is_some(),
-        upload_id: Some(&checkpoint.upload_id),
-        size: upload.content.size(),
+    // The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
+    let digest = match checkpoint.part_size {
+        BLOCK_SIZE => {
+            let content = upload.content.clone();
+            let digest =
+                blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
+            Some(operation.work(digest).await??)
+        }
+        _ => None,
     };
-    let content = upload.content.clone();
-    let digest = blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
-    let digest = operation.work(digest).await??;
-    let what = format!(
-        "an earlier run was finishing the upload of {} when it ended, and its answer is lost",
-        upload.key
-    );
-    let mut error = Error::new(Status::NetworkError, what);
-    error.report_mut().upload_id = Some(checkpoint.upload_id.clone());
-    let failure = Failure::lost(error);
-    let settled = settle::run(engine, lost, failure, async || Some(digest), operation).await;
-    let harmless = upload.policy.is_none() || engine.service.config().callback_at_least_once;
-    match settled {
-        Err(error) if error.report().object == ObjectState::Stored => Ok(Start::Over(Err(error))),
-        Err(_) if harmless => Ok(afresh),
-        Err(mut error) => {
+    let policy = upload.policy.is_some();
+    let harmless = !policy || engine.service.config().callback_at_least_once;
+    let question = Question {
+        key: &upload.key,
+        upload_id: None,
+        answered: None,
+        begun: Begun::Date(checkpoint.finish.and_then(|finish| finish.at)),
+        hasty: harmless,
+    };
+    let settled = settle::run(engine, question, digest.as_ref(), operation).await;
+    let mut error = lost_finish(&upload.key);
+    (error.report_mut().object, error.report_mut().callback) = settled.outcome.states(policy);
+    settle::explain(&mut error, settled.outcome, policy);
+    match (settled.outcome, settled.head) {
+        (Outcome::Stored, Some(head)) => {
+            let mut report = head.report();
+            report.object = ObjectState::Stored;
+            if !policy {
+                return Ok(Start::Over(Ok(report)));
+            }
+            error.report_mut().etag = report.etag;
+            Ok(Start::Over(Err(error)))
+        }
+        _ if harmless => Ok(afresh),
+        _ => {
             error.add("if it never appears, remove the checkpoint to upload afresh");
             Err(error)
         }
-        Ok(report) => Ok(Start::Over(Ok(report))),
     }
 }

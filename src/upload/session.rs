@@ -5,22 +5,26 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use md5::{Digest, Md5};
 
 use super::Upload;
 use super::checkpoint::Checkpoint;
-use super::put::{accepted, differs, hex};
-use super::settle::{self, Lost};
+use super::put::hex;
+use super::settle::Begun;
+use super::store::{Request, Store, Storing, differs};
+
 use crate::blocking;
 use crate::engine::Engine;
-use crate::error::{Error, Report, Result};
+use crate::error::{Error, ObjectState, Report, Result};
 use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
-use crate::service::{Initiated, Reply, Target};
+use crate::service::{Failure, Initiated, Reply, Target, Tries};
 use crate::source::{Content, Outcome};
 
 /// A part that the service has.
@@ -43,6 +47,10 @@ pub(super) struct Session {
     /// Bytes of every part but the last.
     pub(super) part_size: u64,
     parts: Mutex<Parts>,
+    /// The service's Date, and when it was told.
+    date: Option<(u64, Instant)>,
+    /// When the first finish began of which nobody knows what became.
+    lost: Mutex<Option<Begun>>,
 }
 
 impl Session {
@@ -89,6 +97,8 @@ impl Session {
             upload_id,
             part_size,
             parts: Mutex::default(),
+            date: told_now(reply.date("date")),
+            lost: Mutex::default(),
         };
         Ok((session, report))
     }
@@ -101,7 +111,20 @@ impl Session {
             upload_id: checkpoint.upload_id.clone(),
             part_size: checkpoint.part_size,
             parts: Mutex::default(),
+            date: None,
+            lost: Mutex::default(),
         }
+    }
+
+    /// The service has told its Date just now.
+    pub(super) fn set_date(&mut self, date: Option<u64>) {
+        self.date = told_now(date);
+    }
+
+    /// The time by the service's clock, in seconds since 1970, if it has told it.
+    pub(super) fn service_time(&self) -> Option<u64> {
+        let (date, told) = self.date?;
+        Some(date + told.elapsed().as_secs())
     }
 
     pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -166,40 +189,53 @@ impl Session {
         }
     }
 
-    /// Joins the parts. They are in order whatever order they came in, because the map is.
-    pub(super) async fn finish(
-        &self,
-        policy: Option<&PutPolicy>,
-        operation: &Arc<Operation>,
+    /// Joins the parts. They are in order whatever order they came in, because the map is. Before each request
+    /// `about_to_send` is called.
+    pub(super) async fn finish<'a>(
+        &'a self,
+        policy: Option<&'a PutPolicy>,
+        about_to_send: Option<&'a AboutToSend<'a>>,
+        operation: &'a Arc<Operation>,
     ) -> Result<Report> {
         let parts = self.parts().clone();
         let etags: Vec<&str> = parts.values().map(|part| part.etag.as_str()).collect();
-        let size = parts.values().map(|part| part.size).sum();
-        let digest = self.object_digest(&parts);
-        let service = &self.engine.service;
-        let finished = service
-            .finish(self.target(), &etags.join(","), policy, operation)
-            .await;
-        let what = format!("FinishMultipartUpload {}", self.key);
-        let result = match finished {
-            Ok(reply) => accepted(&reply, policy.is_some(), &what, |etag| {
-                digest.as_ref().map(|digest| digest.compare_object(etag))
-            }),
-            Err(failure) => {
-                let lost = Lost {
-                    key: &self.key,
-                    policy: policy.is_some(),
-                    upload_id: Some(&self.upload_id),
-                    size,
-                };
-                let settling = settle::run(&self.engine, lost, failure, async || digest, operation);
-                Box::pin(settling).await
-            }
+        let etags = Bytes::from(etags.join(","));
+        let begun = Begun::now();
+        let store = Store {
+            engine: &self.engine,
+            storing: Storing {
+                what: &format!("FinishMultipartUpload {}", self.key),
+                key: &self.key,
+                policy: policy.is_some(),
+                upload_id: Some(&self.upload_id),
+                lost: *self.lost(),
+            },
+            request: FinishRequest {
+                session: self,
+                etags,
+                policy,
+                about_to_send,
+                digest: self.object_digest(&parts),
+                operation,
+            },
+            operation,
         };
+        let result = Box::pin(store.run()).await;
+        let report = match &result {
+            Ok(report) => report,
+            Err(error) => error.report(),
+        };
+        if report.object == ObjectState::Unknown {
+            self.lost().get_or_insert(begun);
+        }
         result.map(|mut report| {
             report.upload_id = Some(self.upload_id.clone());
             report
         })
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Begun>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
@@ -211,6 +247,21 @@ impl Session {
         let digests: Option<Vec<&ContentDigest>> =
             parts.values().map(|part| part.digest.as_ref()).collect();
         ContentDigest::concat(digests?)
+    }
+
+    /// Ends a finish for which nobody keeps the upload: one that was refused is aborted. One that may still run
+    /// is left alone, and named.
+    pub(super) async fn finish_or_abandon(
+        &self,
+        policy: Option<&PutPolicy>,
+        operation: &Arc<Operation>,
+    ) -> Result<Report> {
+        match self.finish(policy, None, operation).await {
+            Err(error) if error.report().object == ObjectState::NotStored => {
+                Err(self.abandon(error, operation).await)
+            }
+            result => result,
+        }
     }
 
     /// Drops the upload and its parts. One that the service does not know is gone: an earlier try
@@ -251,6 +302,44 @@ impl Session {
             key: &self.key,
             upload_id: &self.upload_id,
         }
+    }
+}
+
+fn told_now(date: Option<u64>) -> Option<(u64, Instant)> {
+    Some((date?, Instant::now()))
+}
+
+/// Called before a finish is sent.
+pub(super) type AboutToSend<'a> = dyn Fn() -> BoxFuture<'a, Result<()>> + Sync + 'a;
+
+struct FinishRequest<'a> {
+    session: &'a Session,
+    etags: Bytes,
+    policy: Option<&'a PutPolicy>,
+    about_to_send: Option<&'a AboutToSend<'a>>,
+    /// Of the parts, which were hashed while they were sent.
+    digest: Option<ContentDigest>,
+    operation: &'a Arc<Operation>,
+}
+
+impl Request for FinishRequest<'_> {
+    async fn send(&self, tries: &mut Tries) -> std::result::Result<Reply, Failure> {
+        if let Some(about_to_send) = self.about_to_send {
+            about_to_send().await.map_err(Failure::unsent)?;
+        }
+        let service = &self.session.engine.service;
+        let (target, etags) = (self.session.target(), self.etags.clone());
+        service
+            .finish(target, etags, self.policy, tries, self.operation)
+            .await
+    }
+
+    async fn digest_sent(&self) -> Result<Option<ContentDigest>> {
+        Ok(self.digest.clone())
+    }
+
+    async fn digest(&self) -> Option<ContentDigest> {
+        self.digest.clone()
     }
 }
 

@@ -1,214 +1,244 @@
-//! What a request left behind when its answer was lost.
-//!
-//! A PutFile or finish that failed without a refusal may have run. HEAD and the ETag tell whether
-//! the object is stored; for a finish, whether the upload still exists is evidence too. Whether
-//! the callback ran, nobody can tell.
+//! Asks the service what became of a PutFile or finish. Which question comes next, and what the answers
+//! mean, `protocol::settle` decides.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
-use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
+use crate::error::Error;
 use crate::etag::{ContentDigest, Verdict};
 use crate::operation::Operation;
-use crate::service::{Failure, ObjectHead, Ran, Reply};
+use crate::protocol::settle::{
+    Doubt, Head, Match, Object, Outcome, Settling, Step, Upload, Why, object,
+};
+use crate::service::{Failure, Reply};
 
-/// The request in question.
+/// Between two looks at first; then twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// When the request in doubt began: an object from before is not its object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lost<'a> {
+pub(super) enum Begun {
+    /// In this process.
+    Here(Instant),
+    /// In an earlier one, by the service's Date, in seconds since 1970; None when nobody knows.
+    Date(Option<u64>),
+}
+
+impl Begun {
+    pub(super) fn now() -> Self {
+        Self::Here(Instant::now())
+    }
+
+    /// How long ago that was when the service's Date was `date`.
+    fn ago(self, date: Option<u64>) -> Option<Duration> {
+        match self {
+            Self::Here(begun) => Some(begun.elapsed()),
+            Self::Date(begun) => Some(Duration::from_secs(date?.saturating_sub(begun?))),
+        }
+    }
+}
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
     pub(super) key: &'a str,
-    /// It carried a policy.
-    pub(super) policy: bool,
     /// It was a finish of this upload.
     pub(super) upload_id: Option<&'a str>,
-    /// Bytes of the object.
-    pub(super) size: u64,
+    /// Status and RetCode of the answer in the service's form; None when the answer is lost.
+    pub(super) answered: Option<(u16, i32)>,
+    pub(super) begun: Begun,
+    /// One look is enough: running twice does no harm.
+    pub(super) hasty: bool,
 }
 
-/// Turns a failed PutFile or finish into what is known: an error whose report says whether the
-/// object is stored and whether the callback ran, or success when there was no callback and the
-/// object turns out to be stored. An upload that may still exist is named. `digest` is asked for
-/// only when it is needed.
+/// What was found out.
+pub(super) struct Settled {
+    pub(super) outcome: Outcome,
+    /// The upload of a finish may still exist.
+    pub(super) upload_may_exist: bool,
+    /// HEAD's answer, if there was one.
+    pub(super) head: Option<Reply>,
+}
+
+/// Asks until the answers decide, or the time is up.
 pub(super) async fn run(
     engine: &Engine,
-    lost: Lost<'_>,
-    failure: Failure,
-    digest: impl AsyncFnOnce() -> Option<ContentDigest>,
+    question: Question<'_>,
+    digest: Option<&ContentDigest>,
     operation: &Arc<Operation>,
-) -> Result<Report> {
-    let Failure { mut error, ran, .. } = failure;
-    if error.status() == Status::CallbackFailed && lost.policy {
-        error.report_mut().object = ObjectState::Stored;
-        error.report_mut().callback = CallbackState::NotDelivered;
-        return Err(error);
-    }
-    // An upload that the service does not know may have been finished before.
-    let finished_before = lost.upload_id.is_some() && error.report().http_status == 404;
-    if ran < Ran::Maybe && !finished_before {
-        error.report_mut().object = ObjectState::NotStored;
-        error.report_mut().upload_id = lost.upload_id.map(str::to_owned);
-        return Err(error);
-    }
-    if ran == Ran::Yes && lost.policy {
-        error.report_mut().object = ObjectState::Stored;
-        error.report_mut().callback = CallbackState::Delivered;
-        return Err(error);
-    }
-    let inquiry = inquire(engine, lost, digest, operation);
-    let found = operation.clean_up(inquiry).await;
-    let found = match found.unwrap_or(Found::Unsettled) {
-        // The refused finish itself says that the upload is gone.
-        Found::Absent | Found::AbsentSoFar if finished_before && ran < Ran::Maybe => Found::Absent,
-        Found::Absent if lost.upload_id.is_some() => Found::Between,
-        found => found,
+) -> Settled {
+    let mut asking = Asking {
+        engine,
+        question,
+        digest,
+        operation,
+        settling: Settling::new(Doubt {
+            finish: question.upload_id.is_some(),
+            answered: question.answered,
+        }),
+        head: None,
     };
-    match found {
-        Found::Stored(reply) if !lost.policy => {
-            let mut report = reply.report();
-            report.object = ObjectState::Stored;
-            Ok(report)
-        }
-        found => {
-            if found.upload_may_exist() {
-                error.report_mut().upload_id = lost.upload_id.map(str::to_owned);
+    let time = engine.service.config().settle_timeout;
+    let outcome = operation.settle(time, asking.to_the_end(time)).await;
+    let outcome = outcome.unwrap_or(Outcome::Unknown(Why::NoAnswer));
+    Settled {
+        outcome,
+        upload_may_exist: asking.settling.upload_may_exist(outcome),
+        head: asking.head,
+    }
+}
+
+struct Asking<'a> {
+    engine: &'a Engine,
+    question: Question<'a>,
+    digest: Option<&'a ContentDigest>,
+    operation: &'a Arc<Operation>,
+    settling: Settling,
+    head: Option<Reply>,
+}
+
+impl Asking<'_> {
+    async fn to_the_end(&mut self, time: Duration) -> Outcome {
+        let until = Instant::now() + time;
+        let mut pause = FIRST_PAUSE;
+        let mut time_left = !self.question.hasty;
+        loop {
+            time_left &= Instant::now() + pause < until;
+            match self.settling.next(time_left) {
+                Step::AskObject => self.ask_object().await,
+                Step::AskLikewise => self.ask_likewise().await,
+                Step::AskUpload => self.ask_upload().await,
+                Step::Pause if self.operation.rest(pause).await => {
+                    self.settling.ask_again();
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Step::Pause => time_left = false,
+                Step::End(outcome) => return outcome,
             }
-            Err(describe(error, &found, ran, lost.policy))
         }
     }
-}
 
-/// What the inquiry found.
-enum Found {
-    /// The object with exactly this content.
-    Stored(Box<Reply>),
-    /// The upload still exists, so its finish has not run.
-    Unfinished,
-    /// No object, or one with other content; an upload is gone.
-    Absent,
-    /// No object, or one with other content; whether the upload is gone, the service does not say.
-    AbsentSoFar,
-    /// As `Absent`, and the upload is gone as well: its finish may be at work between the two.
-    Between,
-    /// The evidence does not decide.
-    Unsettled,
-}
+    async fn ask_object(&mut self) {
+        let (service, key) = (&self.engine.service, self.question.key);
+        let seen = match service.head_once(key, self.operation).await {
+            Ok(reply) => {
+                let seen = self.object(&reply);
+                self.head = Some(reply);
+                seen
+            }
+            Err(failure) => refused(&failure),
+        };
+        self.settling.saw_object(seen);
+    }
 
-impl Found {
-    fn upload_may_exist(&self) -> bool {
-        matches!(
-            self,
-            Found::Unfinished | Found::AbsentSoFar | Found::Unsettled
-        )
+    fn object(&self, reply: &Reply) -> Object {
+        let etag = reply.etag();
+        let verdict = etag
+            .as_deref()
+            .zip(self.digest)
+            .map(|(etag, digest)| digest.compare_object(etag));
+        let date = reply.date("date");
+        let ago = self.question.begun.ago(date);
+        let head = Head {
+            status: reply.status,
+            html: false,
+            etag: match verdict {
+                Some(Verdict::Same) => Match::Same,
+                Some(Verdict::Different { .. }) => Match::Different,
+                Some(Verdict::Incomparable) | None => Match::Incomparable,
+            },
+            last_modified: reply.date("last-modified"),
+            date: date.filter(|_| ago.is_some()),
+        };
+        object(head, ago.unwrap_or_default())
+    }
+
+    async fn ask_likewise(&mut self) {
+        let Question { key, upload_id, .. } = self.question;
+        let service = &self.engine.service;
+        let failure = match upload_id {
+            Some(upload_id) => service.upload_exists(upload_id, self.operation).await.err(),
+            None => service.any_upload(key, self.operation).await.err(),
+        };
+        let refusal = failure.and_then(|failure| failure.refusal());
+        self.settling.saw_likewise(refusal);
+    }
+
+    async fn ask_upload(&mut self) {
+        let upload_id = self.question.upload_id.unwrap_or_default();
+        let asked = self
+            .engine
+            .service
+            .upload_exists(upload_id, self.operation)
+            .await;
+        self.settling.saw_upload(match asked {
+            Ok(()) => Upload::Listed,
+            Err(failure) if failure.is_unknown() => Upload::Gone,
+            Err(_) => Upload::Unsaid,
+        });
     }
 }
 
-async fn inquire(
-    engine: &Engine,
-    lost: Lost<'_>,
-    digest: impl AsyncFnOnce() -> Option<ContentDigest>,
-    operation: &Arc<Operation>,
-) -> Found {
-    let pending = match lost.upload_id {
-        Some(upload_id) => pending(engine, upload_id, operation).await,
-        None => None,
+/// What a HEAD without a 2xx answer says.
+fn refused(failure: &Failure) -> Object {
+    let Some(answer) = failure.answer else {
+        return Object::NoAnswer;
     };
-    if pending == Some(true) {
-        return Found::Unfinished;
-    }
-    let absent = match (lost.upload_id, pending) {
-        (Some(_), None) => Found::AbsentSoFar,
-        _ => Found::Absent,
+    let head = Head {
+        status: answer.status,
+        html: failure.html,
+        etag: Match::Incomparable,
+        last_modified: None,
+        date: None,
     };
-    let reply = match engine.service.head(lost.key, operation).await {
-        Ok(reply) => reply,
-        Err(failure) if failure.error.report().http_status == 404 => return absent,
-        Err(_) => return Found::Unsettled,
-    };
-    let Some(object) = ObjectHead::of(&reply) else {
-        return Found::Unsettled;
-    };
-    if object.size != lost.size {
-        return absent;
-    }
-    let verdict = match (object.etag, digest().await) {
-        (Some(etag), Some(digest)) => digest.compare_object(&etag),
-        _ => Verdict::Incomparable,
-    };
-    match verdict {
-        Verdict::Same => Found::Stored(Box::new(reply)),
-        // The upload is gone, and an object of its size is there under its key. (Parts that are not
-        // of 4 MiB do not tell the object's ETag.)
-        Verdict::Incomparable if pending == Some(false) => Found::Stored(Box::new(reply)),
-        Verdict::Incomparable => Found::Unsettled,
-        Verdict::Different { .. } => absent,
+    // A 2xx among the failures broke off.
+    match answer.status {
+        200..300 => Object::NoAnswer,
+        _ => object(head, Duration::ZERO),
     }
 }
 
-/// Whether the service still has the upload; None when it does not say.
-async fn pending(engine: &Engine, upload_id: &str, operation: &Arc<Operation>) -> Option<bool> {
-    match engine.service.upload_exists(upload_id, operation).await {
-        Ok(()) => Some(true),
-        Err(failure) if failure.is_unknown() => Some(false),
-        Err(_) => None,
+/// Adds to an error what was found out, and what to do.
+pub(super) fn explain(error: &mut Error, outcome: Outcome, policy: bool) {
+    let callback = |with: &'static str, without: &'static str| if policy { with } else { without };
+    match outcome {
+        Outcome::NotRun => {}
+        Outcome::Stored => error.add(callback(
+            "the object is stored, but whether its callback succeeded is unknown; ask the callback service",
+            "the object is stored",
+        )),
+        Outcome::Unknown(why) => error.add(format_args!(
+            "{}; ask with HeadFile later, and upload again only if the object is not there{}",
+            reason(why),
+            callback(
+                " and the callback service was not told of it either",
+                ""
+            )
+        )),
     }
 }
 
-fn describe(mut error: Error, found: &Found, ran: Ran, policy: bool) -> Error {
-    let still = ran == Ran::MaybeStill;
-    let (object, callback, finding) = match found {
-        Found::Stored(_) => (
-            ObjectState::Stored,
-            CallbackState::Unknown,
-            "the object is stored, but whether its callback ran is unknown; ask the callback service",
+fn reason(why: Why) -> String {
+    match why {
+        Why::NotThere => {
+            "the object is not there yet, but the service may still be at work".to_owned()
+        }
+        Why::StillTheOlder => {
+            "the object that is there is from before, and the service may still be at work".to_owned()
+        }
+        Why::Another => {
+            "an object is there that is new, but not provably this one: its ETag is another or cannot be compared".to_owned()
+        }
+        Why::NoAge => {
+            "an object with the right ETag is there, but how old it is, the service does not say".to_owned()
+        }
+        Why::Refused(status) => format!(
+            "whether the object is stored could not be found out: HEAD was refused with {status}, the token may lack READ"
         ),
-        // Somebody may still be working on it: this library, or a gateway, only stopped waiting.
-        Found::Between => (
-            ObjectState::Unknown,
-            CallbackState::Unknown,
-            "the upload is gone and the object is not there yet: the service may still be at work; ask with us3_head_file before uploading again",
-        ),
-        Found::AbsentSoFar => (
-            ObjectState::Unknown,
-            CallbackState::Unknown,
-            "the object is not there yet, and the service did not say whether the upload still exists: it may be at work; ask with us3_head_file before finishing or uploading again",
-        ),
-        Found::Unfinished | Found::Absent if still => (
-            ObjectState::Unknown,
-            CallbackState::Unknown,
-            "the object is not stored yet, but the service may still be at work; ask with us3_head_file before uploading again",
-        ),
-        Found::Unfinished => (
-            ObjectState::NotStored,
-            CallbackState::NotDelivered,
-            "the object is not stored; the upload still exists and can be finished again",
-        ),
-        // The callback's service may have removed the object already.
-        Found::Absent => (
-            ObjectState::NotStored,
-            CallbackState::Unknown,
-            "the object is not stored; upload again",
-        ),
-        Found::Unsettled => (
-            ObjectState::Unknown,
-            CallbackState::Unknown,
-            "whether the object is stored could not be found out; ask with us3_head_file before uploading again",
-        ),
-    };
-    if let Found::Stored(reply) = found {
-        error.report_mut().etag = reply.etag();
-        if policy && ran == Ran::Maybe && is_of_the_callback(error.report().http_status) {
-            error.set_status(Status::CallbackFailed);
+        Why::NoAnswer => {
+            "whether the object is stored could not be found out: HEAD was not answered".to_owned()
         }
     }
-    error.add(finding);
-    error.report_mut().object = object;
-    if policy {
-        error.report_mut().callback = callback;
-    }
-    error
-}
-
-/// An answer with such a status, not in the service's form, to a request whose object is stored, is
-/// the callback's own, handed through.
-fn is_of_the_callback(http_status: u16) -> bool {
-    matches!(http_status, 300..500) && !matches!(http_status, 404 | 408)
 }

@@ -78,7 +78,9 @@ async fn in_parts(
     if let Err(error) = send(&session, upload, feed, operation).await {
         return Err(session.abandon(error, operation).await);
     }
-    session.finish(upload.policy.as_ref(), operation).await
+    session
+        .finish_or_abandon(upload.policy.as_ref(), operation)
+        .await
 }
 
 /// Sends part after part. The first failure ends it: parts in flight are dropped.

@@ -94,6 +94,7 @@ impl Ground {
         let mut config = config(self.emulator.address());
         config.max_retries = 2;
         config.worker_threads = 1;
+        config.settle_timeout = Duration::from_millis(20);
         if case.is_slow() {
             config.connect_timeout = Duration::from_secs(2);
             config.idle_timeout = Duration::from_millis(500);

@@ -39,7 +39,7 @@ fn damages(whole: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("too long", vec![b' '; 1 << 20]),
         (
             "another version",
-            text.replace("\"version\": 1", "\"version\": 2").into(),
+            text.replace("\"version\": 2", "\"version\": 3").into(),
         ),
         (
             "no part size",

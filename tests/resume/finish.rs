@@ -11,7 +11,8 @@ use crate::support::bench::{Bench, told};
 fn a_refused_finish_keeps_the_upload_and_no_part_is_sent_again() {
     let bench = Bench::with_parts(WHOLE);
     let client = bench.client();
-    let error = fail_by(&bench, &client, Rule::on(Call::Finish, Fault::status(403)));
+    let refused = Fault::error(403, -148643, "invalid signature");
+    let error = fail_by(&bench, &client, Rule::on(Call::Finish, refused));
     assert_eq!(error.report().upload_id, Some(upload_id(&bench)));
     assert_eq!(error.report().callback, CallbackState::NotDelivered);
     assert!(bench.checkpoint().exists());
@@ -39,7 +40,7 @@ fn lose_finish(bench: &Bench, request: UploadRequest) -> Error {
 
 #[test]
 fn after_a_lost_finish_the_next_run_does_not_fire_again() {
-    let bench = Bench::with_parts(WHOLE);
+    let bench = Bench::with_blocks(WHOLE);
     let error = lose_finish(&bench, bench.resumable());
     assert_eq!(error.report().object, ObjectState::Unknown, "{error}");
     assert_eq!(error.report().callback, CallbackState::Unknown);
@@ -57,7 +58,7 @@ fn after_a_lost_finish_the_next_run_does_not_fire_again() {
 
 #[test]
 fn without_a_policy_the_next_run_after_a_lost_finish_succeeds() {
-    let bench = Bench::with_parts(WHOLE);
+    let bench = Bench::with_blocks(WHOLE);
     let mut request = bench.resumable();
     request.policy = None;
     let error = lose_finish(&bench, request.clone());

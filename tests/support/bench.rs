@@ -16,6 +16,9 @@ use super::{HandMade, TempFile, callback_service, config, content, emulator_with
 /// Bytes of a part.
 pub const PART: usize = 64 << 10;
 
+/// The service's own part size, and the block of the object's ETag.
+pub const BLOCK: usize = 4 << 20;
+
 /// The key that is uploaded to.
 pub const KEY: &str = "folder/object.bin";
 
@@ -35,6 +38,7 @@ pub fn impatient(address: impl std::fmt::Display) -> Config {
     config.connect_timeout = Duration::from_secs(2);
     config.idle_timeout = Duration::from_millis(300);
     config.response_timeout = Duration::from_millis(500);
+    config.settle_timeout = Duration::from_millis(200);
     config.max_retries = 2;
     config
 }
@@ -42,9 +46,18 @@ pub fn impatient(address: impl std::fmt::Display) -> Config {
 impl Bench {
     /// With a file of this many bytes.
     pub fn new(size: usize) -> Self {
+        Self::of(size, PART)
+    }
+
+    /// With parts of 4 MiB, of which the object's ETag can be told: a few and a short one.
+    pub fn with_blocks(whole: usize) -> Self {
+        Self::of(whole * BLOCK + 1234, BLOCK)
+    }
+
+    fn of(size: usize, part: usize) -> Self {
         let content = content(size);
         Self {
-            emulator: emulator_with(|options| options.part_size = PART as u64),
+            emulator: emulator_with(|options| options.part_size = part as u64),
             callbacks: callback_service(),
             file: TempFile::new(&content),
             content,

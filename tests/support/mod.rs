@@ -33,6 +33,7 @@ pub fn config(address: impl std::fmt::Display) -> Config {
 pub fn client(address: impl std::fmt::Display) -> Client {
     let mut config = config(address);
     config.max_retries = 0;
+    config.settle_timeout = std::time::Duration::from_millis(200);
     Client::new(config).expect("client")
 }
 
