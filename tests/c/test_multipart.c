@@ -330,6 +330,82 @@ static void a_failed_finish_names_the_upload_and_keeps_it(void)
     fake_stop(fake);
 }
 
+/* ---- aborting by name ----------------------------------------------------------------------------- */
+
+/* Begun by one client, which is gone; aborted by another, by what the result of it said. */
+static void an_upload_that_was_left_is_aborted_by_its_name(void)
+{
+    static const char key[] = "left/behind ?&.bin";
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    us3_multipart *upload;
+
+    emulator_reset();
+    CHECK_STATUS(US3_OK, us3_initiate_multipart_upload(client, key, NULL, &upload, &result), &result);
+    send_part(upload, 0, (const unsigned char *)"x", 1);
+    us3_multipart_free(upload);
+    us3_client_free(client);
+    CHECK_INT(1, pending_uploads());
+
+    client = emulator_client();
+    char *id = format("%s", result.upload_id);
+    /* The name may be the string of the result that is filled. */
+    CHECK_STATUS(US3_OK, us3_abort_upload(client, key, result.upload_id, &result), &result);
+    CHECK_STR(id, result.upload_id);
+    CHECK_INT(US3_OBJECT_NOT_STORED, result.object_state);
+    CHECK_INT(US3_CALLBACK_NOT_REQUESTED, result.callback_state);
+    CHECK_INT(0, pending_uploads());
+    CHECK_INT(1, requests_seen("abort"));
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+/* What an upload in one call leaves behind when its finish is refused. */
+static void a_failed_finish_is_aborted_by_the_name_in_its_result(void)
+{
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    us3_multipart *upload;
+
+    emulator_reset();
+    upload = initiate(client, "failed");
+    send_part(upload, 0, (const unsigned char *)"x", 1);
+    CHECK_STATUS(US3_INVALID_POLICY, us3_finish_multipart_upload_with_policy(upload, "", &result), &result);
+    CHECK_STATUS(US3_OK, us3_abort_upload(client, "failed", us3_multipart_upload_id(upload), NULL), NULL);
+    CHECK_INT(0, pending_uploads());
+    /* The handle's upload is gone under it. */
+    CHECK_STATUS(US3_SERVICE_ERROR, us3_finish_multipart_upload_with_policy(upload, NULL, &result), &result);
+    CHECK_INT(404, result.http_status);
+    us3_result_clear(&result);
+    us3_multipart_free(upload);
+    us3_client_free(client);
+}
+
+/* A typing mistake, another key's upload, one that is aborted already: none is a success. */
+static void an_upload_that_the_service_does_not_know_is_404(void)
+{
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    us3_multipart *upload;
+
+    emulator_reset();
+    upload = initiate(client, "known");
+    const char *id = us3_multipart_upload_id(upload);
+    CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "known", format("%sx", id), &result), &result);
+    CHECK_INT(404, result.http_status);
+    CHECK_HAS(result.err_msg, "AbortMultipartUpload known");
+    CHECK(result.upload_id == NULL);
+    CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "other", id, &result), &result);
+    CHECK_INT(404, result.http_status);
+    CHECK_INT(1, pending_uploads());
+    CHECK_STATUS(US3_OK, us3_abort_upload(client, "known", id, &result), &result);
+    CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "known", id, &result), &result);
+    CHECK_INT(404, result.http_status);
+    us3_result_clear(&result);
+    us3_multipart_free(upload);
+    us3_client_free(client);
+}
+
 int main(void)
 {
     RUN(the_handle_tells_its_id_and_part_size);
@@ -347,5 +423,8 @@ int main(void)
     RUN(a_failed_part_aborts_the_upload);
     RUN(a_failed_abort_hides_nothing);
     RUN(a_failed_finish_names_the_upload_and_keeps_it);
+    RUN(an_upload_that_was_left_is_aborted_by_its_name);
+    RUN(a_failed_finish_is_aborted_by_the_name_in_its_result);
+    RUN(an_upload_that_the_service_does_not_know_is_404);
     return check_done();
 }
