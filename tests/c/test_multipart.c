@@ -363,22 +363,37 @@ static void an_upload_that_was_left_is_aborted_by_its_name(void)
 /* What an upload in one call leaves behind when its finish is refused. */
 static void a_failed_finish_is_aborted_by_the_name_in_its_result(void)
 {
-    us3_client *client = emulator_client();
+    fake_service *fake = fake_start();
+    us3_client *client = fake_client(fake);
     us3_result result = US3_RESULT_INIT;
-    us3_multipart *upload;
+    char *file = test_file("failing", 5 * 64 * KIB, 1);
 
-    emulator_reset();
-    upload = initiate(client, "failed");
-    send_part(upload, 0, (const unsigned char *)"x", 1);
-    CHECK_STATUS(US3_INVALID_POLICY, us3_finish_multipart_upload_with_policy(upload, "", &result), &result);
-    CHECK_STATUS(US3_OK, us3_abort_upload(client, "failed", us3_multipart_upload_id(upload), NULL), NULL);
-    CHECK_INT(0, pending_uploads());
-    /* The handle's upload is gone under it. */
-    CHECK_STATUS(US3_SERVICE_ERROR, us3_finish_multipart_upload_with_policy(upload, NULL, &result), &result);
-    CHECK_INT(404, result.http_status);
+    fake_set(fake, FAKE_FINISH, fake_answer(400, "", "{\"RetCode\":-1,\"ErrMsg\":\"not today\"}"));
+    CHECK_STATUS(US3_SERVICE_ERROR, operations[MPUT].run(client, file, "failing", NULL, &result), &result);
+    REQUIRE(result.upload_id != NULL);
+    CHECK_INT(0, fake_count(fake, FAKE_ABORT));
+    CHECK_INT(US3_OK, us3_abort_upload(client, "failing", result.upload_id, NULL));
+    CHECK_INT(1, fake_count(fake, FAKE_ABORT));
+    CHECK_HAS(fake_last_head(fake, FAKE_ABORT), "DELETE /failing?uploadId=fake-upload ");
     us3_result_clear(&result);
-    us3_multipart_free(upload);
     us3_client_free(client);
+    fake_stop(fake);
+}
+
+/* Whether it ran is not known: it is no success, and no upload is said to exist. */
+static void an_abort_whose_answer_is_lost_is_no_success(void)
+{
+    fake_service *fake = fake_start();
+    us3_client *client = fake_client(fake);
+    us3_result result = US3_RESULT_INIT;
+
+    fake_set(fake, FAKE_ABORT, FAKE_CLOSE);
+    CHECK_STATUS(US3_NETWORK_ERROR, us3_abort_upload(client, "k", "fake-upload", &result), &result);
+    CHECK(result.upload_id == NULL);
+    CHECK_INT(1, fake_count(fake, FAKE_ABORT));
+    us3_result_clear(&result);
+    us3_client_free(client);
+    fake_stop(fake);
 }
 
 /* A typing mistake, another key's upload, one that is aborted already: none is a success. */
@@ -393,7 +408,8 @@ static void an_upload_that_the_service_does_not_know_is_404(void)
     const char *id = us3_multipart_upload_id(upload);
     CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "known", format("%sx", id), &result), &result);
     CHECK_INT(404, result.http_status);
-    CHECK_HAS(result.err_msg, "AbortMultipartUpload known");
+    CHECK_HAS(result.err_msg, "AbortMultipartUpload");
+    CHECK_HAS(result.err_msg, format("/known?uploadId=%sx", id));
     CHECK(result.upload_id == NULL);
     CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "other", id, &result), &result);
     CHECK_INT(404, result.http_status);
@@ -425,6 +441,7 @@ int main(void)
     RUN(a_failed_finish_names_the_upload_and_keeps_it);
     RUN(an_upload_that_was_left_is_aborted_by_its_name);
     RUN(a_failed_finish_is_aborted_by_the_name_in_its_result);
+    RUN(an_abort_whose_answer_is_lost_is_no_success);
     RUN(an_upload_that_the_service_does_not_know_is_404);
     return check_done();
 }
