@@ -99,6 +99,10 @@ static void every_call_works_without_a_result(void)
     CHECK_INT(US3_OK, us3_finish_multipart_upload_with_policy(upload, NULL, NULL));
     CHECK_INT(US3_INVALID_POLICY, us3_policy_check("", NULL));
     us3_multipart_free(upload);
+    CHECK_INT(US3_OK, us3_initiate_multipart_upload(client, "no-result", NULL, &upload, NULL));
+    CHECK_INT(US3_OK, us3_abort_upload(client, "no-result", us3_multipart_upload_id(upload), NULL));
+    CHECK_INT(US3_SERVICE_ERROR, us3_abort_upload(client, "no-result", us3_multipart_upload_id(upload), NULL));
+    us3_multipart_free(upload);
     us3_file_info_clear(&info);
     us3_client_free(client);
 }
