@@ -396,12 +396,15 @@ typedef struct us3_config {
     /// itself, because the callback may have run: it reports US3_CALLBACK_UNKNOWN. True repeats
     /// it, so that a callback may run twice but is not missed. Default false.
     bool callback_at_least_once;
+    /// Milliseconds to find out, by HeadFile and ListParts, what became of a PutFile or finish whose
+    /// answer was lost. At least one question is asked. 0 is the default, 5000.
+    uint32_t settle_timeout_ms;
 } us3_config;
 
 /// The defaults; public_key, private_key, bucket_name, and file_host or endpoint, are to be set.
 #define US3_CONFIG_INIT \
     {sizeof(us3_config), NULL, NULL, NULL, NULL, NULL, NULL, false, true, 0, 0, 0, 3, 0, 0, \
-     NULL, NULL, false, false}
+     NULL, NULL, false, false, 0}
 
 /* ==== Handles ================================================================================= */
 
@@ -641,6 +644,29 @@ const char *us3_version(void);
  * Any thread. Does not block.
  */
 const char *us3_status_name(int32_t status);
+
+/**
+ * The name of an object state, for logs.
+ *
+ * @param object_state  a us3_object_state, such as us3_result.object_state; any number is allowed
+ * @return "US3_OBJECT_STORED" and so on, or "US3_UNKNOWN_OBJECT_STATE". Static: never free it. Never
+ *         NULL.
+ *
+ * Any thread. Does not block.
+ */
+const char *us3_object_state_name(int32_t object_state);
+
+/**
+ * The name of a callback state, for logs.
+ *
+ * @param callback_state  a us3_callback_state, such as us3_result.callback_state; any number is
+ *                        allowed
+ * @return "US3_CALLBACK_DELIVERED" and so on, or "US3_UNKNOWN_CALLBACK_STATE". Static: never free
+ *         it. Never NULL.
+ *
+ * Any thread. Does not block.
+ */
+const char *us3_callback_state_name(int32_t callback_state);
 
 /**
  * Frees a string that a function of the library returned as `char *`.
@@ -1129,6 +1155,36 @@ us3_status us3_finish_multipart_upload_with_policy(us3_multipart *multipart,
  */
 us3_status us3_abort_multipart_upload(us3_multipart *multipart,
                                       us3_result *result);
+
+/**
+ * Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
+ * an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
+ * again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
+ *
+ * A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, should not be aborted
+ * lightly: it may complete meanwhile, and the abort undoes nothing of it. Ask us3_head_file first.
+ *
+ * @param client     the client, of the bucket that the upload is in
+ * @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
+ * @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
+ * @param result     NULL, or receives what became of the call; upload_id is the upload's if it
+ *                   succeeded
+ *
+ * Any thread. Blocks.
+ *
+ * @return one of
+ * - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
+ * - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, the key or the id is not one; nothing was
+ *   sent
+ * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
+ *   finished or aborted before, or the name is wrong
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: it may be aborted or not; call it again
+ * - US3_PROTOCOL_ERROR, US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
+ */
+us3_status us3_abort_upload(us3_client *client,
+                            const char *key,
+                            const char *upload_id,
+                            us3_result *result);
 
 /**
  * Frees the handle, after the calls that other threads have in progress on it. An upload that was

@@ -77,6 +77,18 @@ inline std::string_view version() noexcept { return us3_version(); }
 /// The name of a status, such as "US3_OK". Any thread. Does not block.
 inline std::string_view status_name(std::int32_t status) noexcept { return us3_status_name(status); }
 
+/// The name of an object state, such as "US3_OBJECT_STORED". Any thread. Does not block.
+inline std::string_view object_state_name(std::int32_t object_state) noexcept
+{
+    return us3_object_state_name(object_state);
+}
+
+/// The name of a callback state, such as "US3_CALLBACK_DELIVERED". Any thread. Does not block.
+inline std::string_view callback_state_name(std::int32_t callback_state) noexcept
+{
+    return us3_callback_state_name(callback_state);
+}
+
 /// What became of a call: the members of us3_result, as values of its own. Strings are empty where us3.h says NULL.
 struct Result {
     /// How the call ended.
@@ -533,6 +545,8 @@ struct Config {
     std::chrono::milliseconds idle_timeout{0};
     /// Time to wait for the beginning of an answer, and again for all of it. 0 is the default, 60 s.
     std::chrono::milliseconds response_timeout{0};
+    /// Time to find out what became of a PutFile or finish whose answer was lost. 0 is the default, 5 s.
+    std::chrono::milliseconds settle_timeout{0};
     /// How often a request that can safely be repeated is sent again; 0 is never.
     std::uint32_t max_retries = 3;
     /// Threads of the client, 1 to 256. 0 is the default, 2.
@@ -1152,6 +1166,22 @@ public:
         });
     }
 
+    /// Aborts an unfinished multipart upload by its name, the upload_id of what left it, so that the service forgets its
+    /// parts. A finish that may still be running (object_state US3_OBJECT_UNKNOWN) may complete all the same. Blocks.
+    /// Throws Error; http_status is 404 if the service knows no such upload.
+    Result abort_upload(std::string_view key, std::string_view upload_id)
+    {
+        return detail::check(abort_upload(std::nothrow, key, upload_id));
+    }
+    /// The same without exceptions.
+    Result abort_upload(std::nothrow_t, std::string_view key, std::string_view upload_id) noexcept
+    {
+        return detail::call([&](us3_result *result) {
+            us3_abort_upload(handle_.get(), detail::CText("key", key).get(),
+                             detail::CText("upload_id", upload_id).get(), result);
+        });
+    }
+
     /// Asks for an object's size, date, ETag and type. Blocks. Throws Error; http_status is 404 if there is none.
     FileInfo head_file(std::string_view key) { return detail::check(head_file(std::nothrow, key)); }
     /// The same without exceptions.
@@ -1211,6 +1241,7 @@ private:
         config.connect_timeout_ms = limit(from.connect_timeout, "connect_timeout");
         config.idle_timeout_ms = limit(from.idle_timeout, "idle_timeout");
         config.response_timeout_ms = limit(from.response_timeout, "response_timeout");
+        config.settle_timeout_ms = limit(from.settle_timeout, "settle_timeout");
         config.max_retries = from.max_retries;
         config.worker_threads = from.worker_threads;
         config.max_concurrent_uploads = from.max_concurrent_uploads;

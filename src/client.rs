@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::engine::{Engine, Threads};
-use crate::error::{ObjectState, Report, Result};
+use crate::error::{Error, ObjectState, Report, Result};
 use crate::operation::Operation;
 use crate::panics;
-use crate::service::{ObjectHead, Reply};
+use crate::service::{ObjectHead, Reply, Target};
 use crate::task::{Start, Task, Watch};
 use crate::threads;
 use crate::upload::{self, Multipart, UploadRequest, input};
+
+/// Bytes of an upload id at most; it goes into URLs.
+const MAX_UPLOAD_ID: usize = 1024;
 
 /// A client of one bucket, to be shared by any number of threads.
 ///
@@ -124,6 +127,26 @@ impl Client {
             .wait(|operation| async move { delete(&engine, &key, &operation).await })
     }
 
+    /// Aborts an unfinished multipart upload by its name, whichever call or process has begun it. The
+    /// name is [`Report::upload_id`] of what has left it behind.
+    ///
+    /// # Errors
+    /// `InvalidArgument` before anything is sent; `ServiceError` with HTTP status 404 when the service
+    /// knows no such upload, unless an earlier try of this call may have aborted it.
+    pub fn abort_upload(&self, key: &str, upload_id: &str) -> Result<Report> {
+        input::check_key(key)?;
+        check_upload_id(upload_id)?;
+        let engine = self.engine.clone();
+        let (key, upload_id) = (key.to_owned(), upload_id.to_owned());
+        self.engine.wait(|operation| async move {
+            let target = Target {
+                key: &key,
+                upload_id: &upload_id,
+            };
+            abort_upload(&engine, target, &operation).await
+        })
+    }
+
     /// Asks for an object's size, type and ETag.
     ///
     /// # Errors
@@ -143,6 +166,46 @@ async fn delete(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Resul
         // An earlier try whose answer was lost has deleted it.
         Err(failure) if failure.ran_before_it_was_unknown() => Ok(failure.error.report().clone()),
         Err(failure) => Err(failure.error),
+    }
+}
+
+async fn abort_upload(
+    engine: &Engine,
+    target: Target<'_>,
+    operation: &Arc<Operation>,
+) -> Result<Report> {
+    let mut report = match engine.service.abort(target, operation).await {
+        Ok(reply) => reply.report(),
+        // An earlier try whose answer was lost has aborted it.
+        Err(failure) if failure.ran_before_it_was_unknown() => failure.error.report().clone(),
+        Err(failure) => return Err(failure.error),
+    };
+    report.upload_id = Some(target.upload_id.to_owned());
+    Ok(report)
+}
+
+/// 1 to 1024 visible ASCII characters, as the service makes them: anything else is another thing's name.
+fn check_upload_id(upload_id: &str) -> Result<()> {
+    if upload_id.is_empty() {
+        return Err(Error::argument(format!(
+            "upload_id is empty; it must have 1 to {MAX_UPLOAD_ID} bytes, as the result that named it has them"
+        )));
+    }
+    if upload_id.len() > MAX_UPLOAD_ID {
+        return Err(Error::argument(format!(
+            "upload_id has {} bytes, more than {MAX_UPLOAD_ID}; it begins with {:?}",
+            upload_id.len(),
+            upload_id.chars().take(60).collect::<String>()
+        )));
+    }
+    match upload_id
+        .char_indices()
+        .find(|(_, character)| !character.is_ascii_graphic())
+    {
+        None => Ok(()),
+        Some((offset, wrong)) => Err(Error::argument(format!(
+            "upload_id has the character {wrong:?} at offset {offset}; an upload id has visible ASCII characters only, and no blanks"
+        ))),
     }
 }
 
@@ -171,4 +234,34 @@ fn last_modified(reply: &Reply) -> Option<i64> {
     let date = httpdate::parse_http_date(reply.header("last-modified")?).ok()?;
     let age = date.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(age.as_secs()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn an_upload_id_is_1_to_1024_visible_ascii_characters() {
+        let longest = "u".repeat(MAX_UPLOAD_ID);
+        for good in ["1", "8b1a9953-c461/~!\"", longest.as_str()] {
+            check_upload_id(good).unwrap_or_else(|error| panic!("{good}: {error}"));
+        }
+        let too_long = "u".repeat(MAX_UPLOAD_ID + 1);
+        for (bad, why) in [
+            ("", "upload_id is empty"),
+            (too_long.as_str(), "upload_id has 1025 bytes"),
+            ("a b", "upload_id has the character ' ' at offset 1"),
+            ("ab\r\n", "upload_id has the character '\\r' at offset 2"),
+            (
+                "\u{7f}",
+                "upload_id has the character '\\u{7f}' at offset 0",
+            ),
+            ("é", "upload_id has the character 'é' at offset 0"),
+        ] {
+            let error = check_upload_id(bad).expect_err(bad);
+            assert_eq!(error.status(), Status::InvalidArgument, "{bad:?}");
+            assert!(error.message().starts_with(why), "{error}");
+        }
+    }
 }

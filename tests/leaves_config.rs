@@ -65,6 +65,7 @@ fn the_defaults() {
     assert_eq!(config.connect_timeout, Duration::from_secs(10));
     assert_eq!(config.idle_timeout, Duration::from_secs(30));
     assert_eq!(config.response_timeout, Duration::from_secs(60));
+    assert_eq!(config.settle_timeout, Duration::from_secs(5));
     assert_eq!(config.max_retries, 3);
     assert_eq!(config.worker_threads, 2);
     assert_eq!(config.max_concurrent_uploads, 32);
@@ -99,7 +100,7 @@ fn every_member() {
     let config = read(file(
         r#""security_token":"hunter2-token","endpoint":"https://files.example.com/","verify_upload_md5":true,
         "verfiy_upload_md5":true,"verify_etag":false,"connect_timeout_ms":1,"idle_timeout_ms":2,"response_timeout_ms":3,
-        "max_retries":0,"worker_threads":4,"max_concurrent_uploads":5,"proxy":"http://u:hunter2@h:1","ca_file":"a/b.pem",
+        "settle_timeout_ms":4,"max_retries":0,"worker_threads":4,"max_concurrent_uploads":5,"proxy":"http://u:hunter2@h:1","ca_file":"a/b.pem",
         "use_env_proxy":true,"callback_at_least_once":true,"unknown":{"x":[1]}"#,
     ))
     .unwrap();
@@ -111,6 +112,7 @@ fn every_member() {
     assert_eq!(config.connect_timeout, Duration::from_millis(1));
     assert_eq!(config.idle_timeout, Duration::from_millis(2));
     assert_eq!(config.response_timeout, Duration::from_millis(3));
+    assert_eq!(config.settle_timeout, Duration::from_millis(4));
     assert_eq!((config.max_retries, config.worker_threads), (0, 4));
     assert_eq!(config.max_concurrent_uploads, 5);
     assert_eq!(config.ca_file.as_deref(), Some(Path::new("a/b.pem")));
@@ -471,6 +473,10 @@ fn numbers_have_ranges() {
     unfit(
         |c| c.idle_timeout = Duration::from_nanos(1),
         &["idle_timeout_ms"],
+    );
+    unfit(
+        |c| c.settle_timeout = Duration::from_millis(86_400_001),
+        &["settle_timeout_ms", "24 hours"],
     );
     unfit(
         |c| c.response_timeout = Duration::MAX,

@@ -218,6 +218,32 @@ fn an_abort_is_tried_again_and_leaves_nothing() {
 }
 
 #[test]
+fn an_abort_by_name_counts_the_try_whose_answer_was_lost() {
+    let bench = Bench::with_parts(1);
+    let client = bench.client();
+    let (upload, _) = client.initiate(KEY, None).expect("initiate");
+    let lost = Rule::on(Call::Abort, Fault::Reset).at(Place::AfterExecuting);
+    bench.emulator.rule(lost.nth(1));
+    let report = succeeded(client.abort_upload(KEY, upload.upload_id()));
+    assert_eq!(report.attempts, 2);
+    assert_eq!(report.http_status, 404, "the first try has aborted it");
+    assert_eq!(report.upload_id.as_deref(), Some(upload.upload_id()));
+    assert_eq!(bench.count(Call::Abort), 2);
+    bench.assert_no_upload();
+}
+
+#[test]
+fn an_abort_by_name_of_an_unknown_upload_is_tried_once_and_no_success() {
+    let bench = Bench::with_parts(1);
+    let client = bench.client();
+    let error = client.abort_upload(KEY, "no-such-upload").expect_err("404");
+    assert_eq!(error.status(), Status::ServiceError, "{error}");
+    assert_eq!(error.report().http_status, 404, "{error}");
+    assert_eq!(error.report().upload_id, None);
+    assert_eq!(bench.count(Call::Abort), 1);
+}
+
+#[test]
 fn a_stale_connection_is_replaced_without_counting_as_a_retry() {
     for end in [End::Reset, End::Close, End::Drop] {
         let bench = Bench::new(100 * KIB);

@@ -86,6 +86,7 @@ func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 		"Abort":    client.AbortMultipartUpload(ctx, state),
 		"Head":     second(client.HeadFile(ctx, key)),
 		"Delete":   client.DeleteFile(ctx, key),
+		"Left":     client.AbortUpload(ctx, key, state.UploadID()),
 	} {
 		e := failed(t, err, us3.StatusCancelled)
 		if !errors.Is(err, context.Canceled) || e.ObjectState != us3.ObjectNotStored {
@@ -159,6 +160,7 @@ func TestACallThatWaitsReturnsWhenItsContextEnds(t *testing.T) {
 		{"delete", func(ctx context.Context) error { return client.DeleteFile(ctx, key) }},
 		{"part", func(ctx context.Context) error { return second(client.UploadPart(ctx, []byte("y"), state, 0)) }},
 		{"finish", func(ctx context.Context) error { return second(client.FinishMultipartUpload(ctx, state)) }},
+		{"abort", func(ctx context.Context) error { return client.AbortUpload(ctx, key, state.UploadID()) }},
 	} {
 		t.Run(call.name, func(t *testing.T) {
 			end := stalls(t, call.name, key)

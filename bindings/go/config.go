@@ -32,6 +32,7 @@ type Config struct {
 	ConnectTimeout  time.Duration // to connect, TLS included; 10 s
 	IdleTimeout     time.Duration // in which no byte of a request can be sent; 30 s
 	ResponseTimeout time.Duration // from the end of a request to its answer; the callback runs in it; 60 s
+	SettleTimeout   time.Duration // to find out what became of a PutFile or finish whose answer was lost; 5 s
 
 	// MaxRetries is how often a request that can safely be repeated is sent again: 0 is 3, -1 is never.
 	MaxRetries int
@@ -85,6 +86,7 @@ func (c Config) forC(texts *cStrings) (C.us3_config, error) {
 	config.connect_timeout_ms = numbers.milliseconds("ConnectTimeout", c.ConnectTimeout)
 	config.idle_timeout_ms = numbers.milliseconds("IdleTimeout", c.IdleTimeout)
 	config.response_timeout_ms = numbers.milliseconds("ResponseTimeout", c.ResponseTimeout)
+	config.settle_timeout_ms = numbers.milliseconds("SettleTimeout", c.SettleTimeout)
 	config.worker_threads = numbers.count("WorkerThreads", c.WorkerThreads)
 	config.max_concurrent_uploads = numbers.count("MaxConcurrentUploads", c.MaxConcurrentUploads)
 	switch {

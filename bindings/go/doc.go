@@ -58,7 +58,7 @@
 // A context that ends cancels the upload: nothing more of it is sent within 100 ms, and a multipart upload is
 // aborted. The call returns once that has been tidied up, usually at once and at most 10 s later, because only
 // then is it known what is stored. It also waits for a Read of the source that is in progress.
-// HeadFile, DeleteFile and the calls of a multipart upload by hand return as soon as the context ends; a request
+// HeadFile, DeleteFile, AbortUpload and the calls of a multipart upload by hand return as soon as the context ends; a request
 // that was already on its way goes on in the background, bounded by the time limits of [Config]. Each of these calls needs a
 // thread while it runs: 64 run at a time in a process, further ones wait for their turn.
 //

@@ -68,8 +68,9 @@ type CallbackState int32
 const (
 	CallbackNotRequested CallbackState = C.US3_CALLBACK_NOT_REQUESTED // The call carried no policy.
 	CallbackDelivered    CallbackState = C.US3_CALLBACK_DELIVERED     // The callback service answered: see Result.Body.
-	CallbackNotDelivered CallbackState = C.US3_CALLBACK_NOT_DELIVERED // It did not run, or the callback service failed.
+	CallbackNotDelivered CallbackState = C.US3_CALLBACK_NOT_DELIVERED // It did not run.
 	CallbackUnknown      CallbackState = C.US3_CALLBACK_UNKNOWN       // The answer was lost: it may have run.
+	CallbackReplyRefused CallbackState = C.US3_CALLBACK_REPLY_REFUSED // It ran, and US3 refused its reply, which was no JSON.
 )
 
 // String is such as "not delivered".
@@ -81,6 +82,8 @@ func (s CallbackState) String() string {
 		return "delivered"
 	case CallbackNotDelivered:
 		return "not delivered"
+	case CallbackReplyRefused:
+		return "reply refused"
 	}
 	return "unknown"
 }

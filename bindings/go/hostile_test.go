@@ -36,6 +36,8 @@ func TestStringsWithANULAreRefusedNotCut(t *testing.T) {
 		"key":             second(client.HeadFile(background, nul)),
 		"key ":            client.DeleteFile(background, nul),
 		"key  ":           second(client.InitiateMultipartUpload(background, nul, "")),
+		"key   ":          client.AbortUpload(background, nul, "id"),
+		"uploadID":        client.AbortUpload(background, key, nul),
 		"path":            second(us3.NewClientFromFile("config.json\x00x")),
 		"policy":          us3.CheckPolicy("{}\x00"),
 		"body":            second(us3.BuildPolicy("http://a/", nul, "", nil)),
@@ -110,6 +112,8 @@ func TestConfigurationsThatAreNone(t *testing.T) {
 		"Endpoint ":            func(c *us3.Config) { c.Endpoint = "gopher://a" },
 		"ConnectTimeout":       func(c *us3.Config) { c.ConnectTimeout = -time.Second },
 		"IdleTimeout":          func(c *us3.Config) { c.IdleTimeout = math.MaxInt64 },
+		"SettleTimeout":        func(c *us3.Config) { c.SettleTimeout = -time.Second },
+		"SettleTimeout ":       func(c *us3.Config) { c.SettleTimeout = 25 * time.Hour },
 		"MaxRetries":           func(c *us3.Config) { c.MaxRetries = -2 },
 		"WorkerThreads":        func(c *us3.Config) { c.WorkerThreads = math.MaxInt },
 		"MaxConcurrentUploads": func(c *us3.Config) { c.MaxConcurrentUploads = 4097 },
@@ -223,8 +227,9 @@ func TestNames(t *testing.T) {
 		t.Error(us3.StatusCallbackFailed)
 	}
 	got := fmt.Sprint(us3.ObjectNotStored, us3.ObjectStored, us3.ObjectUnknown,
-		us3.CallbackNotRequested, us3.CallbackDelivered, us3.CallbackNotDelivered, us3.CallbackUnknown)
-	if got != "not stored stored unknown not requested delivered not delivered unknown" {
+		us3.CallbackNotRequested, us3.CallbackDelivered, us3.CallbackNotDelivered, us3.CallbackUnknown,
+		us3.CallbackReplyRefused, us3.CallbackState(99))
+	if got != "not stored stored unknown not requested delivered not delivered unknown reply refused unknown" {
 		t.Error(got)
 	}
 	if !strings.Contains(us3.Version(), ".") {

@@ -150,6 +150,30 @@ func (s *MultipartState) abort() (*Result, error) {
 	})
 }
 
+// AbortUpload gives an unfinished multipart upload up by its name, so that the service forgets its parts. It is for an
+// upload without a MultipartState: one that a failed call, a ResumePath that nobody will use again, or a killed process
+// left behind. Its name is the UploadID of the Result or Error of what left it, or of its MultipartState.
+//
+// A finish that may still be running, whose ObjectState is ObjectUnknown, may complete all the same: ask HeadFile first. If
+// the service knows no such upload, the error's HTTPStatus is 404.
+func (c *Client) AbortUpload(ctx context.Context, key, uploadID string) error {
+	run := func() (*Result, error) { return c.abortUpload(key, uploadID) }
+	_, err := call(ctx, c, fmt.Sprintf("AbortUpload %q", key), run, nil)
+	return err
+}
+
+func (c *Client) abortUpload(key, uploadID string) (*Result, error) {
+	var texts cStrings
+	defer texts.free()
+	name, id := texts.of("key", key), texts.of("uploadID", uploadID)
+	if texts.err != nil {
+		return nil, texts.err
+	}
+	result := C.us3_go_result()
+	C.us3_abort_upload(c.handle, name, id, &result)
+	return take(&result)
+}
+
 // Close frees what the state holds, after the calls in progress on it. An upload that was neither finished nor
 // aborted stays with the service, where its parts are charged for. Any goroutine, any number of times, before or
 // after the client is closed. Its one error is StatusWouldDeadlock, as Client.Close has it.

@@ -66,6 +66,40 @@ func TestAFailedFinishCanBeRepeated(t *testing.T) {
 	}
 }
 
+func TestAnUploadIsAbortedByItsName(t *testing.T) {
+	client := newClient(t)
+	state := initiated(t, client)
+	_, err := client.UploadPart(background, []byte("x"), state, 0)
+	must(t, err)
+	must(t, state.Close())
+	if !pending(t, state.Key()) {
+		t.Fatal("closing it has aborted it")
+	}
+	err = client.AbortUpload(background, state.Key(), state.UploadID()+"x")
+	if e := failed(t, err, us3.StatusServiceError); e.HTTPStatus != 404 || e.UploadID != "" || !pending(t, state.Key()) {
+		t.Errorf("%+v", e)
+	}
+	must(t, client.AbortUpload(background, state.Key(), state.UploadID()))
+	if pending(t, state.Key()) {
+		t.Error("it is still there")
+	}
+	err = client.AbortUpload(background, state.Key(), state.UploadID())
+	if e := failed(t, err, us3.StatusServiceError); e.HTTPStatus != 404 {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestANameThatIsNoUploadsIsRefused(t *testing.T) {
+	client, key := newClient(t), keyOf(t)
+	refused(t, client.AbortUpload(background, key, ""), "upload_id is empty")
+	refused(t, client.AbortUpload(background, key, "a b"), "upload_id")
+	refused(t, client.AbortUpload(background, key, "a\xff"), "UTF-8")
+	refused(t, client.AbortUpload(background, "", "id"), "key")
+	if requests(t, "abort", key) != 0 {
+		t.Error("something was sent")
+	}
+}
+
 // The library forbids that they overlap.
 func TestAnAbortWaitsForAFinishThatGoesOnInTheBackground(t *testing.T) {
 	client := newClient(t)

@@ -67,6 +67,9 @@ pub struct us3_config {
     /// itself, because the callback may have run: it reports US3_CALLBACK_UNKNOWN. True repeats
     /// it, so that a callback may run twice but is not missed. Default false.
     pub callback_at_least_once: c_bool,
+    /// Milliseconds to find out, by HeadFile and ListParts, what became of a PutFile or finish whose
+    /// answer was lost. At least one question is asked. 0 is the default, 5000.
+    pub settle_timeout_ms: u32,
 }
 
 /// Initialises a configuration with the defaults, as US3_CONFIG_INIT does.
@@ -113,6 +116,7 @@ impl us3_config {
         set_milliseconds(&mut config.connect_timeout, self.connect_timeout_ms);
         set_milliseconds(&mut config.idle_timeout, self.idle_timeout_ms);
         set_milliseconds(&mut config.response_timeout, self.response_timeout_ms);
+        set_milliseconds(&mut config.settle_timeout, self.settle_timeout_ms);
         set_count(&mut config.worker_threads, self.worker_threads);
         set_count(
             &mut config.max_concurrent_uploads,
@@ -178,6 +182,7 @@ unsafe impl PublicStruct for us3_config {
         ca_file: ptr::null(),
         use_env_proxy: 0,
         callback_at_least_once: 0,
+        settle_timeout_ms: 0,
     };
     const SMALLEST: usize = Self::MEMBER_ENDS[4];
     const MEMBER_ENDS: &'static [usize] = member_ends!(us3_config {
@@ -200,12 +205,27 @@ unsafe impl PublicStruct for us3_config {
         ca_file,
         use_env_proxy,
         callback_at_least_once,
+        settle_timeout_ms,
     });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_settle_timeout_reaches_the_engine_and_0_is_the_default() {
+        let mut config = us3_config::INIT;
+        config.public_key = c"public".as_ptr();
+        config.private_key = c"private".as_ptr();
+        config.bucket_name = c"bucket".as_ptr();
+        for (milliseconds, expected) in [(0, 5000), (1, 1), (7000, 7000)] {
+            config.settle_timeout_ms = milliseconds;
+            // SAFETY: NULL and C literals.
+            let engine = unsafe { config.to_engine() }.unwrap();
+            assert_eq!(engine.settle_timeout, Duration::from_millis(expected));
+        }
+    }
 
     #[test]
     fn a_missing_or_broken_member_is_named() {

@@ -189,6 +189,46 @@ pub unsafe extern "C" fn us3_abort_multipart_upload(
     unsafe { guard(result, || enter(multipart)?.engine.abort()) }
 }
 
+/// Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
+/// an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
+/// again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
+///
+/// A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, should not be aborted
+/// lightly: it may complete meanwhile, and the abort undoes nothing of it. Ask us3_head_file first.
+///
+/// @param client     the client, of the bucket that the upload is in
+/// @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
+/// @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
+/// @param result     NULL, or receives what became of the call; upload_id is the upload's if it
+///                   succeeded
+///
+/// Any thread. Blocks.
+///
+/// @return one of
+/// - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
+/// - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, the key or the id is not one; nothing was
+///   sent
+/// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
+///   finished or aborted before, or the name is wrong
+/// - US3_NETWORK_ERROR, US3_TIMEOUT: it may be aborted or not; call it again
+/// - US3_PROTOCOL_ERROR, US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_abort_upload(
+    client: *mut us3_client,
+    key: *const c_char,
+    upload_id: *const c_char,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return.
+    unsafe {
+        guard(result, || {
+            let client = enter_client(client)?;
+            let key = input::text("key", key)?;
+            client.abort_upload(key, input::text("upload_id", upload_id)?)
+        })
+    }
+}
+
 /// Frees the handle, after the calls that other threads have in progress on it. An upload that was
 /// neither finished nor aborted stays with the service, where its parts are charged for.
 ///

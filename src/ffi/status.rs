@@ -89,7 +89,38 @@ pub extern "C" fn us3_status_name(status: i32) -> *const c_char {
     guard_value(UNKNOWN_NAME.as_ptr(), || name(status).as_ptr())
 }
 
+/// The name of an object state, for logs.
+///
+/// @param object_state  a us3_object_state, such as us3_result.object_state; any number is allowed
+/// @return "US3_OBJECT_STORED" and so on, or "US3_UNKNOWN_OBJECT_STATE". Static: never free it. Never
+///         NULL.
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn us3_object_state_name(object_state: i32) -> *const c_char {
+    guard_value(UNKNOWN_OBJECT_STATE.as_ptr(), || {
+        object_state_name(object_state).as_ptr()
+    })
+}
+
+/// The name of a callback state, for logs.
+///
+/// @param callback_state  a us3_callback_state, such as us3_result.callback_state; any number is
+///                        allowed
+/// @return "US3_CALLBACK_DELIVERED" and so on, or "US3_UNKNOWN_CALLBACK_STATE". Static: never free
+///         it. Never NULL.
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn us3_callback_state_name(callback_state: i32) -> *const c_char {
+    guard_value(UNKNOWN_CALLBACK_STATE.as_ptr(), || {
+        callback_state_name(callback_state).as_ptr()
+    })
+}
+
 const UNKNOWN_NAME: &CStr = c"US3_UNKNOWN_STATUS";
+const UNKNOWN_OBJECT_STATE: &CStr = c"US3_UNKNOWN_OBJECT_STATE";
+const UNKNOWN_CALLBACK_STATE: &CStr = c"US3_UNKNOWN_CALLBACK_STATE";
 
 /// Names by number.
 const NAMES: [&CStr; 17] = [
@@ -112,10 +143,36 @@ const NAMES: [&CStr; 17] = [
     c"US3_INTERNAL_ERROR",
 ];
 
+const OBJECT_STATE_NAMES: [&CStr; 3] = [
+    c"US3_OBJECT_NOT_STORED",
+    c"US3_OBJECT_STORED",
+    c"US3_OBJECT_UNKNOWN",
+];
+
+const CALLBACK_STATE_NAMES: [&CStr; 5] = [
+    c"US3_CALLBACK_NOT_REQUESTED",
+    c"US3_CALLBACK_DELIVERED",
+    c"US3_CALLBACK_NOT_DELIVERED",
+    c"US3_CALLBACK_UNKNOWN",
+    c"US3_CALLBACK_REPLY_REFUSED",
+];
+
 /// The name of a status number that may have come from anywhere.
 pub(super) fn name(status: i32) -> &'static CStr {
-    let known = usize::try_from(status).ok().and_then(|n| NAMES.get(n));
-    known.copied().unwrap_or(UNKNOWN_NAME)
+    name_in(&NAMES, status).unwrap_or(UNKNOWN_NAME)
+}
+
+fn object_state_name(state: i32) -> &'static CStr {
+    name_in(&OBJECT_STATE_NAMES, state).unwrap_or(UNKNOWN_OBJECT_STATE)
+}
+
+fn callback_state_name(state: i32) -> &'static CStr {
+    name_in(&CALLBACK_STATE_NAMES, state).unwrap_or(UNKNOWN_CALLBACK_STATE)
+}
+
+fn name_in(names: &[&'static CStr], number: i32) -> Option<&'static CStr> {
+    let index = usize::try_from(number).ok()?;
+    names.get(index).copied()
 }
 
 impl us3_status {
@@ -195,7 +252,7 @@ const _: () = {
         n += 1;
     }
 
-    const OBJECTS: [ObjectState; 3] = [
+    const OBJECTS: [ObjectState; OBJECT_STATE_NAMES.len()] = [
         ObjectState::NotStored,
         ObjectState::Stored,
         ObjectState::Unknown,
@@ -207,7 +264,7 @@ const _: () = {
         n += 1;
     }
 
-    const CALLBACKS: [CallbackState; 5] = [
+    const CALLBACKS: [CallbackState; CALLBACK_STATE_NAMES.len()] = [
         CallbackState::NotRequested,
         CallbackState::Delivered,
         CallbackState::NotDelivered,
@@ -238,6 +295,39 @@ mod tests {
         }
         for unknown in [-1, NAMES.len() as i32, i32::MAX, i32::MIN] {
             assert_eq!(name(unknown), UNKNOWN_NAME);
+        }
+    }
+
+    #[test]
+    fn every_state_has_the_name_that_the_header_gives_it() {
+        let objects = [
+            us3_object_state::US3_OBJECT_NOT_STORED,
+            us3_object_state::US3_OBJECT_STORED,
+            us3_object_state::US3_OBJECT_UNKNOWN,
+        ];
+        assert_eq!(objects.len(), OBJECT_STATE_NAMES.len());
+        for state in objects {
+            let expected = format!("{state:?}");
+            assert_eq!(object_state_name(state as i32).to_str().unwrap(), expected);
+        }
+        let callbacks = [
+            us3_callback_state::US3_CALLBACK_NOT_REQUESTED,
+            us3_callback_state::US3_CALLBACK_DELIVERED,
+            us3_callback_state::US3_CALLBACK_NOT_DELIVERED,
+            us3_callback_state::US3_CALLBACK_UNKNOWN,
+            us3_callback_state::US3_CALLBACK_REPLY_REFUSED,
+        ];
+        assert_eq!(callbacks.len(), CALLBACK_STATE_NAMES.len());
+        for state in callbacks {
+            let expected = format!("{state:?}");
+            assert_eq!(
+                callback_state_name(state as i32).to_str().unwrap(),
+                expected
+            );
+        }
+        for unknown in [-1, 5, i32::MAX, i32::MIN] {
+            assert_eq!(object_state_name(unknown), UNKNOWN_OBJECT_STATE);
+            assert_eq!(callback_state_name(unknown), UNKNOWN_CALLBACK_STATE);
         }
     }
 }

@@ -104,7 +104,7 @@ impl Service {
             let remains = !matches!(aborted, Some(Ok(_)));
             error.report_mut().upload_id = remains.then_some(upload_id);
         }
-        Err(Failure::unsent(error))
+        Err(Failure::lost(error))
     }
 
     /// Sends one part.

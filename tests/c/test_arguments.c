@@ -90,6 +90,11 @@ static void null_for_the_multipart_calls(void)
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "multipart", us3_finish_multipart_upload_with_policy(NULL, NULL, &result), &result);
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "multipart", us3_abort_multipart_upload(NULL, &result), &result);
 
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "client", us3_abort_upload(NULL, "k", "u", &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "key", us3_abort_upload(client, NULL, "u", &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "upload_id", us3_abort_upload(client, "k", NULL, &result), &result);
+    CHECK_INT(US3_INVALID_ARGUMENT, us3_abort_upload(NULL, NULL, NULL, NULL));
+
     upload = initiate(client, "null-parts");
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "data", us3_upload_part(upload, 0, NULL, 1, &result), &result);
     CHECK_STATUS(US3_OK, us3_abort_multipart_upload(upload, &result), &result);
@@ -189,6 +194,8 @@ static void text_that_is_not_utf8(void)
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "UTF-8", us3_delete_file(client, NOT_UTF8, &result), &result);
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "UTF-8", us3_head_file(client, NOT_UTF8, &info, &result), &result);
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "UTF-8", us3_initiate_multipart_upload(client, NOT_UTF8, NULL, &upload, &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "key is not UTF-8", us3_abort_upload(client, NOT_UTF8, "u", &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "upload_id is not UTF-8", us3_abort_upload(client, "k", NOT_UTF8, &result), &result);
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "UTF-8", us3_policy_check(NOT_UTF8, &result), &result);
     CHECK(us3_policy_build("http://h/", NOT_UTF8, NULL, NULL, 0, &result) == NULL);
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "body", result.status, &result);
@@ -249,6 +256,34 @@ static void keys_have_1_to_1023_bytes(void)
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "1023", us3_head_file(client, too_long, &info, &result), &result);
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "key", us3_initiate_multipart_upload(client, "", NULL, &upload, &result), &result);
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "1023", us3_initiate_multipart_upload(client, too_long, NULL, &upload, &result), &result);
+    us3_client_free(client);
+}
+
+/* Anything else could not have come from the service: it is another thing's name, or was cut or joined. */
+static void upload_ids_are_1_to_1024_visible_ascii_characters(void)
+{
+    static const char *const bad[] = {" ", "a b", "a\tb", "id\r\n", "id\r\nX-Evil: 1", "\x01", "\x7F", "\xC3\xA9"};
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    char *longest = arena_alloc(1025), *too_long = arena_alloc(1026);
+
+    memset(longest, 'u', 1024);
+    longest[1024] = '\0';
+    memset(too_long, 'u', 1025);
+    too_long[1025] = '\0';
+    emulator_reset();
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "upload_id is empty", us3_abort_upload(client, "k", "", &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "1024", us3_abort_upload(client, "k", too_long, &result), &result);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_REFUSED(US3_INVALID_ARGUMENT, "upload_id has the character", us3_abort_upload(client, "k", bad[i], &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "key", us3_abort_upload(client, "", "u", &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "1023", us3_abort_upload(client, long_key(1024), "u", &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "segment", us3_abort_upload(client, "a/..", "u", &result), &result);
+    CHECK_INT(0, requests_seen("abort") + requests_seen("delete"));
+    /* The service is asked about the others; it knows none of them. */
+    CHECK_REFUSED(US3_SERVICE_ERROR, "404", us3_abort_upload(client, "k", longest, &result), &result);
+    CHECK_REFUSED(US3_SERVICE_ERROR, "404", us3_abort_upload(client, "k", "a/b?c&d=%~!", &result), &result);
+    CHECK_INT(2, requests_seen("abort"));
     us3_client_free(client);
 }
 
@@ -384,6 +419,7 @@ int main(void)
     RUN(text_that_is_not_utf8);
     RUN(a_request_with_text_that_is_not_utf8);
     RUN(keys_have_1_to_1023_bytes);
+    RUN(upload_ids_are_1_to_1024_visible_ascii_characters);
     RUN(dot_segments_are_refused);
     RUN(line_breaks_in_a_mime_type);
     RUN(metadata_that_makes_no_header);

@@ -264,6 +264,8 @@ static void endless_answers_to_the_other_calls(void)
     fake_set(fake, FAKE_INITIATE, FAKE_ENDLESS_BODY);
     fake_set(fake, FAKE_DELETE, FAKE_ENDLESS_HEADERS);
     fake_set(fake, FAKE_HEAD, FAKE_ENDLESS_HEADERS);
+    fake_set(fake, FAKE_ABORT, FAKE_ENDLESS_HEADERS);
+    CHECK_STATUS(US3_PROTOCOL_ERROR, us3_abort_upload(client, "k", "upload-id", &result), &result);
     CHECK_STATUS(US3_PROTOCOL_ERROR, us3_mput_with_policy(client, file, "k", NULL, NULL, &result), &result);
     CHECK_STATUS(US3_PROTOCOL_ERROR, us3_delete_file(client, "k", &result), &result);
     CHECK_STATUS(US3_PROTOCOL_ERROR, us3_head_file(client, "k", &info, &result), &result);

@@ -84,6 +84,21 @@ static void a_ca_file_that_is_none(void)
     CHECK_REFUSED(US3_INVALID_CONFIG, "empty.pem", us3_client_new(&config, &client, &result), &result);
 }
 
+/* 0 and a day are taken, more is none. */
+static void time_limits_have_a_range(void)
+{
+    us3_config config = config_for("http://127.0.0.1:1");
+
+    config.settle_timeout_ms = 86400001;
+    refused(&config, "settle_timeout_ms");
+    config.settle_timeout_ms = UINT32_MAX;
+    refused(&config, "settle_timeout_ms");
+    config.settle_timeout_ms = 86400000;
+    us3_client_free(client_with(&config));
+    config.settle_timeout_ms = 0;
+    us3_client_free(client_with(&config));
+}
+
 /* The struct is copied: it may be overwritten while the client lives. */
 static void the_struct_is_copied(void)
 {
@@ -180,7 +195,7 @@ static void every_other_member(void)
 {
     us3_client_free(from_file("{\"public_key\":\"a\",\"private_key\":\"b\",\"bucket_name\":\"c\",\"file_host\":\"https://h.example\","
                               "\"security_token\":\"t\",\"verify_etag\":false,\"connect_timeout_ms\":1,\"idle_timeout_ms\":2,"
-                              "\"response_timeout_ms\":3,\"max_retries\":0,\"worker_threads\":1,\"max_concurrent_uploads\":5,"
+                              "\"response_timeout_ms\":3,\"settle_timeout_ms\":4,\"max_retries\":0,\"worker_threads\":1,\"max_concurrent_uploads\":5,"
                               "\"proxy\":\"http://127.0.0.1:3128\",\"use_env_proxy\":false,\"callback_at_least_once\":true}"));
 }
 
@@ -198,6 +213,7 @@ static void wrong_types_are_named_with_their_line(void)
     file_refused("{\"public_key\":\"a\",\n\n\"private_key\":[]}", "private_key", "line 3");
     file_refused("{\"public_key\":\"a\",\"private_key\":\"b\",\"bucket_name\":\"c\",\"file_host\":\"h\",\n\"max_retries\":\"3\"}", "max_retries", "line 2");
     file_refused("{\"public_key\":\"a\",\"private_key\":\"b\",\"bucket_name\":\"c\",\"file_host\":\"h\",\n\"max_retries\":-1}", "max_retries", "line 2");
+    file_refused("{\"public_key\":\"a\",\"private_key\":\"b\",\"bucket_name\":\"c\",\"file_host\":\"h\",\n\"settle_timeout_ms\":\"5 s\"}", "settle_timeout_ms", "line 2");
     file_refused("{\"public_key\":\"a\",\"private_key\":\"b\",\"bucket_name\":\"c\",\"file_host\":\"h\",\n\"verify_etag\":\"yes\"}", "verify_etag", "line 2");
     file_refused("{\"public_key\":\"a\",\"private_key\":\"b\",\"bucket_name\":\"c\",\"file_host\":\"h\",\n\"verfiy_upload_md5\":1}", "verfiy_upload_md5", "line 2");
 }
@@ -245,6 +261,7 @@ int main(void)
     RUN(addresses_that_are_none);
     RUN(keys_that_make_no_header);
     RUN(a_ca_file_that_is_none);
+    RUN(time_limits_have_a_range);
     RUN(the_struct_is_copied);
     RUN(the_page_s_example);
     RUN(both_spellings_of_verify);

@@ -44,6 +44,7 @@ static void worker(us3_client *parents, us3_task *running, int number)
     for (int i = 0; i < 5; i++)
         upload_something(client, format("worker-%d-%d", number, i));
     CHECK_STATUS(US3_FORKED, us3_delete_file(parents, "k", &result), &result);
+    CHECK_STATUS(US3_FORKED, us3_abort_upload(parents, "k", "upload-id", &result), &result);
     CHECK_STATUS(US3_FORKED, us3_task_wait(running, -1, &result), &result);
     us3_task_free(running);
     us3_client_free(parents);

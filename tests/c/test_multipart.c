@@ -330,6 +330,98 @@ static void a_failed_finish_names_the_upload_and_keeps_it(void)
     fake_stop(fake);
 }
 
+/* ---- aborting by name ----------------------------------------------------------------------------- */
+
+/* Begun by one client, which is gone; aborted by another, by what the result of it said. */
+static void an_upload_that_was_left_is_aborted_by_its_name(void)
+{
+    static const char key[] = "left/behind ?&.bin";
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    us3_multipart *upload;
+
+    emulator_reset();
+    CHECK_STATUS(US3_OK, us3_initiate_multipart_upload(client, key, NULL, &upload, &result), &result);
+    send_part(upload, 0, (const unsigned char *)"x", 1);
+    us3_multipart_free(upload);
+    us3_client_free(client);
+    CHECK_INT(1, pending_uploads());
+
+    client = emulator_client();
+    char *id = format("%s", result.upload_id);
+    /* The name may be the string of the result that is filled. */
+    CHECK_STATUS(US3_OK, us3_abort_upload(client, key, result.upload_id, &result), &result);
+    CHECK_STR(id, result.upload_id);
+    CHECK_INT(US3_OBJECT_NOT_STORED, result.object_state);
+    CHECK_INT(US3_CALLBACK_NOT_REQUESTED, result.callback_state);
+    CHECK_INT(0, pending_uploads());
+    CHECK_INT(1, requests_seen("abort"));
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+/* What an upload in one call leaves behind when its finish is refused. */
+static void a_failed_finish_is_aborted_by_the_name_in_its_result(void)
+{
+    fake_service *fake = fake_start();
+    us3_client *client = fake_client(fake);
+    us3_result result = US3_RESULT_INIT;
+    char *file = test_file("failing", 5 * 64 * KIB, 1);
+
+    fake_set(fake, FAKE_FINISH, fake_answer(400, "", "{\"RetCode\":-1,\"ErrMsg\":\"not today\"}"));
+    CHECK_STATUS(US3_SERVICE_ERROR, operations[MPUT].run(client, file, "failing", NULL, &result), &result);
+    REQUIRE(result.upload_id != NULL);
+    CHECK_INT(0, fake_count(fake, FAKE_ABORT));
+    CHECK_INT(US3_OK, us3_abort_upload(client, "failing", result.upload_id, NULL));
+    CHECK_INT(1, fake_count(fake, FAKE_ABORT));
+    CHECK_HAS(fake_last_head(fake, FAKE_ABORT), "DELETE /failing?uploadId=fake-upload ");
+    us3_result_clear(&result);
+    us3_client_free(client);
+    fake_stop(fake);
+}
+
+/* Whether it ran is not known: it is no success, and no upload is said to exist. */
+static void an_abort_whose_answer_is_lost_is_no_success(void)
+{
+    fake_service *fake = fake_start();
+    us3_client *client = fake_client(fake);
+    us3_result result = US3_RESULT_INIT;
+
+    fake_set(fake, FAKE_ABORT, FAKE_CLOSE);
+    CHECK_STATUS(US3_NETWORK_ERROR, us3_abort_upload(client, "k", "fake-upload", &result), &result);
+    CHECK(result.upload_id == NULL);
+    CHECK_INT(1, fake_count(fake, FAKE_ABORT));
+    us3_result_clear(&result);
+    us3_client_free(client);
+    fake_stop(fake);
+}
+
+/* A typing mistake, another key's upload, one that is aborted already: none is a success. */
+static void an_upload_that_the_service_does_not_know_is_404(void)
+{
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    us3_multipart *upload;
+
+    emulator_reset();
+    upload = initiate(client, "known");
+    const char *id = us3_multipart_upload_id(upload);
+    CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "known", format("%sx", id), &result), &result);
+    CHECK_INT(404, result.http_status);
+    CHECK_HAS(result.err_msg, "AbortMultipartUpload");
+    CHECK_HAS(result.err_msg, format("/known?uploadId=%sx", id));
+    CHECK(result.upload_id == NULL);
+    CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "other", id, &result), &result);
+    CHECK_INT(404, result.http_status);
+    CHECK_INT(1, pending_uploads());
+    CHECK_STATUS(US3_OK, us3_abort_upload(client, "known", id, &result), &result);
+    CHECK_STATUS(US3_SERVICE_ERROR, us3_abort_upload(client, "known", id, &result), &result);
+    CHECK_INT(404, result.http_status);
+    us3_result_clear(&result);
+    us3_multipart_free(upload);
+    us3_client_free(client);
+}
+
 int main(void)
 {
     RUN(the_handle_tells_its_id_and_part_size);
@@ -347,5 +439,9 @@ int main(void)
     RUN(a_failed_part_aborts_the_upload);
     RUN(a_failed_abort_hides_nothing);
     RUN(a_failed_finish_names_the_upload_and_keeps_it);
+    RUN(an_upload_that_was_left_is_aborted_by_its_name);
+    RUN(a_failed_finish_is_aborted_by_the_name_in_its_result);
+    RUN(an_abort_whose_answer_is_lost_is_no_success);
+    RUN(an_upload_that_the_service_does_not_know_is_404);
     return check_done();
 }

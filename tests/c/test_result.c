@@ -27,6 +27,8 @@ static void init_and_the_macros_agree(void)
     CHECK_INT(config_macro.verify_etag, config.verify_etag);
     CHECK_INT(config_macro.max_retries, config.max_retries);
     CHECK_INT(config_macro.verify_upload_md5, config.verify_upload_md5);
+    CHECK_INT(0, config_macro.settle_timeout_ms);
+    CHECK_INT(0, config.settle_timeout_ms);
 
     us3_upload_request_init(&request);
     CHECK_INT(sizeof(us3_upload_request), request.struct_size);
@@ -96,6 +98,10 @@ static void every_call_works_without_a_result(void)
     CHECK_INT(US3_OK, us3_upload_part(upload, 0, "x", 1, NULL));
     CHECK_INT(US3_OK, us3_finish_multipart_upload_with_policy(upload, NULL, NULL));
     CHECK_INT(US3_INVALID_POLICY, us3_policy_check("", NULL));
+    us3_multipart_free(upload);
+    CHECK_INT(US3_OK, us3_initiate_multipart_upload(client, "no-result", NULL, &upload, NULL));
+    CHECK_INT(US3_OK, us3_abort_upload(client, "no-result", us3_multipart_upload_id(upload), NULL));
+    CHECK_INT(US3_SERVICE_ERROR, us3_abort_upload(client, "no-result", us3_multipart_upload_id(upload), NULL));
     us3_multipart_free(upload);
     us3_file_info_clear(&info);
     us3_client_free(client);
@@ -314,6 +320,25 @@ static void statuses_have_names(void)
     CHECK_STR("US3_UNKNOWN_STATUS", us3_status_name(INT32_MAX));
 }
 
+static void every_state_has_its_name(void)
+{
+    static const int32_t unknown[] = {-1, 5, INT32_MAX, INT32_MIN};
+
+    CHECK_STR("US3_OBJECT_NOT_STORED", us3_object_state_name(US3_OBJECT_NOT_STORED));
+    CHECK_STR("US3_OBJECT_STORED", us3_object_state_name(US3_OBJECT_STORED));
+    CHECK_STR("US3_OBJECT_UNKNOWN", us3_object_state_name(US3_OBJECT_UNKNOWN));
+    CHECK_STR("US3_UNKNOWN_OBJECT_STATE", us3_object_state_name(US3_OBJECT_UNKNOWN + 1));
+    CHECK_STR("US3_CALLBACK_NOT_REQUESTED", us3_callback_state_name(US3_CALLBACK_NOT_REQUESTED));
+    CHECK_STR("US3_CALLBACK_DELIVERED", us3_callback_state_name(US3_CALLBACK_DELIVERED));
+    CHECK_STR("US3_CALLBACK_NOT_DELIVERED", us3_callback_state_name(US3_CALLBACK_NOT_DELIVERED));
+    CHECK_STR("US3_CALLBACK_UNKNOWN", us3_callback_state_name(US3_CALLBACK_UNKNOWN));
+    CHECK_STR("US3_CALLBACK_REPLY_REFUSED", us3_callback_state_name(US3_CALLBACK_REPLY_REFUSED));
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        CHECK_STR("US3_UNKNOWN_OBJECT_STATE", us3_object_state_name(unknown[i]));
+        CHECK_STR("US3_UNKNOWN_CALLBACK_STATE", us3_callback_state_name(unknown[i]));
+    }
+}
+
 static void the_version_is_the_header_s(void)
 {
     CHECK_STR(US3_VERSION, us3_version());
@@ -334,6 +359,7 @@ int main(void)
     RUN(describe_is_one_line_of_sense);
     RUN(describe_takes_any_result);
     RUN(statuses_have_names);
+    RUN(every_state_has_its_name);
     RUN(the_version_is_the_header_s);
     return check_done();
 }

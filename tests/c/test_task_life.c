@@ -189,6 +189,7 @@ static void call_what_blocks(const struct inside *inside)
     CHECK_REFUSED(US3_WOULD_DEADLOCK, "callback", us3_initiate_multipart_upload(client, "k", NULL, &multipart, &result), &result);
     CHECK_REFUSED(US3_WOULD_DEADLOCK, "callback", us3_upload_part(inside->multipart, 0, "x", 1, &result), &result);
     CHECK_REFUSED(US3_WOULD_DEADLOCK, "callback", us3_abort_multipart_upload(inside->multipart, &result), &result);
+    CHECK_REFUSED(US3_WOULD_DEADLOCK, "callback", us3_abort_upload(client, "k", "upload-id", &result), &result);
     CHECK_REFUSED(US3_WOULD_DEADLOCK, "callback", us3_delete_file(client, "k", &result), &result);
     CHECK_REFUSED(US3_WOULD_DEADLOCK, "callback", us3_head_file(client, "k", &info, &result), &result);
     CHECK_REFUSED(US3_WOULD_DEADLOCK, "callback", us3_task_wait(inside->other, -1, &result), &result);

@@ -14,7 +14,7 @@ page=docs/errors.md
 . scripts/testing.sh
 
 complete() {
-    sed -n 's/^ *\(US3_[A-Z_]*\) = \([0-9]*\),$/| `\1` | \2 |/p' include/us3.h | grep -v '_OBJECT_\|_CALLBACK_[NDU]\|_MODE_\|_LOG_' >"$tmp/wanted"
+    sed -n 's/^ *\(US3_[A-Z_]*\) = \([0-9]*\),$/| `\1` | \2 |/p' include/us3.h | grep -v '_OBJECT_\|_CALLBACK_[NDUR]\|_MODE_\|_LOG_' >"$tmp/wanted"
     # From the table of the header, and from the code, which knows some more.
     sed -n 's/^ \*     [1-5][0-9][0-9]  *\(-\{0,1\}[0-9][0-9]*\)  .*/| \1 |/p' include/us3.h >>"$tmp/wanted"
     sed -n 's/^ *ret_code: \(-\{0,1\}[0-9][0-9_]*\),$/| \1 |/p' src/ffi/advice.rs | tr -d _ >>"$tmp/wanted"

@@ -14,6 +14,8 @@ pub enum Operation {
     Resumable,
     Delete,
     Head,
+    /// Of an upload that was begun before.
+    AbortByName,
 }
 
 /// An operation, with or without a policy.
@@ -32,6 +34,7 @@ pub enum Spot {
     Finish,
     Delete,
     Head,
+    AbortByName,
     Callback,
     /// Every connection, before anything is read.
     Connection,
@@ -111,13 +114,16 @@ const REFUSED: [u16; 3] = [400, 403, 404];
 const ENDS: [End; 3] = [End::Reset, End::Close, End::Drop];
 
 pub fn rows() -> Vec<Row> {
-    use Operation::{AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Resumable};
+    use Operation::{
+        AbortByName, AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Resumable,
+    };
     let row = |operation, policy| Row { operation, policy };
     let mut rows = Vec::new();
     for operation in [PutFile, MPut, AsyncMPut, AsyncUpload, ByHand, Resumable] {
         rows.extend([row(operation, false), row(operation, true)]);
     }
     rows.extend([row(Delete, false), row(Head, false)]);
+    rows.push(row(AbortByName, false));
     rows
 }
 
@@ -132,19 +138,24 @@ impl Row {
             Operation::Resumable => "resumable upload",
             Operation::Delete => "delete",
             Operation::Head => "head",
+            Operation::AbortByName => "abort by name",
         };
         let policy = if self.policy { ", policy" } else { "" };
         format!("{name}{policy}")
     }
 
     pub fn is_upload(&self) -> bool {
-        !matches!(self.operation, Operation::Delete | Operation::Head)
+        !matches!(
+            self.operation,
+            Operation::Delete | Operation::Head | Operation::AbortByName
+        )
     }
 
     fn spots(&self) -> Vec<Spot> {
         let mut spots = match self.operation {
             Operation::Delete => vec![Spot::Delete],
             Operation::Head => vec![Spot::Head],
+            Operation::AbortByName => vec![Spot::AbortByName],
             Operation::PutFile => vec![Spot::Put, Spot::HeadAfterLoss],
             _ => vec![
                 Spot::Initiate,
@@ -365,7 +376,7 @@ impl Case {
             Spot::Head | Spot::HeadAfterLoss | Spot::Before => Call::Head,
             Spot::Callback => Call::Callback,
             Spot::Connection => Call::Connection,
-            Spot::Abort => Call::Abort,
+            Spot::Abort | Spot::AbortByName => Call::Abort,
             Spot::ListAfterLoss => Call::List,
         }
     }

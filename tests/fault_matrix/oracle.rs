@@ -28,7 +28,7 @@ const RULES: [Rule; 14] = [
     passing_faults_pass,
     refusals_are_final_and_told_in_full,
     the_first_failure_is_told,
-    reads_and_deletes,
+    reads_deletes_and_aborts,
 ];
 
 /// One case and all that is known of it.
@@ -98,7 +98,7 @@ impl View<'_> {
             Spot::Connection => first_is_put || !self.case.once,
             Spot::Before => first_is_put,
             Spot::Part(_) => matches!(self.case.kind, Kind::Stale(_)),
-            Spot::Initiate | Spot::Abort | Spot::Delete | Spot::Head => false,
+            Spot::Initiate | Spot::Abort | Spot::Delete | Spot::Head | Spot::AbortByName => false,
         }
     }
 
@@ -189,6 +189,7 @@ fn callback_is_as_told(view: &View<'_>) -> Wrong {
         CallbackState::Delivered => view.case.row.policy && fired == 1,
         CallbackState::NotDelivered => view.case.row.policy && (fired == 0 || failed),
         CallbackState::Unknown => view.case.row.policy,
+        CallbackState::ReplyRefused => view.case.row.policy && fired == 1 && failed,
     };
     wrong(!right, format!("callback told as {told:?}, {fired} fired"))
 }
@@ -223,6 +224,10 @@ fn no_doubt_without_a_loss(view: &View<'_>) -> Wrong {
 /// What is left is named; but nobody can name an upload whose begin was not answered properly, and
 /// which was therefore begun again, or given up.
 fn nothing_left_behind(view: &View<'_>) -> Wrong {
+    // The upload was left behind before.
+    if view.case.row.operation == Operation::AbortByName {
+        return None;
+    }
     let named = view.report().upload_id.as_deref();
     let pending = view.pending();
     let unnamed = pending.iter().filter(|id| Some(**id) != named).count();
@@ -311,11 +316,15 @@ fn the_first_failure_is_told(view: &View<'_>) -> Wrong {
     )
 }
 
-fn reads_and_deletes(view: &View<'_>) -> Wrong {
+fn reads_deletes_and_aborts(view: &View<'_>) -> Wrong {
     match view.case.row.operation {
         Operation::Delete => wrong(
             view.is_ok() && view.facts.stored.is_some(),
             "told as deleted, but it is there",
+        ),
+        Operation::AbortByName => wrong(
+            view.is_ok() && !view.pending().is_empty(),
+            "told as aborted, but it is there",
         ),
         Operation::Head => head(view),
         _ => None,

@@ -63,7 +63,7 @@ impl Ground {
         self.emulator.reset();
         let _ = std::fs::remove_file(self.checkpoint());
         let client = self.client(case);
-        self.prepare(case, &client);
+        let begun = self.prepare(case, &client);
         for rule in case.rules() {
             self.emulator.rule(rule);
         }
@@ -71,7 +71,7 @@ impl Ground {
             client.head(BEFORE).expect("before");
         }
         let started = Instant::now();
-        let told = self.operate(case, &client);
+        let told = self.operate(case, &client, begun);
         let elapsed = started.elapsed();
         drop(client);
         if case.spot == Spot::Callback {
@@ -103,7 +103,8 @@ impl Ground {
         Client::new(config).expect("client")
     }
 
-    fn prepare(&self, case: &Case, client: &Client) {
+    /// What is there before the operation. Gives the upload that is begun, if there is one.
+    fn prepare(&self, case: &Case, client: &Client) -> Option<String> {
         let store = |key: &str| {
             let request = UploadRequest::new(Source::Memory(self.content.clone().into()), key);
             client.upload(request).expect("an object from before");
@@ -114,13 +115,19 @@ impl Ground {
         if case.spot == Spot::Before {
             store(BEFORE);
         }
+        (case.row.operation == Operation::AbortByName).then(|| {
+            let (upload, _) = client.initiate(KEY, None).expect("an upload from before");
+            let part = Bytes::copy_from_slice(&self.content[..PART]);
+            upload.upload_part(0, part).expect("its part");
+            upload.upload_id().to_owned()
+        })
     }
 
     fn checkpoint(&self) -> std::path::PathBuf {
         self.file.folder().join("checkpoint")
     }
 
-    fn operate(&self, case: &Case, client: &Client) -> Told {
+    fn operate(&self, case: &Case, client: &Client, begun: Option<String>) -> Told {
         let mut head = None;
         let result = match case.row.operation {
             Operation::Delete => client.delete(KEY),
@@ -128,6 +135,7 @@ impl Ground {
                 head = Some((info.size, info.etag));
                 report
             }),
+            Operation::AbortByName => client.abort_upload(KEY, &begun.expect("an upload")),
             Operation::ByHand => self.by_hand(case, client),
             _ => client.upload(self.request(case)),
         };

@@ -83,6 +83,7 @@ fn callback(upload: &Upload, seen: &Seen) -> Option<String> {
             seen.fired == 0 || seen.fired == 1 && upload.report.http_status == 599
         }
         CallbackState::Unknown => seen.fired <= 1,
+        CallbackState::ReplyRefused => seen.fired == 1,
     };
     (!agrees).then(|| format!("{} callbacks were fired", seen.fired))
 }

@@ -35,6 +35,7 @@ enum us3_callback_state
  US3_CALLBACK_DELIVERED = 1,
  US3_CALLBACK_NOT_DELIVERED = 2,
  US3_CALLBACK_UNKNOWN = 3,
+ US3_CALLBACK_REPLY_REFUSED = 4,
 };
 typedef int32_t us3_callback_state;
 typedef struct us3_result {
@@ -76,6 +77,7 @@ typedef struct us3_config {
  const char *ca_file;
  bool use_env_proxy;
  bool callback_at_least_once;
+ uint32_t settle_timeout_ms;
 } us3_config;
 typedef struct us3_client us3_client;
 typedef struct us3_multipart us3_multipart;
@@ -152,6 +154,8 @@ typedef void (*us3_log_fn)(int32_t level,
  void *user_data);
 const char *us3_version(void);
 const char *us3_status_name(int32_t status);
+const char *us3_object_state_name(int32_t object_state);
+const char *us3_callback_state_name(int32_t callback_state);
 void us3_string_free(char *string);
 void us3_result_init(us3_result *result);
 void us3_result_clear(us3_result *result);
@@ -226,6 +230,10 @@ us3_status us3_finish_multipart_upload_with_policy(us3_multipart *multipart,
  us3_result *result);
 us3_status us3_abort_multipart_upload(us3_multipart *multipart,
  us3_result *result);
+us3_status us3_abort_upload(us3_client *client,
+ const char *key,
+ const char *upload_id,
+ us3_result *result);
 void us3_multipart_free(us3_multipart *multipart);
 void us3_file_info_init(us3_file_info *info);
 void us3_file_info_clear(us3_file_info *info);
@@ -274,6 +282,7 @@ return {
     US3_CALLBACK_DELIVERED = 1,
     US3_CALLBACK_NOT_DELIVERED = 2,
     US3_CALLBACK_UNKNOWN = 3,
+    US3_CALLBACK_REPLY_REFUSED = 4,
     US3_MODE_AUTO = 0,
     US3_MODE_PUT = 1,
     US3_MODE_MPUT = 2,

@@ -24,8 +24,8 @@ local TEXTS = {
 }
 local FLAGS = { "verify_upload_md5", "verify_etag", "use_env_proxy", "callback_at_least_once" }
 local NUMBERS = {
-    "connect_timeout_ms", "idle_timeout_ms", "response_timeout_ms", "max_retries", "worker_threads",
-    "max_concurrent_uploads",
+    "connect_timeout_ms", "idle_timeout_ms", "response_timeout_ms", "settle_timeout_ms", "max_retries",
+    "worker_threads", "max_concurrent_uploads",
 }
 
 local checks = {}
@@ -151,6 +151,18 @@ function Client:initiate_multipart_upload(key, mime_type)
         return outcome.take(result)
     end
     return upload
+end
+
+-- Aborts an unfinished multipart upload by its name, the upload_id of the result or error that left it. Blocks.
+function Client:abort_upload(key, upload_id)
+    local client_handle = handle_of(self)
+    local refused = values.any_refused("key", key, "upload_id", upload_id)
+    if refused then
+        return nil, refused
+    end
+    local result = outcome.new()
+    library.get().us3_abort_upload(client_handle, key, upload_id, result)
+    return outcome.take(result)
 end
 
 -- ---- uploads of every kind ---------------------------------------------------------------------

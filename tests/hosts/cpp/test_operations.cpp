@@ -111,6 +111,8 @@ static void nuls_are_refused()
     refused(client.async_upload_with_policy(std::nothrow, file, "k", "", 1, nul), "policy");
     refused(client.head_file(std::nothrow, nul).result, "key");
     refused(client.delete_file(std::nothrow, nul), "key");
+    refused(client.abort_upload(std::nothrow, nul, "id"), "key");
+    refused(client.abort_upload(std::nothrow, "k", nul), "upload_id");
     refused(client.initiate_multipart_upload(std::nothrow, nul).result, "key");
     refused(client.upload(std::nothrow, us3::Request::from_file(nul, "k")), "file_path");
     refused(client.upload(std::nothrow, us3::Request::from_string("x", nul)), "key");
@@ -122,7 +124,7 @@ static void nuls_are_refused()
     refused(us3::Client::from_file(std::nothrow, nul).result, "json_path");
     config.public_key = nul;
     refused(us3::Client::make(std::nothrow, config).result, "public_key");
-    CHECK_INT(0, requests_seen("put"));
+    CHECK_INT(0, requests_seen("put") + requests_seen("abort"));
     // Content is bytes.
     client.upload(us3::Request::from_string(nul, "nul"));
     CHECK_HOLDS("nul", nul);
@@ -168,6 +170,12 @@ static void configurations()
     config.connect_timeout = std::chrono::hours(24 * 50);
     CHECK_HAS(us3::Client::make(std::nothrow, config).result.err_msg.c_str(), "connect_timeout");
     config.connect_timeout = std::chrono::seconds(1);
+    config.settle_timeout = std::chrono::hours(25);
+    CHECK_HAS(us3::Client::make(std::nothrow, config).result.err_msg.c_str(), "settle_timeout_ms");
+    config.settle_timeout = std::chrono::milliseconds(-1);
+    CHECK_HAS(us3::Client::make(std::nothrow, config).result.err_msg.c_str(), "settle_timeout");
+    config.settle_timeout = std::chrono::seconds(1);
+    CHECK(us3::Client::make(std::nothrow, config).result.ok());
     config.private_key.clear();
     CHECK_THROWS(us3::Error, us3::Client{config}, error);
     CHECK(error && error->status() == US3_INVALID_CONFIG);
@@ -241,6 +249,40 @@ static void an_abort_leaves_nothing()
     upload.abort();
     CHECK_INT(0, pending_uploads());
     CHECK_INT(US3_INVALID_ARGUMENT, upload.upload_part(std::nothrow, 0, "x", 1).status);
+}
+
+static void an_upload_is_aborted_by_its_name()
+{
+    emulator_reset();
+    us3::Client client(test_config());
+    std::string id;
+    Error error;
+
+    {
+        us3::Multipart upload = client.initiate_multipart_upload("left");
+        upload.upload_part(0, "hello", 5);
+        id = upload.upload_id();
+    }
+    CHECK_INT(1, pending_uploads());
+    // A view of a longer text, which goes no further than the view.
+    const std::string longer = id + "x";
+    const us3::Result aborted = client.abort_upload("left", std::string_view(longer).substr(0, id.size()));
+    CHECK(aborted.ok());
+    CHECK_EQUAL(id, aborted.upload_id);
+    CHECK_INT(0, pending_uploads());
+    CHECK_THROWS(us3::Error, client.abort_upload("left", id), error);
+    REQUIRE(error);
+    CHECK(error->status() == US3_SERVICE_ERROR && error->http_status() == 404 && error->upload_id().empty());
+    CHECK_INT(US3_INVALID_ARGUMENT, client.abort_upload(std::nothrow, "left", "").status);
+    CHECK_INT(US3_INVALID_ARGUMENT, client.abort_upload(std::nothrow, "", id).status);
+}
+
+static void states_have_names()
+{
+    CHECK_EQUAL("US3_OBJECT_STORED", us3::object_state_name(US3_OBJECT_STORED));
+    CHECK_EQUAL("US3_UNKNOWN_OBJECT_STATE", us3::object_state_name(-1));
+    CHECK_EQUAL("US3_CALLBACK_REPLY_REFUSED", us3::callback_state_name(US3_CALLBACK_REPLY_REFUSED));
+    CHECK_EQUAL("US3_UNKNOWN_CALLBACK_STATE", us3::callback_state_name(99));
 }
 
 static void moved_from_is_an_error_not_a_crash()
@@ -383,6 +425,8 @@ int main()
     RUN(policies);
     RUN(a_failed_finish_can_be_repeated);
     RUN(an_abort_leaves_nothing);
+    RUN(an_upload_is_aborted_by_its_name);
+    RUN(states_have_names);
     RUN(moved_from_is_an_error_not_a_crash);
     RUN(the_rest_of_a_request_arrives);
     RUN(the_log);

@@ -22,6 +22,7 @@ test("a NUL within a string is refused, and nothing is cut off", function()
         mime_type = function() return client:mput_with_policy(path, "k", "text\0") end,
         policy_json = function() return client:async_upload_with_policy(path, "k", nil, 1, "{}\0") end,
         ["metadata.name"] = function() return client:start({ data = "", key = "k", metadata = { name = "\0" } }) end,
+        upload_id = function() return client:abort_upload("k", "id\0") end,
         storage_class = function() return client:upload({ data = "", key = "k", storage_class = "IA\0" }) end,
         public_key = function() return us3.client(support.config({ public_key = "a\0" })) end,
         json_path = function() return us3.client_from_file("a\0") end,
@@ -48,6 +49,8 @@ test("what the library refuses comes back as an error", function()
     equal(err.os_error, 2)
     matches(tostring(err), "/no/such/file")
     fails("US3_INVALID_CONFIG", us3.client({}))
+    local refused = fails("US3_INVALID_CONFIG", us3.client(support.config({ settle_timeout_ms = 86400001 })))
+    matches(refused.message, "settle_timeout_ms")
     fails("US3_FILE_ERROR", us3.client_from_file("/no/such/file"))
 end)
 
@@ -66,6 +69,8 @@ test("wrong types and unknown names are raised where the program made the mistak
     raises("metadata must be a table", function() client:start({ data = "x", key = "k", metadata = "x" }) end)
     raises("what is uploaded must be a table", function() client:upload("path") end)
     raises("verify_etag must be true or false", function() us3.client(support.config({ verify_etag = "no" })) end)
+    raises("upload_id must be a string", function() client:abort_upload("k", 7) end)
+    raises("settle_timeout_ms must be a whole number", function() us3.client(support.config({ settle_timeout_ms = -1 })) end)
     raises("no field read", function() client:start({ read = function() end, key = "k" }) end)
     equal(support.seen("requests", '"call"'), 0)
 end)

@@ -74,6 +74,50 @@ test("abort gives a multipart upload up", function()
     fails("US3_INVALID_ARGUMENT", multipart:finish_with_policy())
 end)
 
+test("abort_upload aborts an upload by its name", function()
+    local client = support.client()
+    local multipart = assert(client:initiate_multipart_upload("left"))
+    local id = multipart:upload_id()
+    assert(multipart:upload_part(0, "part"))
+    multipart:free()
+    equal(support.seen("uploads", '"upload_id"'), 1)
+    local err = fails("US3_SERVICE_ERROR", client:abort_upload("left", id .. "x"))
+    equal(err.http_status, 404)
+    equal(err.upload_id, nil)
+    equal(support.seen("uploads", '"upload_id"'), 1)
+    local result = assert(client:abort_upload("left", id))
+    equal(result.upload_id, id)
+    equal(support.seen("uploads", '"upload_id"'), 0)
+    equal(fails("US3_SERVICE_ERROR", client:abort_upload("left", id)).http_status, 404)
+    matches(fails("US3_INVALID_ARGUMENT", client:abort_upload("left")).message, "upload_id is NULL")
+    matches(fails("US3_INVALID_ARGUMENT", client:abort_upload("left", "a b")).message, "upload_id")
+end)
+
+test("every state of the header has its name in a result", function()
+    local ffi = require("ffi")
+    local outcome = require("us3.outcome")
+    local library = require("us3.library").get()
+    local function names(object_state, callback_state)
+        local result = outcome.new()
+        result.object_state = object_state
+        result.callback_state = callback_state
+        local taken = outcome.take(result)
+        return taken.object_state, taken.callback_state
+    end
+    for number, name in pairs({ [0] = "NOT_STORED", "STORED", "UNKNOWN" }) do
+        equal((names(number, 0)), name)
+        equal(ffi.string(library.us3_object_state_name(number)), "US3_OBJECT_" .. name)
+    end
+    for number, name in pairs({ [0] = "NOT_REQUESTED", "DELIVERED", "NOT_DELIVERED", "UNKNOWN", "REPLY_REFUSED" }) do
+        equal(select(2, names(0, number)), name)
+        equal(ffi.string(library.us3_callback_state_name(number)), "US3_CALLBACK_" .. name)
+    end
+    -- Of a newer library.
+    local object_state, callback_state = names(99, 98)
+    equal(object_state, 99)
+    equal(callback_state, 98)
+end)
+
 test("a callback service that is down: stored, not delivered, 20003", function()
     local client = support.client()
     local path = support.file("e.txt", 100)

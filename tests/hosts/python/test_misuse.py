@@ -22,6 +22,7 @@ class Misuse(support.TestCase):
             "metadata['name']": lambda: client.start("k", data=b"", metadata={"name": "\0"}),
             "a name of metadata": lambda: client.start("k", data=b"", metadata={"\0": "x"}),
             "storage_class": lambda: client.upload("k", data=b"", storage_class="IA\0"),
+            "upload_id": lambda: client.abort_upload("k", "id\0"),
             "resume_path": lambda: client.upload("k", file_path=path, resume_path=b"a\0"),
             "public_key": lambda: us3.Client(**support.config(public_key="a\0")),
             "ca_file": lambda: us3.Client(**support.config(ca_file="a\0")),

@@ -7,6 +7,7 @@ import time
 import support
 import us3
 from support import MIB
+from us3 import _library
 
 
 class Operations(support.TestCase):
@@ -67,6 +68,44 @@ class Operations(support.TestCase):
             multipart.upload_part(0, b"x")
         self.assertEqual(support.state()["uploads"], [])
         self.assertEqual(support.requests("abort"), 2)
+
+    def test_abort_upload_aborts_an_upload_by_its_name(self):
+        client = self.client()
+        multipart = client.initiate_multipart_upload("left")
+        upload_id = multipart.upload_id
+        multipart.upload_part(0, b"x")
+        multipart.close()
+        self.assertEqual([upload["upload_id"] for upload in support.state()["uploads"]], [upload_id])
+        with self.assertRaises(us3.ServiceError) as caught:
+            client.abort_upload("left", upload_id + "x")
+        self.assertEqual((caught.exception.http_status, caught.exception.upload_id), (404, None))
+        self.assertEqual(len(support.state()["uploads"]), 1)
+        self.assertEqual(client.abort_upload("left", upload_id).upload_id, upload_id)
+        self.assertEqual(support.state()["uploads"], [])
+        with self.assertRaises(us3.ServiceError) as caught:
+            client.abort_upload("left", upload_id)
+        self.assertEqual(caught.exception.http_status, 404)
+        for bad in ("", "a b"):
+            with self.assertRaisesRegex(us3.InvalidArgumentError, "upload_id"):
+                client.abort_upload("left", bad)
+        self.assertEqual(support.requests("abort"), 3)
+
+    def test_every_state_of_the_library_is_a_member(self):
+        lib = _library.lib
+        named = (
+            (us3.ObjectState, lib.us3_object_state_name, "US3_OBJECT_", b"US3_UNKNOWN_OBJECT_STATE"),
+            (us3.CallbackState, lib.us3_callback_state_name, "US3_CALLBACK_", b"US3_UNKNOWN_CALLBACK_STATE"),
+        )
+        for kind, name_of, prefix, unknown in named:
+            for number in range(len(kind)):
+                self.assertEqual(name_of(number).decode(), prefix + kind(number).name)
+            self.assertEqual(name_of(len(kind)), unknown)
+        self.assertEqual(us3.CallbackState.REPLY_REFUSED, 4)
+
+    def test_the_settle_timeout_arrives(self):
+        with self.assertRaisesRegex(us3.InvalidConfigError, "settle_timeout_ms"):
+            us3.Client(**support.config(settle_timeout_ms=86400001))
+        self.client(settle_timeout_ms=86400000)
 
     def test_a_callback_service_that_is_down(self):
         client = self.client()

@@ -18,7 +18,8 @@ def main() -> None:
         try:
             result = client.put_file_with_policy(Path("a"), "a", None, us3.build_policy("http://a", "b"))
             etag: Optional[str] = result.etag
-            print(etag, result.json())
+            print(etag, result.json(), result.callback_state is us3.CallbackState.REPLY_REFUSED)
+            print(client.abort_upload("k", "upload-id").upload_id)
             client.upload("k", data=bytearray(b"x"), metadata={"a": "b"}, on_progress=show)
             client.upload("k", reader=io.BytesIO(b"x"), timeout_ms=5)
             with client.start("k", file_path=b"path") as task:

@@ -60,6 +60,7 @@ class Client:
         connect_timeout_ms: int = 0,
         idle_timeout_ms: int = 0,
         response_timeout_ms: int = 0,
+        settle_timeout_ms: int = 0,
         max_retries: int = 3,
         worker_threads: int = 0,
         max_concurrent_uploads: int = 0,
@@ -80,6 +81,7 @@ class Client:
         config.connect_timeout_ms = values.integer("connect_timeout_ms", connect_timeout_ms, values.UINT32)
         config.idle_timeout_ms = values.integer("idle_timeout_ms", idle_timeout_ms, values.UINT32)
         config.response_timeout_ms = values.integer("response_timeout_ms", response_timeout_ms, values.UINT32)
+        config.settle_timeout_ms = values.integer("settle_timeout_ms", settle_timeout_ms, values.UINT32)
         config.max_retries = values.integer("max_retries", max_retries, values.UINT32)
         config.worker_threads = values.integer("worker_threads", worker_threads, values.UINT32)
         config.max_concurrent_uploads = values.integer("max_concurrent_uploads", max_concurrent_uploads, values.UINT32)
@@ -155,6 +157,16 @@ class Client:
             lib.us3_initiate_multipart_upload(client, name, kind, ctypes.byref(pointer), ctypes.byref(raw))
         take(raw)
         return Multipart(pointer, self)
+
+    def abort_upload(self, key: str, upload_id: str) -> Result:
+        """Aborts an unfinished multipart upload by its name, the upload_id of the error or result that left it. Blocks.
+        ServiceError with http_status 404 when the service knows no such upload. A finish that may still be running
+        (object_state UNKNOWN) may complete all the same."""
+        raw = new_result()
+        name, upload = values.text("key", key), values.text("upload_id", upload_id)
+        with self._handle as client:
+            lib.us3_abort_upload(client, name, upload, ctypes.byref(raw))
+        return take(raw)
 
     # ---- uploads of every kind -----------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ US3_CALLBACK_NOT_REQUESTED = 0
 US3_CALLBACK_DELIVERED = 1
 US3_CALLBACK_NOT_DELIVERED = 2
 US3_CALLBACK_UNKNOWN = 3
+US3_CALLBACK_REPLY_REFUSED = 4
 US3_MODE_AUTO = 0
 US3_MODE_PUT = 1
 US3_MODE_MPUT = 2
@@ -93,6 +94,7 @@ class us3_config(Structure):
         ("ca_file", c_char_p),
         ("use_env_proxy", c_bool),
         ("callback_at_least_once", c_bool),
+        ("settle_timeout_ms", c_uint32),
     ]
 
 
@@ -177,6 +179,8 @@ us3_log_fn = CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
 FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "us3_version": (c_char_p, []),
     "us3_status_name": (c_char_p, [c_int32]),
+    "us3_object_state_name": (c_char_p, [c_int32]),
+    "us3_callback_state_name": (c_char_p, [c_int32]),
     "us3_string_free": (None, [POINTER(c_char)]),
     "us3_result_init": (None, [POINTER(us3_result)]),
     "us3_result_clear": (None, [POINTER(us3_result)]),
@@ -205,6 +209,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "us3_upload_part": (us3_status, [POINTER(us3_multipart), c_uint32, c_void_p, c_size_t, POINTER(us3_result)]),
     "us3_finish_multipart_upload_with_policy": (us3_status, [POINTER(us3_multipart), c_char_p, POINTER(us3_result)]),
     "us3_abort_multipart_upload": (us3_status, [POINTER(us3_multipart), POINTER(us3_result)]),
+    "us3_abort_upload": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_result)]),
     "us3_multipart_free": (None, [POINTER(us3_multipart)]),
     "us3_file_info_init": (None, [POINTER(us3_file_info)]),
     "us3_file_info_clear": (None, [POINTER(us3_file_info)]),
