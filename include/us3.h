@@ -118,41 +118,44 @@
  *
  * WHAT BECAME OF IT
  *
- * Requests that are as good twice as once (initiate, parts, abort, list, head, delete, and PutFile and
- * finish without a policy) are sent again when the connection fails, a limit passes, or the
- * service answers 408, 429, 500, 502, 503 or 504: max_retries times, after pauses that grow to at
- * most 10 seconds and are random, or as long as Retry-After asks, at most 60 seconds.
+ * Requests that are safe to repeat (initiate, parts, abort, list, head, delete, and PutFile and finish
+ * without a policy) are sent again when the connection fails, a limit passes, or the service
+ * answers 408, 429, 500, 502, 503 or 504: max_retries times, after pauses that grow to at most
+ * 10 seconds and are random, or as long as Retry-After asks, at most 60 seconds. A connection that
+ * the service closed while it was idle is replaced at once, which does not count. With max_retries
+ * 0 nothing that was sent is sent again.
  *
- * A request that carries a policy is sent again only when the first one provably did not run: no
- * connection, a body that was not through, a refusal of the service. When its answer is lost, the
- * library asks with HeadFile and the ETag, and for a finish whether the upload still exists, and
- * reports what it found. A callback never fires twice because of the library, unless
- * callback_at_least_once asks for it.
+ * A request that carries a policy goes over a connection that is new or was used within the last
+ * second, and is sent again only when it did not run: there was no connection, its body was not
+ * through, or the service answered an error with RetCode and ErrMsg and HeadFile then showed no new
+ * object. A callback never fires twice because of the library, unless callback_at_least_once asks
+ * for it.
+ *
+ * A connection that breaks, a time limit and a gateway's page prove nothing: the service may still be
+ * at work. The library then asks with HeadFile, and for a finish with ListParts, for
+ * settle_timeout_ms, and says what it found. An object is this call's when its ETag says so and it
+ * is not older than the request, by the service's own clock. What cannot be known is UNKNOWN.
  *
  *     status               object_state  callback_state  you may
  *     US3_OK               STORED        DELIVERED       go on (NOT_REQUESTED without a policy)
- *     US3_CALLBACK_FAILED  STORED        NOT_DELIVERED   the callback service could not be reached or
- *                                                        did not answer JSON: repair it, and tell
- *                                                        it yourself
- *     US3_CALLBACK_FAILED  STORED        UNKNOWN         the callback service answered with an error
- *                                                        of its own, see body: ask it
- *     US3_PROTOCOL_ERROR   STORED        DELIVERED       it ran, but its reply was not whole
- *     US3_PROTOCOL_ERROR   STORED        NOT_REQUESTED   stored, but without an ETag to compare
+ *     US3_CALLBACK_FAILED  STORED        NOT_DELIVERED   the callback service was not reached: repair
+ *                                                        it, and tell it yourself
+ *     US3_CALLBACK_FAILED  STORED        REPLY_REFUSED   it ran, and US3 refused its reply: do not
+ *                                                        repeat it; let it answer JSON
+ *     US3_CALLBACK_FAILED  STORED        UNKNOWN         it answered an error, or broke off: ask it
  *     US3_INTEGRITY_ERROR  STORED        any             other bytes are stored than were sent:
  *                                                        delete the object and upload again
- *     US3_INTEGRITY_ERROR  NOT_STORED    NOT_DELIVERED   a part arrived damaged: upload again
- *     any other            NOT_STORED    NOT_DELIVERED   upload again
- *     any other            NOT_STORED    UNKNOWN         the answer was lost and the object is not
- *                                                        there: ask the callback service, then
- *                                                        upload again
  *     any other            STORED        UNKNOWN         the object is there, the answer was lost: ask
  *                                                        the callback service
+ *     any other            NOT_STORED    NOT_DELIVERED   correct what err_msg names, upload again
  *     any other            UNKNOWN       UNKNOWN         the service may still be at work, or cannot
  *                                                        be asked: us3_head_file later
  *
- * A failed multipart upload is aborted. One that still exists with the service is named in
- * upload_id: because its finish failed (a us3_multipart can finish again), because it is kept for
- * resume_path, or because aborting it failed, which err_msg says.
+ * Without a policy callback_state is NOT_REQUESTED. note says when nothing could be compared.
+ *
+ * A multipart upload that fails is aborted. One that still exists, or may, is named in upload_id: its
+ * finish may still run, a us3_multipart can finish it again, resume_path keeps it, or aborting it failed,
+ * which err_msg says. us3_abort_upload aborts it by its name.
  *
  *
  * ERROR CODES
@@ -171,7 +174,9 @@
  *     599   20008     expect json, but the response     it must answer strict JSON
  *                     body is not a strict json string
  *
- * With 599 to a request with a policy the object is stored: US3_CALLBACK_FAILED.
+ * A 599 of this form, to a request with a policy, says that the object is stored: US3_CALLBACK_FAILED.
+ * With 20003 the callback service was not reached if ErrMsg ends in a failed dial to callbackUrl; else
+ * it may have run. With 20008 it ran. A 599 in another form is a gateway's, and says nothing.
  */
 
 #ifndef US3_H
@@ -222,8 +227,9 @@ enum us3_status
     US3_CANCELLED = 8,
     /// The service refused: see http_status, ret_code, err_msg and session_id.
     US3_SERVICE_ERROR = 9,
-    /// The object is stored, but its upload callback failed. Uploading again would store it twice
-    /// and call back twice: repair the callback service, then decide.
+    /// The object is stored, but its upload callback is not known to have succeeded: see callback_state.
+    /// Uploading again would store it twice and may call back twice: ask or repair the callback
+    /// service, then decide.
     US3_CALLBACK_FAILED = 10,
     /// The checksum of what the service stored differs from that of what was sent.
     US3_INTEGRITY_ERROR = 11,
@@ -256,7 +262,8 @@ enum us3_object_state
     US3_OBJECT_NOT_STORED = 0,
     /// The object is stored.
     US3_OBJECT_STORED = 1,
-    /// The answer was lost and nothing could settle it. us3_head_file may tell.
+    /// The answer was lost, the service may still be at work, or it cannot be asked. us3_head_file may
+    /// tell later.
     US3_OBJECT_UNKNOWN = 2,
 };
 #ifndef __cplusplus

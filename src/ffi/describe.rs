@@ -148,6 +148,8 @@ impl Facts {
             "The callback was not delivered."
         } else if state == us3_callback_state::US3_CALLBACK_UNKNOWN as i32 {
             "Whether the callback ran is unknown."
+        } else if state == us3_callback_state::US3_CALLBACK_REPLY_REFUSED as i32 {
+            "The callback ran, but US3 refused its reply."
         } else {
             ""
         };
@@ -162,7 +164,13 @@ impl Facts {
         if !self.upload_id.is_empty() && self.succeeded() {
             let _ = write!(text, "Upload id {}. ", self.upload_id);
         } else if !self.upload_id.is_empty() {
-            let _ = write!(text, "The upload {} still exists. ", self.upload_id);
+            let unknown = us3_object_state::US3_OBJECT_UNKNOWN as i32;
+            let may = if self.result.object_state == unknown {
+                "may still exist"
+            } else {
+                "still exists"
+            };
+            let _ = write!(text, "The upload {} {may}. ", self.upload_id);
         }
         if !self.session_id.is_empty() {
             let _ = write!(text, "Session id {}.", self.session_id);

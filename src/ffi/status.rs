@@ -32,8 +32,9 @@ pub enum us3_status {
     US3_CANCELLED = 8,
     /// The service refused: see http_status, ret_code, err_msg and session_id.
     US3_SERVICE_ERROR = 9,
-    /// The object is stored, but its upload callback failed. Uploading again would store it twice
-    /// and call back twice: repair the callback service, then decide.
+    /// The object is stored, but its upload callback is not known to have succeeded: see callback_state.
+    /// Uploading again would store it twice and may call back twice: ask or repair the callback
+    /// service, then decide.
     US3_CALLBACK_FAILED = 10,
     /// The checksum of what the service stored differs from that of what was sent.
     US3_INTEGRITY_ERROR = 11,
@@ -57,7 +58,8 @@ pub enum us3_object_state {
     US3_OBJECT_NOT_STORED = 0,
     /// The object is stored.
     US3_OBJECT_STORED = 1,
-    /// The answer was lost and nothing could settle it. us3_head_file may tell.
+    /// The answer was lost, the service may still be at work, or it cannot be asked. us3_head_file may
+    /// tell later.
     US3_OBJECT_UNKNOWN = 2,
 }
 

@@ -318,7 +318,7 @@ impl Service {
             return Ok(reply);
         }
         let error = match (reply.is_success(), &reply.incomplete) {
-            (false, _) => reply.error(what),
+            (false, _) => reply.error(what, evidence.policy),
             (true, _) if !through => reply.protocol_error(what, "before the request was through"),
             (true, Some(why)) => reply.protocol_error(what, why),
             (true, None) => reply.protocol_error(what, "not with JSON"),

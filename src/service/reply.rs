@@ -160,9 +160,9 @@ impl Reply {
     }
 
     /// The error that an answer other than 2xx stands for.
-    pub(super) fn error(&self, what: &dyn Display) -> Error {
+    pub(super) fn error(&self, what: &dyn Display, policy: bool) -> Error {
         let mut error = match self.status {
-            300..400 => self.redirect(what),
+            300..400 => self.redirect(what, policy),
             _ => Error::new(
                 Status::ServiceError,
                 format!(
@@ -189,12 +189,17 @@ impl Reply {
         error
     }
 
-    fn redirect(&self, what: &dyn Display) -> Error {
+    fn redirect(&self, what: &dyn Display, policy: bool) -> Error {
         let target = self.header("location").unwrap_or("an unnamed address");
+        // With a policy it may be the callback service's answer.
+        let advice = match policy {
+            true => "if a gateway redirects, correct file_host or endpoint",
+            false => "correct file_host or endpoint",
+        };
         Error::new(
             Status::ProtocolError,
             format!(
-                "{what}: the service answered {} to {target:?}; redirects are not followed, because the signed request would go to another place",
+                "{what}: the service answered {} to {target:?}; redirects are not followed, because the signed request would go to another place; {advice}",
                 self.status
             ),
         )
