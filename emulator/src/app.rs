@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::callback::Caller;
+use crate::detached::Detached;
 use crate::journal::Journal;
 use crate::options::Options;
 use crate::rules::Book;
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub journal: Arc<Journal>,
     pub caller: Caller,
     pub rules: Book,
+    pub detached: Arc<Detached>,
 }
 
 impl App {
@@ -25,6 +27,7 @@ impl App {
             journal: Arc::new(Journal::default()),
             caller: Caller::new(options.callback_timeout),
             rules: rules(&options)?,
+            detached: Arc::default(),
             options,
         })
     }
@@ -33,12 +36,14 @@ impl App {
         let mut state = self.journal.state();
         self.store.describe(&mut state);
         state.rules = self.rules.state();
+        state.detached = self.detached.running();
         state
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules.
+    /// Back to the beginning: nothing stored, nothing seen, no rules. Blocks until no detached request is left.
     pub fn reset(&self) {
         self.rules.clear();
+        self.detached.stop();
         self.store.clear();
         self.journal.clear();
     }

@@ -31,7 +31,8 @@ async fn state(Shared(app): Shared<Arc<App>>) -> Json<State> {
 }
 
 async fn reset(Shared(app): Shared<Arc<App>>) -> Json<Value> {
-    app.reset();
+    // It waits for requests that may need this thread.
+    let _ = tokio::task::spawn_blocking(move || app.reset()).await;
     Json(json!({}))
 }
 

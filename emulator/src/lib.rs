@@ -23,6 +23,7 @@
 //! - `store`: objects, pending uploads and their files
 //! - `callback`: the upload callback that is really sent
 //! - `rules`, `faults`: what goes wrong on purpose, and where
+//! - `detached`: requests that go on after their connection met its fault
 //! - `journal`, `state`: what was seen, for tests
 //! - `control`: the second listener, the same as JSON
 //! - `log`: a line per request for people
@@ -34,6 +35,7 @@ mod auth;
 mod callback;
 mod calls;
 mod control;
+mod detached;
 mod emulator;
 mod etag;
 mod faults;
@@ -53,7 +55,7 @@ mod target;
 
 pub use emulator::Emulator;
 pub use options::{Options, PRIVATE_KEY, PUBLIC_KEY};
-pub use rules::{Drip, End, EtagFault, Fault, Place, Rule, RuleState, Shape, Stall, Then};
+pub use rules::{Drip, End, EtagFault, Fault, Gateway, Place, Rule, RuleState, Shape, Stall, Then};
 pub use state::{CallbackSent, ObjectState, PartState, RequestSeen, State, UploadState};
 pub use target::Call;
 

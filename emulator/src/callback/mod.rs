@@ -105,7 +105,7 @@ async fn strike(
         Fault::Stall(stall) => drop(faults::wait(fired, *stall, None).await),
         Fault::Reset => return lost("read: connection reset by peer"),
         Fault::Close | Fault::Drop => return lost("EOF"),
-        Fault::Alter(_) => {}
+        Fault::Alter(_) | Fault::Gateway(_) => {}
     }
     Ok(None)
 }

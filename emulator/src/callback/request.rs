@@ -9,6 +9,7 @@ use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use url::{Position, Url};
 
 use super::Outgoing;
@@ -61,7 +62,9 @@ async fn exchange(
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) -> Result<Reply, String> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(lost)?;
-    let connection = tokio::spawn(connection);
+    // Dropped with this future, so that a callback that is given up stops at once.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
     let response = sender
         .send_request(request(outgoing)?)
         .await
@@ -74,7 +77,6 @@ async fn exchange(
         .collect()
         .await
         .map_err(|error| format!("read response: {error}"))?;
-    connection.abort();
     Ok(Reply {
         status: head.status.as_u16(),
         content_type: content_type.unwrap_or_default(),
