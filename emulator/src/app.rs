@@ -2,14 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::callback::Caller;
+use crate::clock::Clock;
 use crate::detached::Detached;
 use crate::journal::Journal;
 use crate::options::Options;
 use crate::rules::Book;
-use crate::state::State;
-use crate::store::Store;
+use crate::state::{ObjectState, State};
+use crate::store::{About, Store};
+use crate::target::check_key;
 
 pub(crate) struct App {
     pub options: Options,
@@ -40,6 +43,19 @@ impl App {
         state
     }
 
+    /// Stores an object that no request brought; says what was wrong.
+    pub fn put_object(
+        &self,
+        key: &str,
+        about: About,
+        bytes: &[u8],
+        age: Duration,
+    ) -> Result<ObjectState, String> {
+        check_key(key.as_bytes()).map_err(|refusal| refusal.err_msg)?;
+        let stored = self.store.put_bytes(key, about, bytes, age);
+        stored.map_err(|error| error.to_string())
+    }
+
     /// Back to the beginning: nothing stored, nothing seen, no rules. Blocks until no detached request is left.
     pub fn reset(&self) {
         self.rules.clear();
@@ -51,7 +67,7 @@ impl App {
 
 fn open(options: &Options) -> io::Result<Store> {
     let data_dir = options.data_dir.as_deref();
-    Store::open(data_dir).map_err(|error| {
+    Store::open(data_dir, Clock::new(options.clock_skew_s)).map_err(|error| {
         let place = data_dir.map_or("a temporary folder".into(), |dir| {
             format!("--data-dir {}", dir.display())
         });

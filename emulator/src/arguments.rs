@@ -73,6 +73,21 @@ pub struct Arguments {
         help_heading = "Behaviour"
     )]
     callback_timeout_ms: u64,
+    /// Seconds by which the clock is ahead, or behind when negative
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        help_heading = "Behaviour"
+    )]
+    clock_skew_s: i64,
+    /// Refuse what the log otherwise only remarks on: a policy that is not compact JSON
+    #[arg(long, help_heading = "Behaviour")]
+    strict: bool,
+    /// A success with a policy comes without an ETag
+    #[arg(long, help_heading = "Behaviour")]
+    no_etag_with_policy: bool,
     /// A fault in force from the start, as JSON; may be repeated
     #[arg(long, value_name = "JSON", value_parser = rule, help_heading = "Behaviour")]
     rule: Vec<Rule>,
@@ -100,6 +115,9 @@ impl From<Arguments> for Options {
             tls_ca: arguments.tls_ca,
             missing_buckets: arguments.missing_bucket,
             callback_timeout: Duration::from_millis(arguments.callback_timeout_ms),
+            clock_skew_s: arguments.clock_skew_s,
+            strict: arguments.strict,
+            no_etag_with_policy: arguments.no_etag_with_policy,
             rules: arguments.rule,
             log: !arguments.quiet,
         }

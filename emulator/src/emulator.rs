@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::options::Options;
 use crate::rules::{Rule, RuleState};
 use crate::state::{CallbackSent, ObjectState, RequestSeen, State};
+use crate::store::About;
 use crate::{control, net, serve};
 
 /// A running emulator. Dropping it stops it, closes its connections and removes its temporary files.
@@ -125,6 +126,16 @@ impl Emulator {
     /// A stored object.
     pub fn object(&self, key: &str) -> Option<ObjectState> {
         self.app.store.get(key).map(|object| object.state)
+    }
+
+    /// Stores an object that no request brought, as if it had been stored this long ago.
+    ///
+    /// # Panics
+    /// When the key cannot be one, or the bytes cannot be written.
+    pub fn put_object(&self, key: &str, bytes: &[u8], age: Duration) -> ObjectState {
+        self.app
+            .put_object(key, About::default(), bytes, age)
+            .unwrap_or_else(|why| panic!("put_object {key:?}: {why}"))
     }
 
     /// The bytes of a stored object.

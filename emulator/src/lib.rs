@@ -25,6 +25,7 @@
 //! - `rules`, `faults`: what goes wrong on purpose, and where
 //! - `detached`: requests that go on after their connection met its fault
 //! - `journal`, `state`: what was seen, for tests
+//! - `clock`: what time it is here
 //! - `control`: the second listener, the same as JSON
 //! - `log`: a line per request for people
 //! - `greeting`: how to point a client at it, for people
@@ -34,6 +35,7 @@ mod app;
 mod auth;
 mod callback;
 mod calls;
+mod clock;
 mod control;
 mod detached;
 mod emulator;

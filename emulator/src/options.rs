@@ -37,6 +37,13 @@ pub struct Options {
     pub missing_buckets: Vec<String>,
     /// How long a callback service may take to answer.
     pub callback_timeout: Duration,
+    /// Seconds by which the emulator's clock is ahead of the system's, or behind it when negative.
+    pub clock_skew_s: i64,
+    /// Whether what is against good manners is refused, not only remarked on in the log: a policy that is
+    /// not compact JSON.
+    pub strict: bool,
+    /// Whether a success with a policy comes without an ETag.
+    pub no_etag_with_policy: bool,
     /// Rules in force from the start.
     pub rules: Vec<Rule>,
     /// Whether each request is logged on stderr.
@@ -57,6 +64,9 @@ impl Default for Options {
             tls_ca: None,
             missing_buckets: Vec::new(),
             callback_timeout: Duration::from_secs(30),
+            clock_skew_s: 0,
+            strict: false,
+            no_etag_with_policy: false,
             rules: Vec::new(),
             log: false,
         }

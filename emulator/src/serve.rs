@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::calls::{self, Exchange};
+use crate::clock::Clock;
 use crate::faults::Hook;
 use crate::intake::Intake;
 use crate::journal::Visit;
@@ -89,7 +90,7 @@ async fn serve(
     let outcome = tokio::select! {
         outcome = &mut attempt => outcome,
         () = hook.parting() => {
-            part(conn, &hook, instead, &mut visit).await;
+            part(conn, &hook, instead, &mut visit, app.store.clock).await;
             let _ = reply.send(Response::default());
             if let Some(permit) = app.detached.enter(resets) {
                 let outcome = permit.run(hook.pause(), &hook, attempt).await;
@@ -131,8 +132,14 @@ async fn finish(
     outcome: Result<Answer, Stop>,
 ) -> Response<Body> {
     let (answer, shape) = match (outcome, &instead) {
-        (Ok(answer), _) => (signed(answer, visit), hook.alteration()),
-        (Err(Stop::Replaced), Some(instead)) => (blank(instead, visit), Some(&instead.shape)),
+        (Ok(answer), _) => (
+            signed(answer, visit, exchange.app.store.clock),
+            hook.alteration(),
+        ),
+        (Err(Stop::Replaced), Some(instead)) => (
+            blank(instead, visit, exchange.app.store.clock),
+            Some(&instead.shape),
+        ),
         (Err(_), _) => {
             conn.end(End::Drop);
             return Response::default();
@@ -149,17 +156,19 @@ async fn finish(
 }
 
 /// What the service puts on each of its answers.
-fn signed(answer: Answer, visit: &Visit) -> Answer {
-    answer.with("X-SessionId", &visit.seen.session_id)
+fn signed(answer: Answer, visit: &Visit, clock: Clock) -> Answer {
+    answer
+        .with("Date", clock.date())
+        .with("X-SessionId", &visit.seen.session_id)
 }
 
 /// What another answer begins as.
-fn blank(instead: &Instead, visit: &Visit) -> Answer {
+fn blank(instead: &Instead, visit: &Visit, clock: Clock) -> Answer {
     let answer = Answer::empty(200);
     if instead.of_service {
-        signed(answer, visit)
+        signed(answer, visit, clock)
     } else {
-        answer
+        answer.with("Date", Clock::default().date())
     }
 }
 
@@ -185,7 +194,13 @@ async fn refuse(refusal: Refusal, exchange: &mut Exchange) -> Result<Answer, Sto
 }
 
 /// The connection of a request that goes on without it meets the fault. The whole body was read.
-async fn part(conn: Arc<Conn>, hook: &Hook, instead: Option<Instead>, visit: &mut Visit) {
+async fn part(
+    conn: Arc<Conn>,
+    hook: &Hook,
+    instead: Option<Instead>,
+    visit: &mut Visit,
+    clock: Clock,
+) {
     let Some(instead) = instead else {
         conn.end(match hook.fault() {
             Some(Fault::Close) => End::Close,
@@ -195,7 +210,7 @@ async fn part(conn: Arc<Conn>, hook: &Hook, instead: Option<Instead>, visit: &mu
         return;
     };
     let shape = &instead.shape;
-    let answer = shape.apply(blank(&instead, visit)).await;
+    let answer = shape.apply(blank(&instead, visit, clock)).await;
     visit.answered(&answer);
     if let Then::NextRequest(end) = shape.then {
         conn.doom(end);

@@ -212,6 +212,7 @@ mod tests {
             shown_url: url.into(),
             body: body.into(),
             body_type: body_type.map(String::from),
+            advice: None,
         })
     }
 
