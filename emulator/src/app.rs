@@ -9,6 +9,8 @@ use crate::clock::Clock;
 use crate::detached::Detached;
 use crate::journal::Journal;
 use crate::options::Options;
+use crate::pressure::Pressure;
+use crate::rights::Token;
 use crate::rules::Book;
 use crate::state::{ObjectState, State};
 use crate::store::{About, Store};
@@ -21,11 +23,17 @@ pub(crate) struct App {
     pub caller: Caller,
     pub rules: Book,
     pub detached: Arc<Detached>,
+    pub token: Token,
+    pub pressure: Pressure,
 }
 
 impl App {
     pub fn new(options: Options) -> io::Result<Self> {
+        let token = Token::default();
+        token.set(options.rights);
         Ok(Self {
+            token,
+            pressure: Pressure::new(options.requests_per_second),
             store: Arc::new(open(&options)?),
             journal: Arc::new(Journal::default()),
             caller: Caller::new(options.callback_timeout),
@@ -56,10 +64,12 @@ impl App {
         stored.map_err(|error| error.to_string())
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules. Blocks until no detached request is left.
+    /// Back to the beginning: nothing stored, nothing seen, no rules, rights and pressure as in the options. Blocks until no detached request is left.
     pub fn reset(&self) {
         self.rules.clear();
         self.detached.stop();
+        self.token.set(self.options.rights);
+        self.pressure.set(self.options.requests_per_second);
         self.store.clear();
         self.journal.clear();
     }

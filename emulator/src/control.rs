@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -25,6 +26,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/rules/{id}", delete(remove_rule))
         .route("/rules/{id}/release", post(release_rule))
         .route("/release", post(release_all))
+        .route("/rights", post(set_rights))
+        .route("/pressure", post(set_pressure))
         .route(
             "/objects",
             post(put_object).layer(DefaultBodyLimit::disable()),
@@ -84,6 +87,37 @@ async fn release_rule(Shared(app): Shared<Arc<App>>, Path(id): Path<u64>) -> Rep
 async fn release_all(Shared(app): Shared<Arc<App>>) -> Json<Value> {
     app.rules.release(None);
     Json(json!({}))
+}
+
+/// A list of rights.
+async fn set_rights(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
+    match serde_json::from_slice(&body) {
+        Ok(rights) => {
+            app.token.set(rights);
+            (StatusCode::OK, Json(json!({})))
+        }
+        Err(error) => refused(format!("not a list of rights: {error}")),
+    }
+}
+
+/// The body of `POST /pressure`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPressure {
+    #[serde(deserialize_with = "Option::deserialize")]
+    requests_per_second: Option<u32>,
+}
+
+async fn set_pressure(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
+    match serde_json::from_slice(&body) {
+        Ok(NewPressure {
+            requests_per_second,
+        }) => {
+            app.pressure.set(requests_per_second);
+            (StatusCode::OK, Json(json!({})))
+        }
+        Err(error) => refused(error.to_string()),
+    }
 }
 
 /// The query of `POST /objects`: the key, and how old the object shall be.

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::options::Options;
+use crate::rights::Rights;
 use crate::rules::{Rule, RuleState};
 use crate::state::{CallbackSent, ObjectState, RequestSeen, State};
 use crate::store::About;
@@ -194,7 +195,18 @@ impl Emulator {
         self.app.rules.release(None);
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules. Connections stay open.
+    /// What the account's token may do from now on.
+    pub fn set_rights(&self, rights: Rights) {
+        self.app.token.set(rights);
+    }
+
+    /// The most requests taken in a second from now on; more are answered 503.
+    pub fn set_requests_per_second(&self, most: Option<u32>) {
+        self.app.pressure.set(most);
+    }
+
+    /// Back to the beginning: nothing stored, nothing seen, no rules; rights and pressure are those of the
+    /// options. Connections stay open. Detached requests are stopped: nothing will come of them.
     pub fn reset(&self) {
         self.app.reset();
     }

@@ -18,6 +18,7 @@
 //! - `net`: sockets and connections, below HTTP
 //! - `serve`: one request from its head to its answer
 //! - `target`, `auth`, `policy`, `etag`, `refusal`: our reading of the protocol
+//! - `rights`, `pressure`: what the account may do, and how often
 //! - `intake`: the body of a request, counted while it arrives
 //! - `calls`: what each call does
 //! - `store`: objects, pending uploads and their files
@@ -48,7 +49,9 @@ mod log;
 mod net;
 mod options;
 mod policy;
+mod pressure;
 mod refusal;
+mod rights;
 mod rules;
 mod serve;
 mod state;
@@ -57,6 +60,7 @@ mod target;
 
 pub use emulator::Emulator;
 pub use options::{Options, PRIVATE_KEY, PUBLIC_KEY};
+pub use rights::{Right, Rights};
 pub use rules::{Drip, End, EtagFault, Fault, Gateway, Place, Rule, RuleState, Shape, Stall, Then};
 pub use state::{CallbackSent, ObjectState, PartState, RequestSeen, State, UploadState};
 pub use target::Call;

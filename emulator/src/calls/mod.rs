@@ -30,9 +30,11 @@ pub(crate) struct Exchange {
 }
 
 pub(crate) async fn dispatch(exchange: &mut Exchange) -> Result<Answer, Stop> {
-    let call = exchange.target.call;
-    let encoded = auth::check(&exchange.app.options, &exchange.head, &exchange.target)?;
-    let policy = read_policy(call, encoded, exchange.app.options.strict)?;
+    let (app, call) = (&exchange.app, exchange.target.call);
+    app.pressure.admit()?;
+    let encoded = auth::check(&app.options, &exchange.head, &exchange.target)?;
+    app.token.check(call)?;
+    let policy = read_policy(call, encoded, app.options.strict)?;
     let advice = policy.as_ref().and_then(|policy| policy.advice.clone());
     if !call.has_body() {
         exchange.intake.drain().await?;
