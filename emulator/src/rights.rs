@@ -154,7 +154,7 @@ fn needed(call: Call) -> Option<Right> {
         Call::Head | Call::Get => Some(Right::Read),
         Call::Put | Call::Initiate | Call::Part | Call::Finish => Some(Right::Write),
         Call::Abort | Call::Delete => Some(Right::Delete),
-        Call::List => Some(Right::List),
+        Call::List | Call::ListUploads => Some(Right::List),
         Call::Callback | Call::Connection | Call::Other => None,
     }
 }

@@ -9,7 +9,7 @@ use us3_emulator::{Emulator, Options, Right, Rights};
 const RIGHTS: [Right; 4] = [Right::Read, Right::Write, Right::Delete, Right::List];
 
 /// One request of each call, with the right that it needs.
-fn asks(id: &str) -> [(Ask, Right); 9] {
+fn asks(id: &str) -> [(Ask, Right); 10] {
     [
         (put("k", "x"), Right::Write),
         (ask("POST", "k").query("uploads"), Right::Write),
@@ -17,6 +17,7 @@ fn asks(id: &str) -> [(Ask, Right); 9] {
         (finish("m", id, &["nonsense".into()]), Right::Write),
         (ask("HEAD", "k"), Right::Read),
         (ask("GET", "k"), Right::Read),
+        (ask("GET", "").query("muploadid"), Right::List),
         (
             ask("GET", "").query(format!("muploadpart&uploadId={id}")),
             Right::List,

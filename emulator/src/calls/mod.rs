@@ -4,6 +4,7 @@ mod about;
 mod multipart;
 mod object;
 mod put;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub(crate) async fn dispatch(exchange: &mut Exchange) -> Result<Answer, Stop> {
         Call::Finish => multipart::finish(exchange, policy).await,
         Call::Abort => multipart::abort(exchange).await,
         Call::List => multipart::list(exchange).await,
+        Call::ListUploads => uploads::list(exchange).await,
         Call::Head => object::head(exchange).await,
         Call::Get => object::get(exchange).await,
         Call::Delete => object::delete(exchange).await,

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 pub(crate) use blob::{Blob, Segment};
 pub(crate) use sink::{Received, Sink};
-pub(crate) use upload::{Part, Upload};
+pub(crate) use upload::{Part, Unfinished, Upload};
 
 use crate::clock::Clock;
 use crate::etag::Summer;
