@@ -66,6 +66,9 @@ impl App {
 
     /// Back to the beginning: nothing stored, nothing seen, no rules, rights and pressure as in the options. Blocks until no detached request is left.
     pub fn reset(&self) {
+        // First, because taking the rules back lets stalled requests go on; and again, for those that met a rule
+        // in between.
+        self.detached.stop();
         self.rules.clear();
         self.detached.stop();
         self.token.set(self.options.rights);

@@ -148,22 +148,35 @@ fn an_idle_end_comes_while_the_request_goes_on() {
 }
 
 #[test]
-fn a_reset_stops_detached_requests_for_good() {
-    let (emulator, service) = (start(), Service::start(200, "application/json", "{}"));
-    emulator.rule(detached(Fault::Reset, Duration::from_millis(20)));
+fn a_reset_stops_a_request_that_waits() {
+    let emulator = start();
+    emulator.rule(detached(Fault::Reset, FOR_EVER));
     let mut client = Client::connect(emulator.address());
-    send(&mut client, &put("k", "x").policy(&policy(&service)));
+    send(&mut client, &put("k", "x"));
     client.see_the_end();
     emulator.reset();
     let state = emulator.state();
-    assert_eq!((state.detached, state.objects.len()), (0, 0));
-    // It would have run by the end of this one, which waits longer.
-    emulator.rule(detached(Fault::Reset, Duration::from_millis(60)));
+    assert_eq!((state.detached, state.in_flight), (0, 0));
+    assert!(state.objects.is_empty() && state.requests.is_empty());
+}
+
+#[test]
+fn a_reset_stops_a_request_before_its_callback_is_sent() {
+    let (emulator, service) = (start(), Service::start(200, "application/json", "{}"));
+    emulator.rule(detached(Fault::Reset, Duration::ZERO));
+    emulator.rule(Rule::on(Call::Callback, Fault::stall()));
     let mut client = Client::connect(emulator.address());
-    send(&mut client, &put("later", "x"));
-    client.see_the_end();
-    let state = quiet(&emulator);
-    assert_eq!(state.objects.len(), 1, "{:?}", state.objects);
+    send(&mut client, &put("k", "x").policy(&policy(&service)));
+    emulator
+        .wait_until(PATIENCE, |state| {
+            state.rules.get(1).is_some_and(|rule| rule.stalled == 1)
+        })
+        .unwrap();
+    assert_eq!(emulator.state().objects.len(), 1);
+    emulator.reset();
+    let state = emulator.state();
+    assert_eq!((state.detached, state.in_flight), (0, 0));
+    assert!(state.objects.is_empty() && state.callbacks.is_empty());
     assert!(service.calls().is_empty());
 }
 
