@@ -2,13 +2,19 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::callback::Caller;
+use crate::clock::Clock;
+use crate::detached::Detached;
 use crate::journal::Journal;
 use crate::options::Options;
+use crate::pressure::Pressure;
+use crate::rights::Token;
 use crate::rules::Book;
-use crate::state::State;
-use crate::store::Store;
+use crate::state::{ObjectState, State};
+use crate::store::{About, Store};
+use crate::target::check_key;
 
 pub(crate) struct App {
     pub options: Options,
@@ -16,15 +22,23 @@ pub(crate) struct App {
     pub journal: Arc<Journal>,
     pub caller: Caller,
     pub rules: Book,
+    pub detached: Arc<Detached>,
+    pub token: Token,
+    pub pressure: Pressure,
 }
 
 impl App {
     pub fn new(options: Options) -> io::Result<Self> {
+        let token = Token::default();
+        token.set(options.rights);
         Ok(Self {
+            token,
+            pressure: Pressure::new(options.requests_per_second),
             store: Arc::new(open(&options)?),
             journal: Arc::new(Journal::default()),
             caller: Caller::new(options.callback_timeout),
             rules: rules(&options)?,
+            detached: Arc::default(),
             options,
         })
     }
@@ -33,12 +47,32 @@ impl App {
         let mut state = self.journal.state();
         self.store.describe(&mut state);
         state.rules = self.rules.state();
+        state.detached = self.detached.running();
         state
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules.
+    /// Stores an object that no request brought; says what was wrong.
+    pub fn put_object(
+        &self,
+        key: &str,
+        about: About,
+        bytes: &[u8],
+        age: Duration,
+    ) -> Result<ObjectState, String> {
+        check_key(key.as_bytes()).map_err(|refusal| refusal.err_msg)?;
+        let stored = self.store.put_bytes(key, about, bytes, age);
+        stored.map_err(|error| error.to_string())
+    }
+
+    /// Back to the beginning: nothing stored, nothing seen, no rules, rights and pressure as in the options. Blocks until no detached request is left.
     pub fn reset(&self) {
+        // First, because taking the rules back lets stalled requests go on; and again, for those that met a rule
+        // in between.
+        self.detached.stop();
         self.rules.clear();
+        self.detached.stop();
+        self.token.set(self.options.rights);
+        self.pressure.set(self.options.requests_per_second);
         self.store.clear();
         self.journal.clear();
     }
@@ -46,7 +80,7 @@ impl App {
 
 fn open(options: &Options) -> io::Result<Store> {
     let data_dir = options.data_dir.as_deref();
-    Store::open(data_dir).map_err(|error| {
+    Store::open(data_dir, Clock::new(options.clock_skew_s)).map_err(|error| {
         let place = data_dir.map_or("a temporary folder".into(), |dir| {
             format!("--data-dir {}", dir.display())
         });

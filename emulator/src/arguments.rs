@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use us3_emulator::{Options, Rule};
+use us3_emulator::{Options, Rights, Rule};
 
 /// Where uploads are accepted when nothing is said, so that a client's configuration can be kept.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7380);
@@ -55,6 +55,9 @@ pub struct Arguments {
     /// A bucket name to be answered with "bucket not exists"; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Account")]
     missing_bucket: Vec<String>,
+    /// What the account's token may do, of these four
+    #[arg(long, value_name = "LIST", default_value_t = Rights::ALL, help_heading = "Account")]
+    rights: Rights,
     /// Write a config.json for clients to FILE, readable by its owner only
     #[arg(long, value_name = "FILE", help_heading = "Account")]
     pub write_config: Option<PathBuf>,
@@ -73,6 +76,24 @@ pub struct Arguments {
         help_heading = "Behaviour"
     )]
     callback_timeout_ms: u64,
+    /// The most requests in a second; more are answered 503
+    #[arg(long, value_name = "N", help_heading = "Behaviour")]
+    requests_per_second: Option<u32>,
+    /// Seconds by which the clock is ahead, or behind when negative
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        help_heading = "Behaviour"
+    )]
+    clock_skew_s: i64,
+    /// Refuse what the log otherwise only remarks on: a policy that is not compact JSON
+    #[arg(long, help_heading = "Behaviour")]
+    strict: bool,
+    /// A success with a policy comes without an ETag
+    #[arg(long, help_heading = "Behaviour")]
+    no_etag_with_policy: bool,
     /// A fault in force from the start, as JSON; may be repeated
     #[arg(long, value_name = "JSON", value_parser = rule, help_heading = "Behaviour")]
     rule: Vec<Rule>,
@@ -100,6 +121,11 @@ impl From<Arguments> for Options {
             tls_ca: arguments.tls_ca,
             missing_buckets: arguments.missing_bucket,
             callback_timeout: Duration::from_millis(arguments.callback_timeout_ms),
+            rights: arguments.rights,
+            requests_per_second: arguments.requests_per_second,
+            clock_skew_s: arguments.clock_skew_s,
+            strict: arguments.strict,
+            no_etag_with_policy: arguments.no_etag_with_policy,
             rules: arguments.rule,
             log: !arguments.quiet,
         }
@@ -124,9 +150,40 @@ mod tests {
     use super::*;
 
     fn addresses(arguments: &[&str]) -> (String, String) {
-        let words = ["us3-emulator"].iter().chain(arguments);
-        let options = Options::from(Arguments::parse_from(words));
+        let options = options(arguments);
         (options.listen.to_string(), options.control.to_string())
+    }
+
+    fn options(arguments: &[&str]) -> Options {
+        Arguments::parse_from(["us3-emulator"].iter().chain(arguments)).into()
+    }
+
+    #[test]
+    fn the_worlds_ways_are_off_until_they_are_asked_for() {
+        let tame = options(&[]);
+        assert_eq!((tame.rights, tame.requests_per_second), (Rights::ALL, None));
+        assert_eq!(
+            (tame.strict, tame.no_etag_with_policy, tame.clock_skew_s),
+            (false, false, 0)
+        );
+        let wild = options(&[
+            "--rights=write,list",
+            "--requests-per-second=9",
+            "--strict",
+            "--no-etag-with-policy",
+            "--clock-skew-s",
+            "-60",
+        ]);
+        let rights = Rights {
+            read: false,
+            delete: false,
+            ..Rights::ALL
+        };
+        assert_eq!((wild.rights, wild.requests_per_second), (rights, Some(9)));
+        assert_eq!(
+            (wild.strict, wild.no_etag_with_policy, wild.clock_skew_s),
+            (true, true, -60)
+        );
     }
 
     #[test]

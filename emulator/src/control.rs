@@ -1,17 +1,20 @@
 //! The control listener: the state, the rules, and a way back to the beginning, as JSON.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Path, State as Shared};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State as Shared};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::rules::{Rule, RuleState};
 use crate::state::State;
+use crate::store::About;
 
 type Reply = (StatusCode, Json<Value>);
 
@@ -23,6 +26,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/rules/{id}", delete(remove_rule))
         .route("/rules/{id}/release", post(release_rule))
         .route("/release", post(release_all))
+        .route("/rights", post(set_rights))
+        .route("/pressure", post(set_pressure))
+        .route(
+            "/objects",
+            post(put_object).layer(DefaultBodyLimit::disable()),
+        )
         .with_state(app)
 }
 
@@ -31,7 +40,8 @@ async fn state(Shared(app): Shared<Arc<App>>) -> Json<State> {
 }
 
 async fn reset(Shared(app): Shared<Arc<App>>) -> Json<Value> {
-    app.reset();
+    // It waits for requests that may need this thread.
+    let _ = tokio::task::spawn_blocking(move || app.reset()).await;
     Json(json!({}))
 }
 
@@ -45,7 +55,7 @@ async fn add_rules(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
     let ids: Result<Vec<u64>, String> = parse(&body).and_then(add);
     match ids {
         Ok(ids) => (StatusCode::OK, Json(json!({ "ids": ids }))),
-        Err(why) => (StatusCode::BAD_REQUEST, Json(json!({ "error": why }))),
+        Err(why) => refused(why),
     }
 }
 
@@ -77,6 +87,85 @@ async fn release_rule(Shared(app): Shared<Arc<App>>, Path(id): Path<u64>) -> Rep
 async fn release_all(Shared(app): Shared<Arc<App>>) -> Json<Value> {
     app.rules.release(None);
     Json(json!({}))
+}
+
+/// A list of rights.
+async fn set_rights(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
+    match serde_json::from_slice(&body) {
+        Ok(rights) => {
+            app.token.set(rights);
+            (StatusCode::OK, Json(json!({})))
+        }
+        Err(error) => refused(format!("not a list of rights: {error}")),
+    }
+}
+
+/// The body of `POST /pressure`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPressure {
+    #[serde(deserialize_with = "Option::deserialize")]
+    requests_per_second: Option<u32>,
+}
+
+async fn set_pressure(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
+    match serde_json::from_slice(&body) {
+        Ok(NewPressure {
+            requests_per_second,
+        }) => {
+            app.pressure.set(requests_per_second);
+            (StatusCode::OK, Json(json!({})))
+        }
+        Err(error) => refused(error.to_string()),
+    }
+}
+
+/// The query of `POST /objects`: the key, and how old the object shall be.
+fn new_object(query: &str) -> Result<(String, Duration), String> {
+    let (mut key, mut age) = (None, Duration::ZERO);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "key" => key = Some(value.into_owned()),
+            "age_ms" => {
+                let ms = value.parse();
+                age = Duration::from_millis(
+                    ms.map_err(|_| format!("age_ms is no number: {value:?}"))?,
+                );
+            }
+            _ => {
+                return Err(format!(
+                    "unknown parameter {name:?}: there are key and age_ms"
+                ));
+            }
+        }
+    }
+    let key = key.ok_or("no key: POST /objects?key=NAME&age_ms=MS")?;
+    Ok((key, age))
+}
+
+/// Stores an object; its type is that of the request.
+async fn put_object(
+    Shared(app): Shared<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply {
+    let mut about = About::default();
+    let content_type = headers.get(header::CONTENT_TYPE);
+    if let Some(given) = content_type.and_then(|value| value.to_str().ok()) {
+        about.content_type = given.into();
+    }
+    // On this thread, like everything that the control listener asks for.
+    let stored = new_object(&query.unwrap_or_default())
+        .and_then(|(key, age)| app.put_object(&key, about, &body, age));
+    match stored {
+        Ok(state) => (StatusCode::OK, Json(json!(state))),
+        Err(why) => refused(why),
+    }
+}
+
+fn refused(why: String) -> Reply {
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": why })))
 }
 
 fn found(found: bool) -> Reply {

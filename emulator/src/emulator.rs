@@ -14,8 +14,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::options::Options;
+use crate::rights::Rights;
 use crate::rules::{Rule, RuleState};
 use crate::state::{CallbackSent, ObjectState, RequestSeen, State};
+use crate::store::About;
 use crate::{control, net, serve};
 
 /// A running emulator. Dropping it stops it, closes its connections and removes its temporary files.
@@ -127,6 +129,16 @@ impl Emulator {
         self.app.store.get(key).map(|object| object.state)
     }
 
+    /// Stores an object that no request brought, as if it had been stored this long ago.
+    ///
+    /// # Panics
+    /// When the key cannot be one, or the bytes cannot be written.
+    pub fn put_object(&self, key: &str, bytes: &[u8], age: Duration) -> ObjectState {
+        self.app
+            .put_object(key, About::default(), bytes, age)
+            .unwrap_or_else(|why| panic!("put_object {key:?}: {why}"))
+    }
+
     /// The bytes of a stored object.
     pub fn object_bytes(&self, key: &str) -> Option<Vec<u8>> {
         let object = self.app.store.get(key)?;
@@ -183,7 +195,18 @@ impl Emulator {
         self.app.rules.release(None);
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules. Connections stay open.
+    /// What the account's token may do from now on.
+    pub fn set_rights(&self, rights: Rights) {
+        self.app.token.set(rights);
+    }
+
+    /// The most requests taken in a second from now on; more are answered 503.
+    pub fn set_requests_per_second(&self, most: Option<u32>) {
+        self.app.pressure.set(most);
+    }
+
+    /// Back to the beginning: nothing stored, nothing seen, no rules; rights and pressure are those of the
+    /// options. Connections stay open. Detached requests are stopped: nothing will come of them.
     pub fn reset(&self) {
         self.app.reset();
     }

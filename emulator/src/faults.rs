@@ -1,8 +1,10 @@
 //! Carries out the fault that a rule has for a request, when the request gets to its place.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::net::{Conn, End};
 use crate::rules::{Fault, Fired, Place, Shape, Stall};
@@ -11,22 +13,44 @@ use crate::serve::Stop;
 /// The rule that a request has met, if any.
 #[derive(Clone)]
 pub(crate) struct Hook {
-    conn: Arc<Conn>,
+    /// Not a handle: a request that goes on without its connection must not keep the socket open.
+    conn: Weak<Conn>,
     fired: Option<Arc<Fired>>,
-    done: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+}
+
+/// How far the request and its fault are.
+#[derive(Default)]
+struct Progress {
+    /// The fault was met.
+    done: AtomicBool,
+    /// The request is where it leaves its connection.
+    parting: Notify,
+    /// The request may go on without it.
+    resumed: Notify,
 }
 
 impl Hook {
-    pub fn new(conn: Arc<Conn>, fired: Option<Arc<Fired>>) -> Self {
+    pub fn new(conn: &Arc<Conn>, fired: Option<Arc<Fired>>) -> Self {
         Self {
-            conn,
+            conn: Arc::downgrade(conn),
             fired,
-            done: Arc::default(),
+            progress: Arc::default(),
         }
     }
 
     pub fn rule_id(&self) -> Option<u64> {
         self.fired.as_ref().map(|fired| fired.id)
+    }
+
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fired.as_ref().map(|fired| &fired.rule.fault)
+    }
+
+    /// How long the request waits once it has left its connection.
+    pub fn pause(&self) -> Duration {
+        let rule = self.fired.as_ref().map(|fired| &fired.rule);
+        Duration::from_millis(rule.and_then(|rule| rule.detached).unwrap_or_default())
     }
 
     /// How far into the body the fault is, if it is there.
@@ -39,13 +63,21 @@ impl Hook {
         let Some(fired) = self.fired.as_ref().filter(|fired| fired.rule.at == place) else {
             return Ok(());
         };
-        if self.done.swap(true, Ordering::Relaxed) {
+        if self.progress.done.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        if fired.rule.detached.is_some() {
+            self.progress.parting.notify_one();
+            self.progress.resumed.notified().await;
             return Ok(());
         }
         match &fired.rule.fault {
             Fault::Alter(_) => Ok(()),
-            Fault::Answer(_) => Err(Stop::Replaced),
-            Fault::Stall(stall) => wait(fired, *stall, Some(&self.conn)).await,
+            Fault::Answer(_) | Fault::Gateway(_) => Err(Stop::Replaced),
+            Fault::Stall(stall) => {
+                let conn = self.conn.upgrade().ok_or(Stop::Gone)?;
+                wait(fired, *stall, Some(&conn)).await
+            }
             Fault::Reset => self.end(End::Reset),
             Fault::Close => self.end(End::Close),
             Fault::Drop => self.end(End::Drop),
@@ -53,22 +85,26 @@ impl Hook {
     }
 
     fn end(&self, end: End) -> Result<(), Stop> {
-        self.conn.end(end);
+        if let Some(conn) = self.conn.upgrade() {
+            conn.end(end);
+        }
         Err(Stop::Gone)
+    }
+
+    /// Waits until the request is where it leaves its connection and goes on without it.
+    pub async fn parting(&self) {
+        self.progress.parting.notified().await;
+    }
+
+    /// Lets a request go on that has left its connection.
+    pub fn resume(&self) {
+        self.progress.resumed.notify_one();
     }
 
     /// How the emulator's own answer is to be changed.
     pub fn alteration(&self) -> Option<&Shape> {
-        match &self.fired.as_ref()?.rule.fault {
+        match self.fault()? {
             Fault::Alter(shape) => Some(shape),
-            _ => None,
-        }
-    }
-
-    /// The answer to be given instead.
-    pub fn replacement(&self) -> Option<&Shape> {
-        match &self.fired.as_ref()?.rule.fault {
-            Fault::Answer(shape) => Some(shape),
             _ => None,
         }
     }

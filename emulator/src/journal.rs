@@ -230,6 +230,7 @@ fn seen(conn: &Conn, head: &Parts, target: &Target) -> RequestSeen {
         body_received: 0,
         status: None,
         ret_code: None,
+        detached_status: None,
         session_id: session_id(),
         rule: None,
         started_ms: 0,
@@ -279,6 +280,11 @@ impl Visit {
         if let Some(entry) = book.entry(self.seen.sequence) {
             entry.seen.rule = rule;
         }
+    }
+
+    /// The request has run without its connection; a reset may have stopped it.
+    pub fn executed_detached(&mut self, answer: Option<&Answer>) {
+        self.seen.detached_status = answer.map(|answer| answer.status);
     }
 
     pub fn answered(&mut self, answer: &Answer) {

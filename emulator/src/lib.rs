@@ -18,12 +18,15 @@
 //! - `net`: sockets and connections, below HTTP
 //! - `serve`: one request from its head to its answer
 //! - `target`, `auth`, `policy`, `etag`, `refusal`: our reading of the protocol
+//! - `rights`, `pressure`: what the account may do, and how often
 //! - `intake`: the body of a request, counted while it arrives
 //! - `calls`: what each call does
 //! - `store`: objects, pending uploads and their files
 //! - `callback`: the upload callback that is really sent
 //! - `rules`, `faults`: what goes wrong on purpose, and where
+//! - `detached`: requests that go on after their connection met its fault
 //! - `journal`, `state`: what was seen, for tests
+//! - `clock`: what time it is here
 //! - `control`: the second listener, the same as JSON
 //! - `log`: a line per request for people
 //! - `greeting`: how to point a client at it, for people
@@ -33,7 +36,9 @@ mod app;
 mod auth;
 mod callback;
 mod calls;
+mod clock;
 mod control;
+mod detached;
 mod emulator;
 mod etag;
 mod faults;
@@ -44,7 +49,9 @@ mod log;
 mod net;
 mod options;
 mod policy;
+mod pressure;
 mod refusal;
+mod rights;
 mod rules;
 mod serve;
 mod state;
@@ -53,7 +60,8 @@ mod target;
 
 pub use emulator::Emulator;
 pub use options::{Options, PRIVATE_KEY, PUBLIC_KEY};
-pub use rules::{Drip, End, EtagFault, Fault, Place, Rule, RuleState, Shape, Stall, Then};
+pub use rights::{Right, Rights};
+pub use rules::{Drip, End, EtagFault, Fault, Gateway, Place, Rule, RuleState, Shape, Stall, Then};
 pub use state::{CallbackSent, ObjectState, PartState, RequestSeen, State, UploadState};
 pub use target::Call;
 

@@ -35,8 +35,12 @@ pub(crate) fn request(seen: &RequestSeen, said: &Said) {
         .rule
         .map(|rule| format!(", rule {rule}"))
         .unwrap_or_default();
+    let detached = seen
+        .detached_status
+        .map(|status| format!(", went on without its connection: {status}"))
+        .unwrap_or_default();
     let mut line = format!(
-        "#{} connection {} {}{part} {:?}{policy}, {} bytes → {status}{code}{err_msg} in {} ms{rule}\n",
+        "#{} connection {} {}{part} {:?}{policy}, {} bytes → {status}{code}{err_msg} in {} ms{rule}{detached}\n",
         seen.sequence,
         seen.connection,
         seen.call,

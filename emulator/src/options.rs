@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::rights::Rights;
 use crate::rules::Rule;
 
 /// The public key of an account that nobody chose.
@@ -37,6 +38,17 @@ pub struct Options {
     pub missing_buckets: Vec<String>,
     /// How long a callback service may take to answer.
     pub callback_timeout: Duration,
+    /// What the account's token may do.
+    pub rights: Rights,
+    /// The most requests taken in a second; more are answered 503. 0 takes none.
+    pub requests_per_second: Option<u32>,
+    /// Seconds by which the emulator's clock is ahead of the system's, or behind it when negative.
+    pub clock_skew_s: i64,
+    /// Whether what is against good manners is refused, not only remarked on in the log: a policy that is
+    /// not compact JSON.
+    pub strict: bool,
+    /// Whether a success with a policy comes without an ETag.
+    pub no_etag_with_policy: bool,
     /// Rules in force from the start.
     pub rules: Vec<Rule>,
     /// Whether each request is logged on stderr.
@@ -57,6 +69,11 @@ impl Default for Options {
             tls_ca: None,
             missing_buckets: Vec::new(),
             callback_timeout: Duration::from_secs(30),
+            rights: Rights::ALL,
+            requests_per_second: None,
+            clock_skew_s: 0,
+            strict: false,
+            no_etag_with_policy: false,
             rules: Vec::new(),
             log: false,
         }

@@ -18,10 +18,12 @@ pub(crate) struct Policy {
     pub body: String,
     /// The type of the body; without it the body goes into the URL's query.
     pub body_type: Option<String>,
+    /// What could be better about it.
+    pub advice: Option<String>,
 }
 
-/// Reads an encoded policy; the error says what is wrong with it.
-pub(crate) fn read(encoded: &str) -> Result<Policy, String> {
+/// Reads an encoded policy; the error says what is wrong with it. When strict, what could be better is wrong.
+pub(crate) fn read(encoded: &str, strict: bool) -> Result<Policy, String> {
     if encoded.len() > LIMIT {
         return Err(format!(
             "the encoded policy has {} bytes, allowed are {LIMIT}",
@@ -34,8 +36,10 @@ pub(crate) fn read(encoded: &str) -> Result<Policy, String> {
     let json = String::from_utf8(json).map_err(|_| "not UTF-8".to_string())?;
     let members: Map<String, Value> = serde_json::from_str(&json)
         .map_err(|error| format!("not a JSON object: {error}: {json:?}"))?;
-    if has_blanks(&json) {
-        return Err(format!("not compact, blanks outside strings: {json:?}"));
+    let advice =
+        has_blanks(&json).then(|| format!("not compact, blanks outside strings: {json:?}"));
+    if let Some(advice) = advice.clone().filter(|_| strict) {
+        return Err(advice);
     }
     let shown_url = text(&members, "callbackUrl")?.ok_or("no callbackUrl")?;
     let body_type = text(&members, "callbackBodyType")?.filter(|body_type| !body_type.is_empty());
@@ -51,6 +55,7 @@ pub(crate) fn read(encoded: &str) -> Result<Policy, String> {
         shown_url,
         body: fill_in(&body, &variables(&members)?)?,
         body_type,
+        advice,
     })
 }
 
@@ -121,7 +126,24 @@ mod tests {
     use super::*;
 
     fn read_json(json: &str) -> Result<Policy, String> {
-        read(&URL_SAFE.encode(json))
+        read(&URL_SAFE.encode(json), false)
+    }
+
+    #[test]
+    fn a_policy_that_is_not_compact_is_taken_with_advice_and_refused_only_when_strict() {
+        for (json, compact) in [
+            (r#"{"callbackUrl":"http://h/","callbackBody":"a b"}"#, true),
+            (
+                r#"{"callbackUrl": "http://h/","callbackBody":"a b"}"#,
+                false,
+            ),
+            ("{\n\t\"callbackUrl\":\"http://h/\"}\n", false),
+        ] {
+            let advice = read_json(json).unwrap().advice;
+            assert_eq!(advice.is_none(), compact, "{json}: {advice:?}");
+            let strict = read(&URL_SAFE.encode(json), true);
+            assert_eq!(strict.map(drop).err(), advice, "{json}");
+        }
     }
 
     #[test]
@@ -144,10 +166,6 @@ mod tests {
             (r#"{"callbackUrl":"ftp://h/"}"#, "http or https"),
             (r#"{"callbackUrl":"/path"}"#, "invalid callbackUrl"),
             (
-                r#"{"callbackUrl":"http://h/", "callbackBody":"x"}"#,
-                "not compact",
-            ),
-            (
                 r#"{"callbackUrl":"http://h/","callbackBody":"$(x:a)"}"#,
                 "$(x:a)",
             ),
@@ -163,7 +181,7 @@ mod tests {
             let error = read_json(json).unwrap_err();
             assert!(error.contains(why), "{json}: {error}");
         }
-        assert!(read("***").unwrap_err().contains("base64url"));
-        assert!(read(&"A".repeat(4097)).unwrap_err().contains("4097"));
+        assert!(read("***", false).unwrap_err().contains("base64url"));
+        assert!(read(&"A".repeat(4097), false).unwrap_err().contains("4097"));
     }
 }

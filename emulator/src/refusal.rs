@@ -70,6 +70,15 @@ impl Refusal {
         Self::new(404, -190404, "upload id not exists")
     }
 
+    /// The token lacks a right.
+    pub fn permission_denied() -> Self {
+        Self::new(403, -190403, "permission denied")
+    }
+
+    pub fn too_many_requests() -> Self {
+        Self::new(503, -190503, "too many requests")
+    }
+
     pub fn unknown_call() -> Self {
         Self::new(405, -190405, "method not allowed")
     }

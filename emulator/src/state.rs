@@ -23,8 +23,11 @@ pub struct State {
     /// The rules in force, and how often they struck.
     #[serde(default)]
     pub rules: Vec<RuleState>,
-    /// Requests being served now.
+    /// Requests being served now, detached ones included.
     pub in_flight: u64,
+    /// Requests that go on without their connection now.
+    #[serde(default)]
+    pub detached: u64,
     /// UploadPart requests being served now.
     pub parts_in_flight: u64,
     /// The largest number of UploadPart requests that were served at the same time.
@@ -105,6 +108,9 @@ pub struct RequestSeen {
     pub status: Option<u16>,
     /// The RetCode it was refused with.
     pub ret_code: Option<i64>,
+    /// The status that nobody read of a detached request; none until it has run, and for every other request.
+    #[serde(default)]
+    pub detached_status: Option<u16>,
     /// The `X-SessionId` of the answer.
     pub session_id: String,
     /// The rule that it met.

@@ -27,6 +27,8 @@ pub enum Call {
     Abort,
     /// ListParts.
     List,
+    /// GetMultiUploadId.
+    ListUploads,
     /// HeadFile.
     Head,
     /// Downloads an object.
@@ -50,6 +52,7 @@ impl fmt::Display for Call {
             Self::Finish => "finish",
             Self::Abort => "abort",
             Self::List => "list",
+            Self::ListUploads => "list_uploads",
             Self::Head => "head",
             Self::Get => "get",
             Self::Delete => "delete",
@@ -81,6 +84,7 @@ impl Call {
             Method::DELETE if has("uploadId") => Self::Abort,
             Method::DELETE => Self::Delete,
             Method::GET if has("muploadpart") => Self::List,
+            Method::GET if has("muploadid") => Self::ListUploads,
             Method::GET => Self::Get,
             Method::HEAD => Self::Head,
             _ => Self::Other,
@@ -229,6 +233,7 @@ mod tests {
             ("DELETE", "/k?uploadId=u", Call::Abort),
             ("DELETE", "/k", Call::Delete),
             ("GET", "/?muploadpart&uploadId=u", Call::List),
+            ("GET", "/?muploadid&prefix=&limit=20", Call::ListUploads),
             ("GET", "/k", Call::Get),
             ("HEAD", "/k", Call::Head),
             ("POST", "/k", Call::Other),

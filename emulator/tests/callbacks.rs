@@ -2,10 +2,15 @@
 
 mod common;
 
-use common::service::Service;
+use std::io::{BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use common::service::{self, Service};
 use common::{Reply, ask, finish, initiate, put, send_parts, start};
 use serde_json::json;
-use us3_emulator::{Emulator, Options};
+use us3_emulator::{Call, Emulator, Fault, Options, Place, Rule};
 
 const JSON: &str = "application/json";
 
@@ -115,34 +120,133 @@ fn a_service_that_does_not_answer_json() {
 }
 
 #[test]
-fn a_service_that_refuses_is_handed_through() {
-    let (emulator, service) = (start(), Service::start(418, JSON, r#"{"teapot":true}"#));
-    let reply = upload(&emulator, &service.url("/")).expect(418);
-    assert_eq!(reply.text(), r#"{"teapot":true}"#);
-    assert!(emulator.object("k").is_some());
+fn what_a_service_answers_is_handed_through_whatever_its_status() {
+    let emulator = start();
+    for (status, body) in [
+        (302, r#"{"moved":true}"#),
+        (400, r#"{"RetCode":-148653,"ErrMsg":"bucket not exists"}"#),
+        (401, "[]"),
+        (403, r#"{"RetCode":-148643,"ErrMsg":"mine"}"#),
+        (404, r#"{"error":"no such order"}"#),
+        (418, r#"{"teapot":true}"#),
+        (500, r#"{"RetCode":1,"ErrMsg":"broken"}"#),
+        (502, "null"),
+        (503, r#"{"RetCode":17,"ErrMsg":"busy"}"#),
+        (599, r#"{"RetCode":20003,"ErrMsg":"also mine"}"#),
+    ] {
+        let service = Service::start(status, JSON, body);
+        let reply = upload(&emulator, &service.url("/")).expect(status);
+        assert_eq!((reply.text().as_str(), service.calls().len()), (body, 1));
+        assert!(emulator.object("k").is_some(), "{status}");
+        let sent = emulator.callbacks().pop().unwrap();
+        assert_eq!((sent.status, sent.error), (Some(status), None));
+        emulator.reset();
+    }
 }
 
 #[test]
-fn a_service_that_hangs_up_or_is_slow() {
+fn every_success_of_a_service_is_a_200() {
+    let emulator = start();
+    for status in [200, 201, 202, 299] {
+        let service = Service::start(status, JSON, "{}");
+        let reply = upload(&emulator, &service.url("/")).expect(200);
+        assert_eq!(reply.etag(), emulator.object("k").unwrap().etag);
+    }
+}
+
+#[test]
+fn a_status_without_json_is_not_handed_through() {
+    let (emulator, service) = (start(), Service::start(502, "text/html", "<html>"));
+    let message = "expect json, but received text/html";
+    upload(&emulator, &service.url("/")).expect_error(599, 20008, message);
+}
+
+#[test]
+fn a_callback_can_run_and_be_answered_otherwise() {
+    let (emulator, service) = (start(), Service::start(200, JSON, r#"{"real":1}"#));
+    let busy = Fault::error(503, 17, "busy");
+    emulator.rule(Rule::on(Call::Callback, busy).at(Place::AfterExecuting));
+    upload(&emulator, &service.url("/")).expect_error(503, 17, "busy");
+    assert_eq!(service.calls().len(), 1);
+    let sent = &emulator.callbacks()[0];
+    assert_eq!(sent.reply.as_deref(), Some(r#"{"real":1}"#));
+    assert_eq!(sent.rule, Some(1));
+}
+
+/// An upload to a service that this function serves, and the text about it.
+fn lost_to(timeout_ms: u64, serve: fn(TcpStream)) -> String {
     let options = Options {
-        callback_timeout: std::time::Duration::from_millis(100),
+        callback_timeout: Duration::from_millis(timeout_ms),
         ..Options::default()
     };
     let emulator = Emulator::start(options).unwrap();
-    let silent = Service::start_raw(String::new());
-    let url = silent.url("/");
-    upload(&emulator, &url).expect_error(
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let service = thread::spawn(move || serve(listener.accept().unwrap().0));
+    let reply = upload(&emulator, &url).expect(599);
+    service.join().unwrap();
+    assert_eq!(reply.json()["RetCode"], 20003);
+    assert!(emulator.object("k").is_some());
+    let text = reply.json()["ErrMsg"].as_str().unwrap().to_string();
+    let why = text.strip_prefix(&format!("send request error: Post {url}: "));
+    why.unwrap_or_else(|| panic!("{text}")).into()
+}
+
+fn take(socket: &TcpStream) {
+    service::read(&mut BufReader::new(socket));
+}
+
+#[test]
+fn a_service_that_hangs_up_is_an_eof() {
+    assert_eq!(lost_to(30_000, |socket| take(&socket)), "EOF");
+}
+
+#[test]
+fn a_service_that_resets_is_a_read_error() {
+    let why = lost_to(30_000, |socket| {
+        take(&socket);
+        let no_linger = Some(Duration::ZERO);
+        socket2::SockRef::from(&socket)
+            .set_linger(no_linger)
+            .unwrap();
+    });
+    assert!(why.starts_with("read tcp 127.0.0.1:"), "{why}");
+    assert!(why.ends_with(": read: connection reset by peer"), "{why}");
+}
+
+#[test]
+fn a_service_that_is_slow_is_a_timeout_while_awaiting_headers() {
+    let why = lost_to(50, |mut socket| {
+        // Until the emulator has given up.
+        let _ = socket.read_to_end(&mut Vec::new());
+    });
+    let text = "net/http: request canceled (Client.Timeout exceeded while awaiting headers)";
+    assert_eq!(why, text);
+}
+
+#[test]
+fn a_service_that_stops_within_its_answer_is_a_timeout_while_reading_the_body() {
+    let why = lost_to(50, |mut socket| {
+        take(&socket);
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")
+            .unwrap();
+        let _ = socket.read_to_end(&mut Vec::new());
+    });
+    let text = "net/http: request canceled (Client.Timeout exceeded while reading body)";
+    assert_eq!(why, text);
+}
+
+#[test]
+fn a_callback_that_a_rule_resets_is_worded_like_a_real_one() {
+    let emulator = start();
+    emulator.rule(Rule::on(Call::Callback, Fault::Reset));
+    let url = "http://127.0.0.1:9/";
+    let text = "read tcp 127.0.0.1:0->127.0.0.1:9: read: connection reset by peer";
+    upload(&emulator, url).expect_error(
         599,
         20003,
-        &format!("send request error: Post {url}: EOF"),
-    );
-    let sleeping = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", sleeping.local_addr().unwrap());
-    assert!(
-        upload(&emulator, &url)
-            .expect(599)
-            .text()
-            .contains("Client.Timeout")
+        &format!("send request error: Post {url}: {text}"),
     );
 }
 

@@ -2,23 +2,11 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use common::control::control;
 use common::{Client, content, initiate, part, put, start};
 use us3_emulator::{Call, State};
-
-fn control(address: SocketAddr, method: &str, path: &str) -> String {
-    let mut client = Client::connect(address);
-    client
-        .write(
-            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").as_bytes(),
-        )
-        .unwrap();
-    let reply = client.read(method).unwrap();
-    assert_eq!(reply.status, 200);
-    reply.text()
-}
 
 #[test]
 fn the_state_is_the_same_as_json() {
@@ -34,7 +22,7 @@ fn the_state_is_the_same_as_json() {
         .send(emulator.address())
         .expect(403);
     let state: State =
-        serde_json::from_str(&control(emulator.control_address(), "GET", "/state")).unwrap();
+        serde_json::from_str(&control(emulator.control_address(), "GET", "/state", "")).unwrap();
     assert_eq!(state.objects, emulator.state().objects);
     assert_eq!(state.uploads, emulator.state().uploads);
     assert_eq!(
@@ -76,7 +64,7 @@ fn the_state_is_the_same_as_json() {
         (4, 1)
     );
 
-    control(emulator.control_address(), "POST", "/reset");
+    control(emulator.control_address(), "POST", "/reset", "");
     let state = emulator.state();
     assert!(state.objects.is_empty() && state.uploads.is_empty() && state.requests.is_empty());
     assert_eq!(

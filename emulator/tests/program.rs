@@ -275,6 +275,11 @@ fn the_help_names_every_option() {
         "--part-size <BYTES>",
         "--data-dir <DIR>",
         "--callback-timeout-ms <MS>",
+        "--rights <LIST>",
+        "--requests-per-second <N>",
+        "--clock-skew-s <SECONDS>",
+        "--strict",
+        "--no-etag-with-policy",
         "--rule <JSON>",
         "--quiet",
         "--until-stdin-ends",
@@ -399,4 +404,20 @@ fn a_policy_that_was_signed_in_another_way_is_explained() {
         let log = log_of(&ask);
         assert!(log.contains(why), "{why}: {log}");
     }
+}
+
+#[test]
+fn a_policy_that_is_not_compact_is_remarked_on_in_the_log() {
+    let service = Service::start(200, "application/json", "{}");
+    let program = Program::start(&[]);
+    let policy = format!(r#"{{"callbackUrl": "{}"}}"#, service.url("/"));
+    put("k", "x")
+        .policy(&policy)
+        .send(program.address())
+        .expect(200);
+    let log = program.end();
+    assert!(
+        log.contains("    not compact, blanks outside strings: "),
+        "{log}"
+    );
 }

@@ -69,9 +69,8 @@ impl Caller {
             ..outgoing.written_down(request, key)
         };
         let sequence = app.journal.callback_sent(written_down);
-        let sent = tokio::time::timeout(self.timeout, request::send(&outgoing, &self.tls)).await;
-        let sent = sent
-            .unwrap_or_else(|_| Err("net/http: request canceled (Client.Timeout exceeded)".into()));
+        let deadline = tokio::time::Instant::now() + self.timeout;
+        let sent = request::send(&outgoing, &self.tls, deadline).await;
         let judged = match &sent {
             Ok(reply) => judge(reply),
             Err(why) => Err(Refusal::callback_unreachable(&policy.shown_url, why)),
@@ -99,15 +98,22 @@ async fn strike(
     let Some(fired) = fired.filter(|fired| fired.rule.at == place) else {
         return Ok(None);
     };
-    let lost = |why| Err(Refusal::callback_unreachable(&policy.shown_url, why));
+    let lost = |why: String| Err(Refusal::callback_unreachable(&policy.shown_url, why));
     match &fired.rule.fault {
         Fault::Answer(shape) => return Ok(Some(shape.apply(Answer::empty(200)).await)),
         Fault::Stall(stall) => drop(faults::wait(fired, *stall, None).await),
-        Fault::Reset => return lost("read: connection reset by peer"),
-        Fault::Close | Fault::Drop => return lost("EOF"),
-        Fault::Alter(_) => {}
+        Fault::Reset => return lost(request::reset(&route(policy))),
+        Fault::Close | Fault::Drop => return lost("EOF".into()),
+        Fault::Alter(_) | Fault::Gateway(_) => {}
     }
     Ok(None)
+}
+
+/// The ends of the connection that a rule resets, as a message shows them.
+fn route(policy: &Policy) -> String {
+    let port = policy.url.port_or_known_default().unwrap_or(80);
+    let host = policy.url.host_str().unwrap_or_default();
+    format!("127.0.0.1:0->{host}:{port}")
 }
 
 /// A callback as it goes out.
@@ -206,6 +212,7 @@ mod tests {
             shown_url: url.into(),
             body: body.into(),
             body_type: body_type.map(String::from),
+            advice: None,
         })
     }
 

@@ -4,6 +4,7 @@ mod about;
 mod multipart;
 mod object;
 mod put;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -30,27 +31,51 @@ pub(crate) struct Exchange {
 }
 
 pub(crate) async fn dispatch(exchange: &mut Exchange) -> Result<Answer, Stop> {
-    let call = exchange.target.call;
-    let encoded = auth::check(&exchange.app.options, &exchange.head, &exchange.target)?;
-    let policy = read_policy(call, encoded)?;
+    let (app, call) = (&exchange.app, exchange.target.call);
+    app.pressure.admit()?;
+    let encoded = auth::check(&app.options, &exchange.head, &exchange.target)?;
+    app.token.check(call)?;
+    let policy = read_policy(call, encoded, app.options.strict)?;
+    let advice = policy.as_ref().and_then(|policy| policy.advice.clone());
     if !call.has_body() {
         exchange.intake.drain().await?;
     }
-    match call {
+    let outcome = match call {
         Call::Put => put::put(exchange, policy).await,
         Call::Initiate => multipart::initiate(exchange).await,
         Call::Part => multipart::part(exchange).await,
         Call::Finish => multipart::finish(exchange, policy).await,
         Call::Abort => multipart::abort(exchange).await,
         Call::List => multipart::list(exchange).await,
+        Call::ListUploads => uploads::list(exchange).await,
         Call::Head => object::head(exchange).await,
         Call::Get => object::get(exchange).await,
         Call::Delete => object::delete(exchange).await,
         _ => Err(Refusal::unknown_call().into()),
+    };
+    advised(outcome, advice)
+}
+
+/// The advice is shown in the log, unless there is more to be said.
+fn advised(outcome: Result<Answer, Stop>, advice: Option<String>) -> Result<Answer, Stop> {
+    match outcome {
+        Ok(mut answer) => {
+            answer.note = answer.note.or(advice);
+            Ok(answer)
+        }
+        Err(Stop::Refused(mut refusal)) => {
+            refusal.note = refusal.note.or(advice);
+            Err(Stop::Refused(refusal))
+        }
+        stopped => stopped,
     }
 }
 
-fn read_policy(call: Call, encoded: Option<String>) -> Result<Option<Policy>, Refusal> {
+fn read_policy(
+    call: Call,
+    encoded: Option<String>,
+    strict: bool,
+) -> Result<Option<Policy>, Refusal> {
     let Some(encoded) = encoded else {
         return Ok(None);
     };
@@ -59,7 +84,7 @@ fn read_policy(call: Call, encoded: Option<String>) -> Result<Option<Policy>, Re
             "the call {call} takes no policy"
         )));
     }
-    policy::read(&encoded)
+    policy::read(&encoded, strict)
         .map(Some)
         .map_err(Refusal::invalid_put_policy)
 }
@@ -95,8 +120,8 @@ async fn conclude(
         return Ok(plain.with_etag(etag));
     };
     let answer = app.caller.call(app, request, key, &policy).await?;
-    let is_success = answer.status == 200;
-    Ok(if is_success {
+    let has_etag = answer.status == 200 && !app.options.no_etag_with_policy;
+    Ok(if has_etag {
         answer.with_etag(etag)
     } else {
         answer

@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::serve::Stop;
-use crate::store::{self, Part};
+use crate::store::Part;
 use crate::target::check_key;
 
 /// The ETags of a finish, generously.
@@ -51,7 +51,7 @@ pub(super) async fn part(exchange: &mut Exchange) -> Result<Answer, Stop> {
     let part = Part {
         sums: received.sums,
         segment: received.segment,
-        uploaded: store::now(),
+        uploaded: exchange.app.store.clock.now(),
     };
     exchange.app.store.add_part(&id, number, part)?;
     Ok(Answer::json(&json!({ "PartNumber": number })).with_etag(&etag))

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use futures_util::stream::try_unfold;
 
 use super::Exchange;
 use crate::answer::Answer;
+use crate::clock;
 use crate::refusal::Refusal;
 use crate::serve::Stop;
 use crate::store::{Object, Segment};
@@ -47,11 +47,10 @@ fn find(exchange: &Exchange) -> Result<Object, Refusal> {
 
 fn describe(object: &Object) -> Answer {
     let state = &object.state;
-    let modified = UNIX_EPOCH + Duration::from_secs(state.last_modified);
     let mut answer = Answer::empty(200)
         .with("Content-Length", state.size.to_string())
         .with("Content-Type", &state.content_type)
-        .with("Last-Modified", httpdate::fmt_http_date(modified))
+        .with("Last-Modified", clock::http_date(state.last_modified))
         .with("X-Ufile-Storage-Class", &state.storage_class)
         .with_etag(&state.etag);
     for (name, value) in &state.metadata {

@@ -79,7 +79,7 @@ async fn welcome(conn: &Conn, app: &App) -> Option<End> {
             .await
             .err()
             .map(|_| End::Drop),
-        Fault::Drop | Fault::Answer(_) | Fault::Alter(_) => Some(End::Drop),
+        Fault::Drop | Fault::Answer(_) | Fault::Gateway(_) | Fault::Alter(_) => Some(End::Drop),
     }
 }
 

@@ -2,6 +2,8 @@
 //! listener and from the command line, in one form.
 
 mod book;
+mod check;
+mod gateway;
 mod shape;
 
 use std::time::Duration;
@@ -11,6 +13,7 @@ use serde_json::json;
 
 pub use crate::net::End;
 pub(crate) use book::{Book, Fired, Traits};
+pub use gateway::Gateway;
 pub use shape::{Drip, EtagFault, Shape, Then};
 
 use crate::target::Call;
@@ -50,6 +53,10 @@ pub struct Rule {
     pub at: Place,
     /// What happens.
     pub fault: Fault,
+    /// The connection meets the fault, and this many milliseconds later the request goes on without it, as if
+    /// nothing had happened; nobody reads its answer. For a fault that ends or answers the connection, at `AfterBody`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detached: Option<u64>,
 }
 
 /// A place in the life of a request.
@@ -82,6 +89,8 @@ pub enum Fault {
     Stall(Stall),
     /// An answer instead of the emulator's own. Begins as an empty 200.
     Answer(Box<Shape>),
+    /// A gateway's page instead of the emulator's answer.
+    Gateway(Gateway),
     /// The emulator's own answer, changed.
     Alter(Box<Shape>),
 }
@@ -135,6 +144,7 @@ impl Rule {
             seed: 0,
             at: Place::default(),
             fault,
+            detached: None,
         }
     }
 
@@ -181,27 +191,10 @@ impl Rule {
         self
     }
 
-    /// Whether it can be done at all.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let connection_lives = matches!(self.fault, Fault::Answer(_) | Fault::Alter(_));
-        match self.call {
-            Some(Call::Connection) if connection_lives => {
-                Err("a connection can be reset, closed, dropped or stalled".into())
-            }
-            Some(Call::Callback) if matches!(self.fault, Fault::Alter(_)) => {
-                Err("a callback's answer cannot be altered, only replaced".into())
-            }
-            Some(Call::Callback)
-                if !matches!(self.at, Place::BeforeBody | Place::AfterExecuting) =>
-            {
-                Err("a callback has the places before_body and after_executing".into())
-            }
-            _ if self.nth == Some(0) => Err("nth counts from 1".into()),
-            _ if self.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) => {
-                Err("a probability is between 0 and 1".into())
-            }
-            _ => self.fault.shape().map_or(Ok(()), Shape::check),
-        }
+    /// The request goes on without its connection after this while. The place must be `AfterBody`.
+    pub fn detached(mut self, after: Duration) -> Self {
+        self.detached = Some(after.as_millis() as u64);
+        self
     }
 }
 
@@ -239,6 +232,11 @@ impl Fault {
     /// An answer instead of the emulator's own.
     pub fn answer(shape: Shape) -> Self {
         Self::Answer(Box::new(shape))
+    }
+
+    /// A gateway's page of this status.
+    pub fn gateway(status: u16) -> Self {
+        Self::Gateway(Gateway::new(status))
     }
 
     /// The emulator's own answer, changed.

@@ -6,18 +6,20 @@ mod sink;
 mod upload;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 pub(crate) use blob::{Blob, Segment};
 pub(crate) use sink::{Received, Sink};
-pub(crate) use upload::{Part, Upload};
+pub(crate) use upload::{Part, Unfinished, Upload};
 
+use crate::clock::Clock;
+use crate::etag::Summer;
 use crate::state::{ObjectState, State};
 use blob::Folder;
 
@@ -29,6 +31,16 @@ pub(crate) struct About {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl Default for About {
+    fn default() -> Self {
+        Self {
+            content_type: "application/octet-stream".into(),
+            storage_class: "STANDARD".into(),
+            metadata: BTreeMap::new(),
+        }
+    }
+}
+
 /// A stored object; its bytes are those of its segments, one after the other.
 #[derive(Clone)]
 pub(crate) struct Object {
@@ -37,6 +49,7 @@ pub(crate) struct Object {
 }
 
 pub(crate) struct Store {
+    pub clock: Clock,
     folder: Folder,
     next_file: AtomicU64,
     index: Mutex<Index>,
@@ -54,7 +67,7 @@ struct Index {
 
 impl Store {
     /// Opens the folder, or a temporary one.
-    pub fn open(data_dir: Option<&Path>) -> io::Result<Self> {
+    pub fn open(data_dir: Option<&Path>, clock: Clock) -> io::Result<Self> {
         let temporary = if data_dir.is_none() {
             Some(tempfile::tempdir()?)
         } else {
@@ -76,6 +89,7 @@ impl Store {
             .map(|segment| segment.blob.number)
             .max();
         Ok(Self {
+            clock,
             folder,
             next_file: AtomicU64::new(last_file.map_or(1, |last| last + 1)),
             index: Mutex::new(Index {
@@ -89,8 +103,12 @@ impl Store {
 
     /// A new file to receive a body.
     pub fn sink(&self, with_md5: bool) -> io::Result<Sink> {
+        Sink::create(self.new_blob(), with_md5)
+    }
+
+    fn new_blob(&self) -> Blob {
         let number = self.next_file.fetch_add(1, Ordering::Relaxed);
-        Sink::create(self.folder.blob(number), with_md5)
+        self.folder.blob(number)
     }
 
     /// Stores an object, in the place of an older one.
@@ -102,6 +120,35 @@ impl Store {
         etag: String,
         segments: Vec<Segment>,
     ) -> io::Result<()> {
+        self.put_aged(key, about, size, etag, segments, Duration::ZERO)
+            .map(drop)
+    }
+
+    /// Stores an object that no request brought, as if it had been stored this long ago.
+    pub fn put_bytes(
+        &self,
+        key: &str,
+        about: About,
+        bytes: &[u8],
+        age: Duration,
+    ) -> io::Result<ObjectState> {
+        let (blob, mut summer) = (self.new_blob(), Summer::new());
+        blob.create()?.write_all(bytes)?;
+        summer.update(bytes);
+        let (sums, blob) = (summer.finish(), Arc::new(blob));
+        let segments = vec![Segment { blob }];
+        self.put_aged(key, about, sums.size, sums.object_etag(), segments, age)
+    }
+
+    fn put_aged(
+        &self,
+        key: &str,
+        about: About,
+        size: u64,
+        etag: String,
+        segments: Vec<Segment>,
+        age: Duration,
+    ) -> io::Result<ObjectState> {
         let state = ObjectState {
             key: key.into(),
             size,
@@ -109,11 +156,16 @@ impl Store {
             content_type: about.content_type,
             storage_class: about.storage_class,
             metadata: about.metadata,
-            last_modified: now(),
+            last_modified: self.clock.ago(age),
         };
         let mut index = self.index.lock().unwrap();
-        index.objects.insert(key.into(), Object { state, segments });
-        self.save(&index)
+        let object = Object {
+            state: state.clone(),
+            segments,
+        };
+        index.objects.insert(key.into(), object);
+        self.save(&index)?;
+        Ok(state)
     }
 
     pub fn get(&self, key: &str) -> Option<Object> {
@@ -161,10 +213,4 @@ impl Store {
             Ok(())
         }
     }
-}
-
-pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

@@ -12,7 +12,18 @@ pub(crate) struct Upload {
     id: String,
     key: String,
     about: About,
+    /// Seconds since 1970.
+    started: u64,
     parts: BTreeMap<u32, Part>,
+}
+
+/// What a list tells of an upload.
+pub(crate) struct Unfinished {
+    pub id: String,
+    pub key: String,
+    /// Seconds since 1970.
+    pub started: u64,
+    pub storage_class: String,
 }
 
 #[derive(Clone)]
@@ -51,6 +62,7 @@ impl Store {
             id: id.clone(),
             key: key.into(),
             about,
+            started: self.clock.now(),
             parts: BTreeMap::new(),
         };
         self.index
@@ -59,6 +71,21 @@ impl Store {
             .uploads
             .insert(id.clone(), upload);
         id
+    }
+
+    /// The pending uploads, sorted by key and id.
+    pub fn unfinished(&self) -> Vec<Unfinished> {
+        let index = self.index.lock().unwrap();
+        let described = index.uploads.values().map(|upload| Unfinished {
+            id: upload.id.clone(),
+            key: upload.key.clone(),
+            started: upload.started,
+            storage_class: upload.about.storage_class.clone(),
+        });
+        let mut uploads: Vec<Unfinished> = described.collect();
+        drop(index);
+        uploads.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+        uploads
     }
 
     /// Whether there is such an upload of this key.

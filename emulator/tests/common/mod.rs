@@ -1,6 +1,7 @@
 //! Requests written by hand: HTTP over a plain socket, and signatures of the test's own.
 #![allow(dead_code)] // each test program uses its share
 
+pub mod control;
 pub mod service;
 pub mod tls;
 
@@ -182,6 +183,10 @@ impl Ask {
             head += &format!("{name}: {value}\r\n");
         }
         head + "\r\n"
+    }
+
+    pub fn content(&self) -> &[u8] {
+        &self.body
     }
 
     /// On a connection of its own.

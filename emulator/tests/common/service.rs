@@ -62,7 +62,8 @@ impl Service {
     }
 }
 
-fn read(stream: &mut impl BufRead) -> Call {
+/// Reads one request.
+pub fn read(stream: &mut impl BufRead) -> Call {
     let mut line = || {
         let mut line = String::new();
         stream.read_line(&mut line).unwrap();
