@@ -145,14 +145,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn judged(error: Error, evidence: Evidence) -> Self {
+    fn new(error: Error, verdict: Verdict, answer: Option<Answer>) -> Self {
         Self {
             error,
-            verdict: verdict::judge(&evidence),
-            answer: match evidence.end {
-                End::Answered(answer) => Some(answer),
-                _ => None,
-            },
+            verdict,
+            answer,
             gone: false,
             html: false,
             lost_before: false,
@@ -161,22 +158,18 @@ impl Failure {
         }
     }
 
+    fn judged(error: Error, evidence: Evidence) -> Self {
+        let answer = match evidence.end {
+            End::Answered(answer) => Some(answer),
+            _ => None,
+        };
+        Self::new(error, verdict::judge(&evidence), answer)
+    }
+
     /// A failure without an answer, of which this is known.
     fn known(error: Error, known: Known) -> Self {
-        let verdict = Verdict {
-            known,
-            passing: false,
-        };
-        Self {
-            error,
-            verdict,
-            answer: None,
-            gone: false,
-            html: false,
-            lost_before: false,
-            retry_after: None,
-            stale: false,
-        }
+        let passing = false;
+        Self::new(error, Verdict { known, passing }, None)
     }
 
     /// The request was never sent.

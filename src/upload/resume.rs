@@ -29,8 +29,8 @@ type SharedClaim = Arc<Mutex<Claim>>;
 
 /// What the checkpoint leads to.
 enum Start {
-    /// Go on with an upload.
-    Resume(Session),
+    /// Go on with an upload, whose finish may have been sent.
+    Resume(Session, Option<FinishSent>),
     /// Begin anew, and why.
     Afresh(Option<String>),
     /// An earlier run had finished it.
@@ -54,11 +54,11 @@ pub(super) async fn run(
         .work(take(path.to_owned(), identity.clone()))
         .await??;
     let start = look(engine, upload, &identity, found, operation).await?;
-    let (session, note) = match start {
-        Start::Resume(session) => (session, None),
+    let (session, finish, note) = match start {
+        Start::Resume(session, finish) => (session, finish, None),
         Start::Afresh(note) => {
             let session = Session::begin(engine, upload, operation).await?;
-            (session, note)
+            (session, None, note)
         }
         Start::Over(result) => {
             over(&claim);
@@ -66,7 +66,10 @@ pub(super) async fn run(
         }
     };
     let resumed = session.parts().len() as u32;
-    let checkpoint = checkpoint(engine, upload, &identity, &session);
+    let mut checkpoint = checkpoint(engine, upload, &identity, &session);
+    // Once a finish may have been sent, that stays true of this upload.
+    checkpoint.finishing = finish.is_some();
+    checkpoint.finish = finish;
     let saved = operation.work(save(&claim, &checkpoint)).await;
     if let Err(error) = saved.and_then(|saved| saved) {
         return Err(session.abandon(error, operation).await);
@@ -106,7 +109,7 @@ fn sent_now(engine: &Engine, session: &Session, policy: bool) -> FinishSent {
     FinishSent {
         policy,
         at: session.service_time(),
-        lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
+        lasts_ms: milliseconds(lasts),
     }
 }
 
@@ -215,7 +218,7 @@ async fn look(
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let twice = upload.policy.is_none() || engine.service.config().callback_at_least_once;
-    let sent = earlier_finish(engine, &checkpoint).filter(|_| !twice);
+    let finish = earlier_finish(engine, &checkpoint);
     let begun = Instant::now();
     loop {
         let upload_id = &checkpoint.upload_id;
@@ -227,34 +230,42 @@ async fn look(
             }
             Err(failure) => return Err(failure.error),
         };
-        let left = sent.map(|sent| may_still_run(sent, date, begun.elapsed()));
-        if let Some(left) = left.filter(|left| !left.is_zero()) {
-            wait_for_finish(&session, left, operation).await?;
-            continue;
+        let left = finish.map_or(Duration::ZERO, |finish| {
+            let sent = Sent {
+                at: finish.at,
+                lasts: Duration::from_millis(finish.lasts_ms),
+            };
+            may_still_run(sent, date, begun.elapsed())
+        });
+        if let Some(finish) = finish.filter(|_| !left.is_zero()) {
+            if finish.policy && !twice {
+                wait_for_finish(&session, left, operation).await?;
+                continue;
+            }
+            session.set_lost(Begun::Date(finish.at));
         }
         session.set_date(date);
         let verified = verified(&session, &upload.content, listed, upload.jobs);
         *session.parts() = operation.work(verified).await??;
-        return Ok(Start::Resume(session));
+        return Ok(Start::Resume(session, finish));
     }
 }
 
-/// A finish with a policy that the run before may have sent.
-fn earlier_finish(engine: &Engine, checkpoint: &Checkpoint) -> Option<Sent> {
-    if !checkpoint.finishing {
-        return None;
-    }
-    match checkpoint.finish {
-        Some(finish) => finish.policy.then_some(Sent {
-            at: finish.at,
-            lasts: Duration::from_millis(finish.lasts_ms),
-        }),
-        // It may have had a policy.
-        None => Some(Sent {
-            at: None,
-            lasts: longest_run(engine.service.config().response_timeout),
-        }),
-    }
+/// The finish that the run before may have sent.
+fn earlier_finish(engine: &Engine, checkpoint: &Checkpoint) -> Option<FinishSent> {
+    // The first version does not tell when, nor whether it had a policy.
+    let untold = || FinishSent {
+        policy: true,
+        at: None,
+        lasts_ms: milliseconds(longest_run(engine.service.config().response_timeout)),
+    };
+    checkpoint
+        .finishing
+        .then(|| checkpoint.finish.unwrap_or_else(untold))
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Waits until an earlier finish may have ended, or fails at once when the deadline does not allow that.

@@ -116,6 +116,11 @@ impl Session {
         }
     }
 
+    /// A finish of an earlier run is lost, which began then.
+    pub(super) fn set_lost(&self, begun: Begun) {
+        *self.lost() = Some(begun);
+    }
+
     /// The service has told its Date just now.
     pub(super) fn set_date(&mut self, date: Option<u64>) {
         self.date = told_now(date);
