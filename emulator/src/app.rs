@@ -47,7 +47,8 @@ impl App {
         let mut state = self.journal.state();
         self.store.describe(&mut state);
         state.rules = self.rules.state();
-        state.detached = self.detached.running();
+        // A request leaves this count a moment after the other; nobody shall see it in this one only.
+        state.detached = self.detached.running().min(state.in_flight);
         state
     }
 

@@ -216,7 +216,7 @@ fn a_service_that_resets_is_a_read_error() {
 
 #[test]
 fn a_service_that_is_slow_is_a_timeout_while_awaiting_headers() {
-    let why = lost_to(50, |mut socket| {
+    let why = lost_to(300, |mut socket| {
         // Until the emulator has given up.
         let _ = socket.read_to_end(&mut Vec::new());
     });
@@ -226,7 +226,7 @@ fn a_service_that_is_slow_is_a_timeout_while_awaiting_headers() {
 
 #[test]
 fn a_service_that_stops_within_its_answer_is_a_timeout_while_reading_the_body() {
-    let why = lost_to(50, |mut socket| {
+    let why = lost_to(1000, |mut socket| {
         take(&socket);
         socket
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")

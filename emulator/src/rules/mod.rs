@@ -191,7 +191,8 @@ impl Rule {
         self
     }
 
-    /// The request goes on without its connection after this while. The place must be `AfterBody`.
+    /// The request goes on without its connection after this while. The place must be `AfterBody`. `State::in_flight`
+    /// counts it until it has run.
     pub fn detached(mut self, after: Duration) -> Self {
         self.detached = Some(after.as_millis() as u64);
         self
