@@ -114,7 +114,7 @@ start_test_servers() {
     shift 3
     mkdir "$dir" "$dir/files"
     start_server callback "$dir/callbacks" http:// "$callback_program"
-    start_server emulator "$dir/emulator" ready "$emulator_program" --listen 127.0.0.1:0 --bucket demo \
+    start_server emulator "$dir/emulator" ready "$emulator_program" --listen 127.0.0.1:0 --bucket demo --strict \
         --missing-bucket missing --public-key "$US3_TEST_PUBLIC_KEY" --private-key "$US3_TEST_PRIVATE_KEY" --quiet \
         --tls-ca "$dir/ca.pem" "$@"
     US3_TEST_DIR=$dir/files

@@ -49,6 +49,7 @@ pub fn emulator_with(change: impl FnOnce(&mut Options)) -> Emulator {
         public_key: PUBLIC_KEY.to_owned(),
         private_key: PRIVATE_KEY.to_owned(),
         log: false,
+        strict: true,
         ..Options::default()
     };
     change(&mut options);
