@@ -9,6 +9,7 @@ mod session;
 mod settle;
 mod store;
 mod stream;
+mod verify;
 
 pub use multipart::Multipart;
 

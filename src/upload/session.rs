@@ -16,7 +16,8 @@ use super::Upload;
 use super::checkpoint::Checkpoint;
 use super::put::hex;
 use super::settle::Begun;
-use super::store::{Request, Store, Storing, differs};
+use super::store::{Request, Store, Storing};
+use super::verify::differs;
 
 use crate::blocking;
 use crate::engine::Engine;

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::settle::{self, Begun, Question, Settled};
+use super::verify::{self, Look, compare};
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::etag::{ContentDigest, Verdict as Compared};
+use crate::etag::ContentDigest;
 use crate::operation::Operation;
 use crate::protocol::settle::Outcome;
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
@@ -58,21 +59,10 @@ impl<R: Request> Store<'_, R> {
         let mut lost = self.storing.lost;
         loop {
             let begun = Begun::now();
-            let sent = match self.request.send(&mut tries).await {
-                Ok(reply) => self.accept(reply).await,
-                Err(failure) => Err(Box::new(Rejected::Failed(failure))),
+            let mut failure = match self.attempt(&mut tries, lost).await {
+                Next::End(result) => return *result,
+                Next::Doubt(failure) => failure,
             };
-            let mut failure = match sent.map_err(|rejected| *rejected) {
-                Ok(report) => return Ok(report),
-                Err(Rejected::Wrong(error)) => return Err(error),
-                Err(Rejected::Failed(failure)) => failure,
-            };
-            if let Known::Stored(callback) = together(&failure, lost) {
-                match self.callback_failed(failure, callback).await {
-                    Rejected::Wrong(error) => return Err(error),
-                    Rejected::Failed(contradicted) => failure = contradicted,
-                }
-            }
             let known = failure.verdict.known;
             if self.again(&mut failure, twice, &mut tries).await {
                 if known != Known::NotRun {
@@ -80,15 +70,13 @@ impl<R: Request> Store<'_, R> {
                 }
                 continue;
             }
-            let outcome = self.settle(failure, lost, begun).await;
-            match outcome {
-                Settlement::End(result) => return *result,
-                Settlement::DidNotRun(mut failure) => {
-                    // Known only now, and therefore not sent again above.
-                    if twice || !self.again(&mut failure, false, &mut tries).await {
-                        return Err(failure.error);
-                    }
-                }
+            let mut failure = match self.settle(failure, lost, begun).await {
+                Next::End(result) => return *result,
+                Next::Doubt(failure) => failure,
+            };
+            // Known only now not to have run, and therefore not sent again above.
+            if twice || !self.again(&mut failure, false, &mut tries).await {
+                return Err(failure.error);
             }
         }
     }
@@ -98,85 +86,53 @@ impl<R: Request> Store<'_, R> {
         service.again(failure, twice, tries, self.operation).await
     }
 
+    /// Sends one request, and checks what the service says to have stored.
+    async fn attempt(&self, tries: &mut Tries, lost: Option<Begun>) -> Next {
+        let failure = match self.request.send(tries).await {
+            Ok(reply) => return self.accept(reply).await,
+            Err(failure) => failure,
+        };
+        match together(&failure, lost) {
+            Known::Stored(callback) => self.callback_failed(failure, callback).await,
+            _ => Next::Doubt(failure),
+        }
+    }
+
     /// A 2xx: what is stored must be what was sent.
-    async fn accept(&self, reply: Reply) -> std::result::Result<Report, Box<Rejected>> {
+    async fn accept(&self, reply: Reply) -> Next {
+        let what = self.storing.what;
         let mut report = reply.report();
         report.object = ObjectState::Stored;
         if self.storing.policy {
             report.callback = CallbackState::Delivered;
         }
-        let wrong = |error| Box::new(Rejected::Wrong(error));
         let digest = match self.request.digest_sent().await {
             Ok(digest) => digest,
             // It is stored, but nobody can tell whether as sent.
             Err(mut error) => {
                 *error.report_mut() = report;
-                return Err(wrong(error));
+                return Next::end(Err(error));
             }
         };
-        if report.etag.is_some() || !self.engine.service.config().verify_etag {
-            self.compare(&report, digest.as_ref()).map_err(wrong)?;
-            return Ok(report);
-        }
-        match self.look().await {
-            Look::Etag(etag) => {
-                report.etag = Some(etag);
-                self.compare(&report, digest.as_ref()).map_err(wrong)?;
-            }
-            Look::Absent => return Err(Box::new(Rejected::Failed(self.contradicted(&reply)))),
-            Look::Nothing(why) => {
-                report.note = Some(format!("the answer has no ETag to compare, and {why}"));
-            }
-        }
-        Ok(report)
-    }
-
-    /// Asks HEAD once for the ETag of what is stored.
-    async fn look(&self) -> Look {
-        let (service, key) = (&self.engine.service, self.storing.key);
-        let asked = self
-            .operation
-            .clean_up(service.head_once(key, self.operation));
-        match asked.await {
-            Some(Ok(reply)) => match reply.etag() {
-                Some(etag) => Look::Etag(etag),
-                None => Look::Nothing("HEAD tells none either".to_owned()),
-            },
-            Some(Err(failure)) => match failure.answer {
-                Some(answer) if answer.status == 404 && !failure.html => Look::Absent,
-                Some(answer) => Look::Nothing(format!(
-                    "HEAD was refused with {} (the token may lack READ)",
-                    answer.status
-                )),
-                None => Look::Nothing("HEAD was not answered".to_owned()),
-            },
-            None => Look::Nothing("no time was left to ask HEAD".to_owned()),
-        }
-    }
-
-    /// The service says "stored", and HEAD says "not there".
-    fn contradicted(&self, reply: &Reply) -> Failure {
-        let what = &self.storing.what;
-        Failure::lost(reply.protocol_error(what, "HEAD does not find the object"))
-    }
-
-    /// Holds the ETag of what is stored against the content.
-    fn compare(&self, report: &Report, digest: Option<&ContentDigest>) -> Result<()> {
         let verify = self.engine.service.config().verify_etag;
-        let (Some(etag), Some(digest), true) = (&report.etag, digest, verify) else {
-            return Ok(());
-        };
-        let Compared::Different { expected } = digest.compare_object(etag) else {
-            return Ok(());
-        };
-        let mut error = differs(self.storing.what, etag, &expected, report.clone());
-        error.add("what is stored is not what was sent, so delete it and upload again");
-        Err(error)
+        if verify && report.etag.is_none() {
+            match self.look().await {
+                Look::Etag(etag) => report.etag = Some(etag),
+                Look::Absent => {
+                    let error = reply.protocol_error(&what, "HEAD does not find the object");
+                    return Next::Doubt(Failure::lost(error));
+                }
+                Look::Nothing(why) => {
+                    report.note = Some(format!("the answer has no ETag to compare, and {why}"));
+                }
+            }
+        }
+        Next::end(compare(what, &report, digest.as_ref().filter(|_| verify)).map(|()| report))
     }
 
     /// 599: the object is stored, its callback failed. The host is told to keep the object, so it must be the
     /// right one.
-    async fn callback_failed(&self, failure: Failure, callback: CallbackState) -> Rejected {
+    async fn callback_failed(&self, failure: Failure, callback: CallbackState) -> Next {
         let mut error = failure.error;
         error.set_status(Status::CallbackFailed);
         error.add(match callback {
@@ -190,35 +146,38 @@ impl<R: Request> Store<'_, R> {
                 "the object is stored, but whether its callback ran is unknown; ask the callback service: the object needs no second upload"
             }
         });
-        let report = error.report_mut();
-        report.object = ObjectState::Stored;
-        report.callback = callback;
+        error.report_mut().object = ObjectState::Stored;
+        error.report_mut().callback = callback;
         match self.look().await {
-            Look::Etag(etag) => {
-                error.report_mut().etag = Some(etag);
-                let digest = self.request.digest_sent().await.ok().flatten();
-                match self.compare(error.report(), digest.as_ref()) {
-                    Ok(()) => Rejected::Wrong(error),
-                    Err(differs) => Rejected::Wrong(differs),
-                }
-            }
+            Look::Etag(etag) => error.report_mut().etag = Some(etag),
             Look::Absent => {
                 error.add("but HEAD does not find it");
                 error.set_status(Status::ProtocolError);
-                Rejected::Failed(Failure::lost(error))
+                return Next::Doubt(Failure::lost(error));
             }
             Look::Nothing(why) => {
                 error.report_mut().note = Some(format!("what is stored was not compared: {why}"));
-                Rejected::Wrong(error)
             }
         }
+        let verify = self.engine.service.config().verify_etag;
+        let digest = match verify {
+            true => self.request.digest().await,
+            false => None,
+        };
+        let same = compare(self.storing.what, error.report(), digest.as_ref());
+        Next::end(same.and(Err(error)))
+    }
+
+    async fn look(&self) -> Look {
+        verify::look(self.engine, self.storing.key, self.operation).await
     }
 
     /// Finds out what became of a request that is not simply sent again.
-    async fn settle(&self, failure: Failure, lost: Option<Begun>, begun: Begun) -> Settlement {
+    /// What did not run, but may be sent again, stays in doubt.
+    async fn settle(&self, failure: Failure, lost: Option<Begun>, begun: Begun) -> Next {
         let known = together(&failure, lost);
         if known == Known::NotRun {
-            return Settlement::End(Box::new(Err(self.did_not_run(failure, true).error)));
+            return Next::end(Err(self.did_not_run(failure, true).error));
         }
         let question = Question {
             key: self.storing.key,
@@ -230,9 +189,9 @@ impl<R: Request> Store<'_, R> {
         let digest = self.request.digest().await;
         let settled = settle::run(self.engine, question, digest.as_ref(), self.operation).await;
         if settled.outcome == Outcome::NotRun {
-            return Settlement::DidNotRun(self.did_not_run(failure, settled.upload_may_exist));
+            return Next::Doubt(self.did_not_run(failure, settled.upload_may_exist));
         }
-        Settlement::End(Box::new(self.conclude(failure, settled)))
+        Next::end(self.conclude(failure, settled))
     }
 
     fn did_not_run(&self, mut failure: Failure, upload_may_exist: bool) -> Failure {
@@ -287,37 +246,15 @@ fn together(failure: &Failure, lost: Option<Begun>) -> Known {
     }
 }
 
-/// An answer that is no success after all.
-enum Rejected {
-    /// The error to be told.
-    Wrong(Error),
-    /// What is to be judged and settled.
-    Failed(Failure),
-}
-
-/// What HEAD tells of a stored object.
-enum Look {
-    Etag(String),
-    Absent,
-    /// Nothing to compare, and why.
-    Nothing(String),
-}
-
-/// What became of a request.
-enum Settlement {
+/// What comes after a request.
+enum Next {
     End(Box<Result<Report>>),
-    /// It did not run, and may be sent again.
-    DidNotRun(Failure),
+    /// It is to be sent again, or settled.
+    Doubt(Failure),
 }
 
-/// The service holds other bytes than were sent.
-pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report) -> Error {
-    let mut error = Error::new(
-        Status::IntegrityError,
-        format!(
-            "{what}: the service answered ETag {answered}, but the content sent has {expected}"
-        ),
-    );
-    *error.report_mut() = report;
-    error
+impl Next {
+    fn end(result: Result<Report>) -> Self {
+        Self::End(Box::new(result))
+    }
 }

@@ -1,0 +1,61 @@
+//! Whether what is stored is what was sent.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::error::{Error, Report, Result, Status};
+use crate::etag::{ContentDigest, Verdict};
+use crate::operation::Operation;
+
+/// What HEAD tells of a stored object.
+pub(super) enum Look {
+    Etag(String),
+    Absent,
+    /// No ETag, and why.
+    Nothing(String),
+}
+
+/// Asks HEAD once for the ETag of what is stored.
+pub(super) async fn look(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Look {
+    let head = engine.service.head_once(key, operation);
+    match operation.clean_up(head).await {
+        Some(Ok(reply)) => match reply.etag() {
+            Some(etag) => Look::Etag(etag),
+            None => Look::Nothing("HEAD tells none either".to_owned()),
+        },
+        Some(Err(failure)) => match failure.answer {
+            Some(answer) if answer.status == 404 && !failure.html => Look::Absent,
+            Some(answer) => Look::Nothing(format!(
+                "HEAD was refused with {} (the token may lack READ)",
+                answer.status
+            )),
+            None => Look::Nothing("HEAD was not answered".to_owned()),
+        },
+        None => Look::Nothing("no time was left to ask HEAD".to_owned()),
+    }
+}
+
+/// Holds the ETag of what is stored against the content, as far as both are known. `what` names the request.
+pub(super) fn compare(what: &str, report: &Report, digest: Option<&ContentDigest>) -> Result<()> {
+    let (Some(etag), Some(digest)) = (&report.etag, digest) else {
+        return Ok(());
+    };
+    let Verdict::Different { expected } = digest.compare_object(etag) else {
+        return Ok(());
+    };
+    let mut error = differs(what, etag, &expected, report.clone());
+    error.add("what is stored is not what was sent, so delete it and upload again");
+    Err(error)
+}
+
+/// The service holds other bytes than were sent.
+pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report) -> Error {
+    let mut error = Error::new(
+        Status::IntegrityError,
+        format!(
+            "{what}: the service answered ETag {answered}, but the content sent has {expected}"
+        ),
+    );
+    *error.report_mut() = report;
+    error
+}
