@@ -133,7 +133,7 @@ impl Error {
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         let inner = Inner {
             status,
-            message: message.into(),
+            message: one_line(message.into()),
             report: Report::default(),
         };
         Self {
@@ -155,12 +155,12 @@ impl Error {
 
     /// Adds what else is known, or what to do.
     pub(crate) fn add(&mut self, more: impl fmt::Display) {
-        self.inner.message = format!("{}; {more}", self.inner.message);
+        self.inner.message = one_line(format!("{}; {more}", self.inner.message));
     }
 
     /// The same, of a request that is named first.
     pub(crate) fn about(mut self, what: &dyn fmt::Display) -> Self {
-        self.inner.message = format!("{what}: {}", self.inner.message);
+        self.inner.message = one_line(format!("{what}: {}", self.inner.message));
         self
     }
 
@@ -190,6 +190,23 @@ impl Error {
     }
 }
 
+/// Control characters are shown escaped: a line break in a path or in the service's words must not forge a line of a
+/// log.
+fn one_line(text: String) -> String {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(breaks) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match breaks(c) {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.inner.message)
@@ -197,3 +214,19 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_is_in_it() {
+        let mut error = Error::argument("cannot open /tmp/a\nb");
+        error.add("said \u{1b}[31m\r\u{2028}");
+        let error = error.about(&"PutFile \t中");
+        assert_eq!(
+            error.message(),
+            r"PutFile \t中: cannot open /tmp/a\nb; said \u{1b}[31m\r\u{2028}"
+        );
+    }
+}

@@ -355,3 +355,104 @@ fn an_endless_list_of_parts_ends() {
         pages.load(Ordering::SeqCst)
     );
 }
+
+/// What a service or a gateway may make of the headers that it was sent.
+fn repeated(head: &str) -> Vec<String> {
+    let value = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(header, _)| header.eq_ignore_ascii_case(name));
+        found.expect(name).1.to_owned()
+    };
+    let plain = format!("{} {}", value("authorization"), value("securitytoken"));
+    let percent: String = plain.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let json = plain.replace('/', r"\/").replace('+', r"\u002b");
+    let base64 = base64_of(&format!("headers: {plain}"));
+    vec![plain, percent, json, base64]
+}
+
+fn base64_of(text: &str) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for piece in text.as_bytes().chunks(3) {
+        let bits = piece
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - piece.len()));
+        for place in 0..=piece.len() {
+            let index = bits >> (18 - 6 * place) & 63;
+            encoded.push(char::from(ALPHABET[index as usize]));
+        }
+    }
+    encoded
+}
+
+#[test]
+fn no_secret_of_a_request_gets_into_a_message_however_it_is_repeated() {
+    const TOKEN: &str = "sts+token/with=signs";
+    for way in 0..4 {
+        for form in 0..4 {
+            let seen = Arc::new(Mutex::new(String::new()));
+            let heads = seen.clone();
+            let service = scripted(move |head| {
+                let said = repeated(head).swap_remove(way);
+                *heads.lock().expect("head") = head.to_owned();
+                match form {
+                    0 => {
+                        let said = said.replace('\\', r"\\");
+                        let body = format!(r#"{{"RetCode":-1,"ErrMsg":"{said}"}}"#);
+                        reply("400 Bad Request", "", &body)
+                    }
+                    1 => reply("502 Bad Gateway", "Content-Type: text/html\r\n", &said),
+                    2 => reply("302 Found", &format!("Location: http://x/?{said}\r\n"), ""),
+                    _ => {
+                        let said = said.replace('\\', r"\\");
+                        reply(
+                            "200 OK",
+                            "",
+                            &format!(r#"{{"UploadId":"u","BlkSize":"{said}"}}"#),
+                        )
+                    }
+                }
+            });
+            let mut config = config(service.address);
+            config.security_token = Some(TOKEN.into());
+            config.max_retries = 0;
+            config.settle_timeout = Duration::from_millis(1);
+            let client = Client::new(config).expect("client");
+            let error = client.upload(parts(10)).expect_err("refused");
+            let head = seen.lock().expect("head").clone();
+            let authorization = head.split("UCloud ").nth(1).expect("a signature");
+            let signature = authorization.split(':').nth(1).expect("a signature");
+            let signature = signature.split_whitespace().next().expect("a signature");
+            let base64_inside = |secret: &str| {
+                let encoded = base64_of(&format!("xx{secret}"));
+                encoded[4..encoded.len() - 4].to_owned()
+            };
+            let message = percent_decoded(error.message());
+            for secret in [signature, TOKEN] {
+                for written in [secret.to_owned(), base64_inside(secret)] {
+                    assert!(!message.contains(&written), "{way} {form}: {error}");
+                }
+            }
+            assert!(!error.message().contains('\n'), "{error}");
+        }
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut decoded = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let byte = piece
+            .get(..2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match byte {
+            Some(byte) => {
+                decoded.push(char::from(byte));
+                decoded.push_str(&piece[2..]);
+            }
+            None => decoded.push_str(piece),
+        }
+    }
+    decoded.replace(r"\/", "/").replace(r"\u002b", "+")
+}

@@ -196,6 +196,9 @@ impl Facts {
         if self.body.is_empty() || told {
             return String::new();
         }
+        if repeats_credentials(&self.body) {
+            return "The last answer repeats credentials, and is not shown.".to_owned();
+        }
         let shown: String = self.body.chars().take(BODY_SHOWN).collect();
         let more = if shown.len() < self.body.len() {
             " …"
@@ -216,6 +219,14 @@ impl Facts {
             false => format!("What to do: {advice} If you ask support, quote the session id."),
         }
     }
+}
+
+/// Gateways like to show the request that they could not handle.
+fn repeats_credentials(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["ucloud ", "ucloud%20", "authorization", "securitytoken"]
+        .iter()
+        .any(|name| text.contains(name))
 }
 
 /// Text of the host or the service on one line: lossy, and without control characters.

@@ -11,6 +11,7 @@ mod object;
 mod pool;
 mod reply;
 mod retry;
+mod secrets;
 mod sending;
 mod tls;
 
@@ -311,7 +312,7 @@ impl Service {
             return Ok(reply);
         }
         let error = match (reply.is_success(), &reply.incomplete) {
-            (false, _) => reply.error(what, evidence.policy),
+            (false, _) => reply.error(what, evidence.policy, |text| self.masked(text, call)),
             (true, _) if !through => reply.protocol_error(what, "before the request was through"),
             (true, Some(why)) => reply.protocol_error(what, why),
             (true, None) => reply.protocol_error(what, "not with JSON"),
@@ -322,6 +323,23 @@ impl Service {
             html: reply.is_html(),
             ..Failure::judged(error, evidence)
         })
+    }
+
+    /// An answer that makes no sense.
+    fn protocol_error(&self, call: &Call<'_>, reply: &Reply, why: impl Display) -> Error {
+        let why = self.masked(&why.to_string(), call);
+        reply.protocol_error(&What(self, call), why)
+    }
+
+    /// What the service has said, without the secrets of the request.
+    fn masked(&self, text: &str, call: &Call<'_>) -> String {
+        let authorization = self.authorization(call);
+        let signature = authorization.split(':').nth(1).unwrap_or_default();
+        let token = self.config.security_token.as_ref();
+        let token = token.map_or("", |token| token.expose_secret());
+        let private_key = self.config.private_key.expose_secret();
+        let secrets = [signature, token, private_key, &self.config.public_key];
+        secrets::masked(text, &secrets)
     }
 
     fn url(&self, call: &Call<'_>) -> String {

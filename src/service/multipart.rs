@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::{Call, Failure, Payload, Reply, Service, Tries, What, query_value};
+use super::{Call, Failure, Payload, Reply, Service, Tries, query_value};
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
 use crate::source::Chunks;
@@ -93,7 +93,7 @@ impl Service {
             Ok(initiated) => return Ok((initiated, reply)),
             Err(unusable) => unusable,
         };
-        let mut error = reply.protocol_error(&What(self, &call), why);
+        let mut error = self.protocol_error(&call, &reply, why);
         if let Some(upload_id) = upload_id {
             let target = Target {
                 key,
@@ -214,7 +214,7 @@ impl Service {
     fn listed(&self, call: &Call<'_>, reply: &Reply) -> Result<ListAnswer, Failure> {
         serde_json::from_slice(&reply.body).map_err(|cause| {
             let why = format_args!("not with a list of parts: {cause}");
-            Failure::lost(reply.protocol_error(&What(self, call), why))
+            Failure::lost(self.protocol_error(call, reply, why))
         })
     }
 }

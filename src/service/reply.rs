@@ -160,15 +160,21 @@ impl Reply {
     }
 
     /// The error that an answer other than 2xx stands for.
-    pub(super) fn error(&self, what: &dyn Display, policy: bool) -> Error {
+    /// `mask` takes the request's secrets out of a text.
+    pub(super) fn error(
+        &self,
+        what: &dyn Display,
+        policy: bool,
+        mask: impl Fn(&str) -> String,
+    ) -> Error {
         let mut error = match self.status {
-            300..400 => self.redirect(what, policy),
+            300..400 => self.redirect(what, policy, mask),
             _ => Error::new(
                 Status::ServiceError,
                 format!(
                     "{what}: the service answered {}: {}",
                     self.status,
-                    self.reason()
+                    self.reason(mask)
                 ),
             ),
         };
@@ -189,8 +195,8 @@ impl Reply {
         error
     }
 
-    fn redirect(&self, what: &dyn Display, policy: bool) -> Error {
-        let target = self.header("location").unwrap_or("an unnamed address");
+    fn redirect(&self, what: &dyn Display, policy: bool, mask: impl Fn(&str) -> String) -> Error {
+        let target = shown(self.header("location").unwrap_or_default(), mask);
         // With a policy it may be the callback service's answer.
         let advice = match policy {
             true => "if a gateway redirects, correct file_host or endpoint",
@@ -205,50 +211,45 @@ impl Reply {
         )
     }
 
-    fn reason(&self) -> String {
+    fn reason(&self, mask: impl Fn(&str) -> String) -> String {
         if let Some(refusal) = self.refusal() {
-            return format!(
-                "RetCode {}, {}",
-                ret_code(&refusal),
-                printable(&refusal.err_msg)
-            );
+            let said = shown(&refusal.err_msg, mask);
+            return format!("RetCode {}, {said}", ret_code(&refusal));
         }
         let text = String::from_utf8_lossy(&self.body);
-        let text = printable(text.trim());
-        if repeats_credentials(&text) {
-            "its text repeats the request's credentials, and is left out here".to_owned()
-        } else if text.is_empty() {
+        let text = text.trim();
+        if text.is_empty() {
             let known = StatusCode::from_u16(self.status).ok();
             let name = known.and_then(|status| status.canonical_reason());
             name.unwrap_or("no reason given").to_owned()
         } else {
-            format!("{text} (not an answer in US3's form)")
+            format!("{} (not an answer in US3's form)", shown(text, mask))
         }
     }
-}
-
-/// Gateways like to show the request that they could not handle.
-fn repeats_credentials(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains("ucloud ") || text.contains("securitytoken")
 }
 
 fn ret_code(refusal: &Refusal) -> i32 {
     i32::try_from(refusal.ret_code).unwrap_or(-1)
 }
 
-/// Text from outside, fit for one line of a log.
-fn printable(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let mut line: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
+/// As much of a text from outside as a message bears, without secrets. They are taken out before the text is cut, so
+/// that no half of one stays.
+fn shown(text: &str, mask: impl Fn(&str) -> String) -> String {
+    const MASKED: usize = 16 << 10;
+    const SHOWN: usize = 300;
+    let mut text = mask(first(text, MASKED));
+    let end = first(&text, SHOWN).len();
+    if end < text.len() {
+        text.truncate(end);
+        text.push('…');
     }
-    line
+    text
+}
+
+/// The first characters of a text.
+fn first(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 async fn read_body(incoming: &mut Incoming, body: &mut Vec<u8>) -> Result<(), String> {
