@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -39,11 +39,34 @@ impl Payload {
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
     exhausted: Arc<AtomicBool>,
+    /// What [`Self::is_complete`] said when the connection stopped.
+    decided: Arc<AtomicU8>,
     outcome: Option<Outcome>,
     meter: Meter,
 }
 
+/// The connection may still write.
+const UNDECIDED: u8 = 0;
+const COMPLETE: u8 = 1;
+const INCOMPLETE: u8 = 2;
+
 impl Delivery {
+    /// A connection begins to send it.
+    pub(super) fn begin(&self) {
+        self.decided.store(UNDECIDED, Ordering::Release);
+    }
+
+    /// The connection writes nothing more. It drops the pieces that it still holds, which makes them look as if
+    /// they had left: so this is called before.
+    pub(super) fn decide(&self) {
+        let decided = if self.is_complete() {
+            COMPLETE
+        } else {
+            INCOMPLETE
+        };
+        self.decided.store(decided, Ordering::Release);
+    }
+
     /// The request failed: what it sent does not count as progress.
     pub(super) fn take_back(&self) {
         self.meter.take_back();
@@ -53,7 +76,10 @@ impl Delivery {
     /// not reached. Proves nothing while the connection may still write. What a broken or encrypted
     /// connection took over counts as left.
     pub(super) fn is_complete(&self) -> bool {
-        self.exhausted.load(Ordering::Acquire) && self.meter.is_idle()
+        match self.decided.load(Ordering::Acquire) {
+            UNDECIDED => self.exhausted.load(Ordering::Acquire) && self.meter.is_idle(),
+            decided => decided == COMPLETE,
+        }
     }
 
     /// Why reading the content failed.
@@ -79,6 +105,7 @@ impl Body {
         };
         let delivery = Delivery {
             exhausted: exhausted.clone(),
+            decided: Arc::default(),
             outcome,
             meter: meter.clone(),
         };

@@ -25,6 +25,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::body::Delivery;
 use crate::config::Config;
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -47,6 +48,8 @@ struct LineState {
     writer: AtomicWaker,
     /// Held while the connection is driven.
     driven: Mutex<()>,
+    /// The request that it sends.
+    delivery: Mutex<Option<Delivery>>,
 }
 
 /// Bytes may be written.
@@ -64,12 +67,30 @@ impl Line {
             writing: AtomicU8::new(OPEN),
             writer: AtomicWaker::new(),
             driven: Mutex::new(()),
+            delivery: Mutex::default(),
         }))
     }
 
     /// When a byte was last written.
     pub(super) fn last_written(&self) -> Instant {
         self.0.born + Duration::from_millis(self.0.written.load(Ordering::Relaxed))
+    }
+
+    /// The request that is sent from now on, or none.
+    pub(super) fn carry(&self, delivery: Option<Delivery>) {
+        *self.carried() = delivery;
+    }
+
+    /// Nothing more is written: whether the request has left is decided now.
+    fn decide(&self) {
+        if let Some(delivery) = self.carried().as_ref() {
+            delivery.decide();
+        }
+    }
+
+    fn carried(&self) -> MutexGuard<'_, Option<Delivery>> {
+        let delivery = self.0.delivery.lock();
+        delivery.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps the connection's task from running. While this is held no write is under way, and whatever a
@@ -84,7 +105,11 @@ impl Line {
         let mut connection = pin!(connection);
         poll_fn(|cx| {
             let _driven = self.still();
-            connection.as_mut().poll(cx)
+            let ended = connection.as_mut().poll(cx);
+            if ended.is_ready() {
+                self.decide();
+            }
+            ended
         })
         .await
     }
@@ -94,6 +119,7 @@ impl Line {
         let _still = self.still();
         if !complete() {
             self.stop_writing();
+            self.decide();
         }
     }
 
@@ -102,6 +128,7 @@ impl Line {
     pub(super) fn hang_up(&self) {
         let still = self.still();
         self.0.writing.store(HUNG_UP, Ordering::Relaxed);
+        self.decide();
         drop(still);
         self.0.writer.wake();
     }

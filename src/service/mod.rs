@@ -292,10 +292,13 @@ impl Service {
                 reply = sending.read(response, self.config.response_timeout) => reply,
                 why = call.given_up(operation) => return Err(sending.gave_up(call, why.about(&what), End::GivenUp)),
             };
-            if sending.is_over(&reply) {
+            let (over, through) = (sending.is_over(&reply), delivery.is_complete());
+            // Before the connection carries another request.
+            drop(sending);
+            if over {
                 self.pool.give_back(lane).await;
             }
-            return self.judge(call, &what, reply, delivery.is_complete());
+            return self.judge(call, &what, reply, through);
         }
     }
 

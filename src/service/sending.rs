@@ -29,6 +29,8 @@ pub(super) struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     pub(super) fn begin(lane: &Lane, delivery: &'a Delivery) -> Self {
+        delivery.begin();
+        lane.line.carry(Some(delivery.clone()));
         Self {
             line: lane.line.clone(),
             reused: lane.reused,
@@ -114,6 +116,13 @@ impl<'a> Sending<'a> {
         let mut failure = Failure::judged(cause.error(what), evidence);
         failure.stale = self.reused && cause.end == End::Broken;
         failure
+    }
+}
+
+/// What the connection does afterwards is not about this request.
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.line.carry(None);
     }
 }
 
