@@ -80,8 +80,9 @@ pub fn put_at_least_once() -> Subject {
 pub fn finish() -> Subject {
     Subject {
         name: "finish with a policy, and again",
-        setups: worlds(FINISH),
+        setups: few_worlds(FINISH),
         bounds: Bounds {
+            tries: 2,
             orders: 2,
             ..bounds()
         },
@@ -90,7 +91,7 @@ pub fn finish() -> Subject {
 
 /// The process is killed, and the next one has its checkpoint.
 pub fn finish_with_kills() -> Subject {
-    let mut setups = worlds(FINISH);
+    let mut setups = few_worlds(FINISH);
     setups.push(Setup {
         dated: false,
         ..FINISH
@@ -99,6 +100,8 @@ pub fn finish_with_kills() -> Subject {
         name: "finish with a policy, killed and run again",
         setups,
         bounds: Bounds {
+            tries: 2,
+            pauses: 1,
             ticks: if large() { 5 } else { 3 },
             kills: if large() { 2 } else { 1 },
             ..bounds()
@@ -117,47 +120,59 @@ pub fn without_a_policy() -> Subject {
         name: "PutFile and finish without a policy",
         setups: [without(PUT), without(FINISH)].concat(),
         bounds: Bounds {
-            orders: if large() { 2 } else { 1 },
+            pauses: 1,
             ..bounds()
         },
     }
 }
 
-/// The operation in different worlds: each value of each kind in the small bounds, else their product.
+/// The operation in the product of all worlds; in the small bounds, in few.
 fn worlds(operation: Setup) -> Vec<Setup> {
-    use Content::{Nothing, Other, SameFromBefore};
-    use Etags::{Compared, Incomparable, OnlyByHead};
-    let world = |before, rights, etags, skew| Setup {
-        before,
-        rights,
-        etags,
-        skew,
-        ..operation
-    };
     if !large() {
-        return vec![
-            world(Nothing, Rights::All, Compared, 0),
-            world(Other, Rights::All, Incomparable, -2),
-            world(SameFromBefore, Rights::All, OnlyByHead, 2),
-            world(SameFromBefore, Rights::WriteOnly, OnlyByHead, 0),
-            world(Nothing, Rights::WriteAndList, Incomparable, 0),
-            world(Nothing, Rights::None, Compared, 0),
-        ];
+        return few_worlds(operation);
     }
     let mut all = Vec::new();
-    for before in [Nothing, Other, SameFromBefore] {
+    for before in [Content::Nothing, Content::Other, Content::SameFromBefore] {
         for rights in [
             Rights::All,
             Rights::WriteOnly,
             Rights::WriteAndList,
             Rights::None,
         ] {
-            for etags in [Compared, Incomparable, OnlyByHead] {
+            for etags in [Etags::Compared, Etags::Incomparable, Etags::OnlyByHead] {
                 for skew in [-2, 2] {
-                    all.push(world(before, rights, etags, skew));
+                    all.push(Setup {
+                        before,
+                        rights,
+                        etags,
+                        skew,
+                        ..operation
+                    });
                 }
             }
         }
     }
     all
+}
+
+/// The operation in worlds that have each value of each kind.
+fn few_worlds(operation: Setup) -> Vec<Setup> {
+    use Content::{Nothing, Other, SameFromBefore};
+    use Etags::{Compared, Incomparable, OnlyByHead};
+    [
+        (Nothing, Rights::All, Compared, 0),
+        (Other, Rights::All, Incomparable, -2),
+        (SameFromBefore, Rights::All, OnlyByHead, 2),
+        (SameFromBefore, Rights::WriteOnly, OnlyByHead, 0),
+        (Nothing, Rights::WriteAndList, Incomparable, 0),
+        (Nothing, Rights::None, Compared, 0),
+    ]
+    .map(|(before, rights, etags, skew)| Setup {
+        before,
+        rights,
+        etags,
+        skew,
+        ..operation
+    })
+    .to_vec()
 }
