@@ -236,7 +236,8 @@ impl Model for Us3 {
                 state.requests.remove(at);
             }
             Action::ServiceRefuses(at, refusal) => {
-                if !self.assumptions.an_error_in_the_form_ends_the_work {
+                let passes = matches!(refusal, Refusal::Pressure | Refusal::Trouble);
+                if passes && !self.assumptions.an_error_in_the_form_ends_the_work {
                     let at_work = state.requests[at];
                     state.requests.push(Request {
                         awaited: false,
