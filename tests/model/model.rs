@@ -8,8 +8,8 @@ use crate::library::{Context, Doing};
 use crate::rules::Rules;
 use crate::state::{Bounds, State};
 use crate::world::{
-    self, Assumptions, CUTS, Callback, Content, EARLY_ENDS, Object, Refusal, Request, Rights,
-    Setup, Stage,
+    self, Assumptions, CUTS, Callback, Content, EARLY_ENDS, EMPTY_200, Object, Refusal, Request,
+    Rights, Setup, Stage,
 };
 
 pub struct Us3 {
@@ -116,6 +116,9 @@ impl Us3 {
         let Request { stage, awaited, .. } = state.requests[at];
         if awaited && stage > Stage::OnItsWay {
             actions.extend(CUTS.map(Action::GatewayAnswersOrCuts));
+            if state.setup.policy {
+                actions.push(Action::GatewayAnswersOrCuts(EMPTY_200));
+            }
         }
         match stage {
             Stage::OnItsWay => {

@@ -284,6 +284,9 @@ pub const CUTS: [End; 8] = [
     End::Answered(plain(404, Form::Other)),
 ];
 
+/// And this, where it cannot pass for the service: a PutFile without a policy is answered alike.
+pub const EMPTY_200: End = End::Answered(plain(200, Form::Empty));
+
 /// How a request ends whose body is not through.
 pub const EARLY_ENDS: [End; 6] = [
     End::NoConnection { passing: true },
