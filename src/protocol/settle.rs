@@ -66,7 +66,7 @@ pub enum Match {
 pub struct Head {
     /// The HTTP status.
     pub status: u16,
-    /// It says that it is HTML: with a 404, a gateway's.
+    /// It says that it is HTML: a gateway's page, unless it has the content's ETag.
     pub html: bool,
     /// The ETag, compared.
     pub etag: Match,
@@ -233,6 +233,8 @@ impl Outcome {
 /// Age is measured by the service's own clock: its Date, less the time that passed here.
 pub fn object(head: Head, since_request: Duration) -> Object {
     match head.status {
+        // An older page would pass for an older object, and that for proof that nothing was stored.
+        200..300 if head.html && head.etag != Match::Same => return Object::NoAnswer,
         200..300 => {}
         404 if !head.html => return Object::Absent,
         408 | 429 => return Object::NoAnswer,
@@ -402,6 +404,12 @@ mod tests {
             (200, false, Same, Some(990), None, OfUnknownAge),
             (200, false, Different, None, None, Other),
             (200, false, Incomparable, None, None, Other),
+            (200, true, Same, Some(990), Some(1000), Ours),
+            (200, true, Same, Some(986), Some(1000), Older),
+            (200, true, Same, None, None, OfUnknownAge),
+            (200, true, Different, Some(5), Some(1000), NoAnswer),
+            (200, true, Incomparable, Some(5), Some(1000), NoAnswer),
+            (200, true, Incomparable, None, None, NoAnswer),
             (404, false, Incomparable, None, None, Absent),
             (404, true, Incomparable, None, None, Refused(404)),
             (403, false, Incomparable, None, None, Refused(403)),
