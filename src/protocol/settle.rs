@@ -66,8 +66,8 @@ pub enum Match {
 pub struct Head {
     /// The HTTP status.
     pub status: u16,
-    /// It says that it is HTML: a gateway's page, unless it has the content's ETag.
-    pub html: bool,
+    /// It is HTML without a session id: a gateway's page, unless it has the content's ETag.
+    pub page: bool,
     /// The ETag, compared.
     pub etag: Match,
     /// Last-Modified.
@@ -234,9 +234,9 @@ impl Outcome {
 pub fn object(head: Head, since_request: Duration) -> Object {
     match head.status {
         // An older page would pass for an older object, and that for proof that nothing was stored.
-        200..300 if head.html && head.etag != Match::Same => return Object::NoAnswer,
+        200..300 if head.page && head.etag != Match::Same => return Object::NoAnswer,
         200..300 => {}
-        404 if !head.html => return Object::Absent,
+        404 if !head.page => return Object::Absent,
         408 | 429 => return Object::NoAnswer,
         400..500 => return Object::Refused(head.status),
         _ => return Object::NoAnswer,
@@ -390,7 +390,7 @@ mod tests {
     fn head_tells_what_is_ours_by_etag_and_age() {
         // The request began 10 s before HEAD's Date of 1000: at 990, give or take 3 s.
         let since = Duration::from_secs(10);
-        for (status, html, etag, last_modified, date, expected) in [
+        for (status, page, etag, last_modified, date, expected) in [
             (200, false, Same, Some(990), Some(1000), Ours),
             (200, false, Same, Some(1000), Some(1000), Ours),
             (200, false, Same, Some(987), Some(1000), Ours),
@@ -420,7 +420,7 @@ mod tests {
         ] {
             let head = Head {
                 status,
-                html,
+                page,
                 etag,
                 last_modified,
                 date,

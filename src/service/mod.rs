@@ -136,8 +136,8 @@ pub(crate) struct Failure {
     pub(crate) answer: Option<Answer>,
     /// The service's words say that the upload is not, or no longer, there.
     gone: bool,
-    /// The answer says that it is HTML.
-    pub(crate) html: bool,
+    /// The answer is a gateway's page.
+    pub(crate) page: bool,
     /// An earlier try may have run.
     lost_before: bool,
     retry_after: Option<Duration>,
@@ -152,7 +152,7 @@ impl Failure {
             verdict,
             answer,
             gone: false,
-            html: false,
+            page: false,
             lost_before: false,
             retry_after: None,
             stale: false,
@@ -323,7 +323,7 @@ impl Service {
         Err(Failure {
             retry_after: reply.retry_after(),
             gone: reply.says_that_it_is_gone(),
-            html: reply.is_html(),
+            page: reply.is_page(),
             ..Failure::judged(error, evidence)
         })
     }

@@ -135,13 +135,14 @@ impl Reply {
         self.status == 404 || (self.status == 400 && named)
     }
 
-    /// Whether it says that it is HTML.
-    pub(super) fn is_html(&self) -> bool {
+    /// Whether it is a gateway's page: HTML without the service's session id.
+    pub(crate) fn is_page(&self) -> bool {
         let content_type = self.header("content-type").unwrap_or_default();
         content_type
             .trim_start()
             .to_lowercase()
             .starts_with("text/html")
+            && !self.headers.contains_key(&SESSION_ID)
     }
 
     /// Seconds since 1970 that a header tells as an HTTP date.

@@ -143,7 +143,7 @@ impl Asking<'_> {
         let ago = self.question.begun.ago(date);
         let head = Head {
             status: reply.status,
-            html: false,
+            page: reply.is_page(),
             etag: match verdict {
                 Some(Verdict::Same) => Match::Same,
                 Some(Verdict::Different { .. }) => Match::Different,
@@ -188,7 +188,7 @@ fn refused(failure: &Failure) -> Object {
     };
     let head = Head {
         status: answer.status,
-        html: failure.html,
+        page: failure.page,
         etag: Match::Incomparable,
         last_modified: None,
         date: None,

@@ -19,12 +19,13 @@ pub(super) enum Look {
 pub(super) async fn look(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Look {
     let head = engine.service.head_once(key, operation);
     match operation.clean_up(head).await {
+        Some(Ok(reply)) if reply.is_page() => Look::Nothing("a gateway answered HEAD".to_owned()),
         Some(Ok(reply)) => match reply.etag() {
             Some(etag) => Look::Etag(etag),
             None => Look::Nothing("HEAD tells none either".to_owned()),
         },
         Some(Err(failure)) => match failure.answer {
-            Some(answer) if answer.status == 404 && !failure.html => Look::Absent,
+            Some(answer) if answer.status == 404 && !failure.page => Look::Absent,
             Some(answer) => Look::Nothing(format!(
                 "HEAD was refused with {} (the token may lack READ)",
                 answer.status

@@ -211,7 +211,7 @@ impl Library {
             Doing::Checks(claim) => {
                 let mut claim = *claim;
                 match head.status {
-                    404 if !head.html => {
+                    404 if !head.page => {
                         let finish = context.setup.finish;
                         self.settle(
                             Doubt {
@@ -223,7 +223,7 @@ impl Library {
                         );
                         return None;
                     }
-                    200 if !head.html => claim.other_bytes = head.etag == Match::Different,
+                    200 if !head.page => claim.other_bytes = head.etag == Match::Different,
                     _ => {}
                 }
                 Some(self.claim(claim))

@@ -345,7 +345,7 @@ pub fn head(setup: &Setup, object: Object, came: u64, now: u64) -> Head {
             (true, true) => 200,
             (true, false) => 404,
         },
-        html: false,
+        page: false,
         etag,
         last_modified: (readable && there).then_some(last_modified),
         date: Some(now),
@@ -357,7 +357,7 @@ pub fn head_by_a_gateway(status: u16, now: u64) -> Head {
     let page = status == 200;
     Head {
         status,
-        html: true,
+        page: true,
         etag: if page {
             Match::Different
         } else {
