@@ -416,7 +416,9 @@ fn faults(row: Row, spot: Spot) -> Vec<Strike> {
 /// An answer that is in order and untrue: no client can see through it.
 fn is_a_lie(spot: Spot, kind: &Kind) -> bool {
     match spot {
-        Spot::Abort => matches!(kind, Kind::Refused(404)),
+        // A portal's 200: an answer to these has no body that could be told from it.
+        Spot::Delete | Spot::AbortByName => matches!(kind, Kind::Gateway(200)),
+        Spot::Abort => matches!(kind, Kind::Refused(404) | Kind::Gateway(200)),
         // Its Content-Length and ETag are the object's.
         Spot::HeadAfterLoss => matches!(
             kind,

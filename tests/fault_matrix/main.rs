@@ -23,7 +23,7 @@ use table::Table;
 const BUSY_THREADS: usize = 32;
 const WAITING_THREADS: usize = 48;
 /// Threads for cases with parts of 4 MiB, and as many for those of them that wait.
-const BLOCK_THREADS: usize = 6;
+const BLOCK_THREADS: usize = 12;
 
 /// Failures that are shown in full.
 const SHOWN: usize = 40;

@@ -143,6 +143,10 @@ impl View<'_> {
     fn cannot_settle(&self) -> bool {
         let stored = self.case.spot == Spot::Callback;
         let answered = self.answers_in_the_form();
+        // One that may run twice is sent again without a look, and an earlier try then counts as lost.
+        if answered && !self.case.row.policy && !self.case.once {
+            return !matches!(self.case.kind, Kind::Busy(429, _));
+        }
         match self.case.world {
             // It answers 503 in the form by itself.
             World::Pressure(_) => self.hits_storing() && (answered || self.case.row.policy),

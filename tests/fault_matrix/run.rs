@@ -32,8 +32,11 @@ const AGE: Duration = Duration::from_secs(3600);
 /// Nobody listens there.
 const NOBODY: ([u8; 4], u16) = ([127, 0, 0, 1], 9);
 
-/// Two looks at a lost answer, and for one that runs detached there is time.
+/// Two looks at a lost answer that nothing can settle.
 const SETTLE: Duration = Duration::from_millis(250);
+
+/// Where an object can be found, a busy machine must not be what hides it.
+const SETTLE_TO_FIND: Duration = Duration::from_millis(1500);
 
 /// How long a request may stay at the emulator once its client is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -144,11 +147,8 @@ impl Ground {
             config.idle_timeout = Duration::from_millis(500);
             config.response_timeout = Duration::from_millis(800);
         }
-        if case.is_slow() && case.spot == Spot::HeadAfterLoss {
-            config.settle_timeout = Duration::from_secs(2);
-        }
-        if case.is_slow() && case.row.blocks {
-            config.response_timeout = Duration::from_secs(2);
+        if case.row.is_comparable() {
+            config.settle_timeout = SETTLE_TO_FIND * if case.is_slow() { 4 } else { 1 };
         }
         Client::new(config).expect("client")
     }
