@@ -244,9 +244,18 @@ fn resumable(
         }
         // No time to wait until a lost finish cannot run any more.
         request.timeout = Some(HURRY);
-        last = client.upload(request.clone());
+        let next = client.upload(request.clone());
+        // Of the finish before it, a run that could not list the parts says nothing: what was told before stands.
+        if next.as_ref().is_err_and(could_not_list) {
+            break;
+        }
+        last = next;
     }
     last
+}
+
+fn could_not_list(error: &Error) -> bool {
+    error.to_string().starts_with("ListParts ")
 }
 
 fn cancelled(
