@@ -225,7 +225,7 @@ async fn look(
             Err(failure) if failure.is_unknown() => {
                 return gone(engine, upload, &checkpoint, operation).await;
             }
-            Err(failure) => return Err(failure.error),
+            Err(failure) => return Err(session.name_in(failure.error)),
         };
         let left = sent.map(|sent| may_still_run(sent, date, begun.elapsed()));
         if let Some(left) = left.filter(|left| !left.is_zero()) {
