@@ -14,6 +14,8 @@ pub enum Operation {
     /// Initiate, parts, finish; abort after a part that failed.
     ByHand,
     Resumable,
+    /// The next run of one whose second part was refused.
+    Rerun,
     Delete,
     Head,
     /// Of an upload that was begun before.
@@ -54,6 +56,8 @@ pub enum Spot {
     Initiate,
     Part(u32),
     Finish,
+    /// Of the parts that an earlier run has sent.
+    List,
     Delete,
     Head,
     AbortByName,
@@ -210,7 +214,7 @@ const WORLDS: [World; 9] = [
 
 pub fn rows() -> Vec<Row> {
     use Operation::{
-        AbortByName, AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Resumable,
+        AbortByName, AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Rerun, Resumable,
     };
     let row = |operation, policy| Row {
         operation,
@@ -218,7 +222,15 @@ pub fn rows() -> Vec<Row> {
         blocks: false,
     };
     let mut rows = Vec::new();
-    for operation in [PutFile, MPut, AsyncMPut, AsyncUpload, ByHand, Resumable] {
+    for operation in [
+        PutFile,
+        MPut,
+        AsyncMPut,
+        AsyncUpload,
+        ByHand,
+        Resumable,
+        Rerun,
+    ] {
         rows.extend([row(operation, false), row(operation, true)]);
     }
     rows.extend([row(Delete, false), row(Head, false)]);
@@ -239,6 +251,7 @@ impl Row {
             Operation::AsyncUpload => "AsyncUpload, 2 jobs",
             Operation::ByHand => "initiate, parts, finish",
             Operation::Resumable => "resumable upload",
+            Operation::Rerun => "its next run",
             Operation::Delete => "delete",
             Operation::Head => "head",
             Operation::AbortByName => "abort by name",
@@ -279,6 +292,7 @@ impl Row {
             Operation::Head => vec![Spot::Head],
             Operation::AbortByName => vec![Spot::AbortByName],
             Operation::PutFile => vec![Spot::Put, Spot::HeadAfterLoss],
+            Operation::Rerun => return vec![Spot::List, Spot::Part(PARTS - 1), Spot::Finish],
             _ => vec![
                 Spot::Initiate,
                 Spot::Part(0),
@@ -316,7 +330,9 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
-    let uploads = rows().into_iter().filter(Row::is_upload);
+    let uploads = rows()
+        .into_iter()
+        .filter(|row| row.is_upload() && row.operation != Operation::Rerun);
     cases.extend(uploads.flat_map(|row| {
         WORLDS
             .into_iter()
@@ -360,7 +376,8 @@ fn in_world(row: Row, world: World) -> Vec<Case> {
         ),
         (storing, Kind::Refused(403), Place::AfterBody, false),
     ];
-    if storing == Spot::Finish && row.operation != Operation::Resumable {
+    let keeps = matches!(row.operation, Operation::Resumable | Operation::Rerun);
+    if storing == Spot::Finish && !keeps {
         strikes.push((Spot::Abort, Kind::Nothing, Place::BeforeBody, false));
     }
     if row.policy {
@@ -419,6 +436,8 @@ fn is_a_lie(spot: Spot, kind: &Kind) -> bool {
         // A portal's 200: an answer to these has no body that could be told from it.
         Spot::Delete | Spot::AbortByName => matches!(kind, Kind::Gateway(200)),
         Spot::Abort => matches!(kind, Kind::Refused(404) | Kind::Gateway(200)),
+        // The upload is gone, and the run begins anew.
+        Spot::List => matches!(kind, Kind::Refused(404)),
         // Its Content-Length and ETag are the object's.
         Spot::HeadAfterLoss => matches!(
             kind,
@@ -630,7 +649,7 @@ impl Case {
             Spot::Callback => Call::Callback,
             Spot::Connection => Call::Connection,
             Spot::Abort | Spot::AbortByName => Call::Abort,
-            Spot::ListAfterLoss => Call::List,
+            Spot::List | Spot::ListAfterLoss => Call::List,
         }
     }
 

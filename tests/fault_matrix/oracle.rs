@@ -104,7 +104,8 @@ impl View<'_> {
             Spot::Connection => first_is_put || !self.case.once,
             Spot::Before => first_is_put,
             Spot::Part(_) => matches!(self.case.kind, Kind::Stale(_)),
-            Spot::Initiate | Spot::Abort | Spot::Delete | Spot::Head | Spot::AbortByName => false,
+            Spot::Initiate | Spot::Abort | Spot::List => false,
+            Spot::Delete | Spot::Head | Spot::AbortByName => false,
         }
     }
 
@@ -352,7 +353,7 @@ fn nothing_left_behind(view: &View<'_>) -> Wrong {
     // The service said that the upload is gone; who keeps it does not abort it then.
     let keeps = matches!(
         view.case.row.operation,
-        Operation::ByHand | Operation::Resumable
+        Operation::ByHand | Operation::Resumable | Operation::Rerun
     );
     let lie = keeps && view.case.spot == Spot::Finish && view.case.kind == Kind::Refused(404);
     wrong(

@@ -11,9 +11,9 @@ use us3::error::{CallbackState, Error, Report, Result};
 use us3::policy::PutPolicy;
 use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
-use us3_emulator::{Call, Emulator, State};
+use us3_emulator::{Call, Emulator, Fault, Rule, State};
 
-use crate::cases::{Case, Kind, Older, Operation, PARTS, Reply, Spot, World};
+use crate::cases::{Case, Kind, Older, Operation, PARTS, RET_CODE, Reply, Spot, World};
 use crate::support::bench::BLOCK;
 use crate::support::{
     HandMade, TempFile, answer, config, content, emulator_with, json_policy, read_request,
@@ -165,12 +165,25 @@ impl Ground {
         if case.spot == Spot::Before {
             store(BEFORE);
         }
+        if case.row.operation == Operation::Rerun {
+            self.leave_a_part(case, client);
+        }
         (case.row.operation == Operation::AbortByName).then(|| {
             let (upload, _) = client.initiate(KEY, None).expect("an upload from before");
             let part = Bytes::copy_from_slice(&self.content[..self.part]);
             upload.upload_part(0, part).expect("its part");
             upload.upload_id().to_owned()
         })
+    }
+
+    /// The first run ends with its second part.
+    fn leave_a_part(&self, case: &Case, client: &Client) {
+        let refused = Fault::error(403, i64::from(RET_CODE), "refused by the matrix");
+        let rule = self.emulator.rule(Rule::on(Call::Part, refused).part(1));
+        client
+            .upload(self.request(case))
+            .expect_err("a part that is refused");
+        self.emulator.remove_rule(rule);
     }
 
     fn arrange(&self, world: World) {
@@ -235,7 +248,7 @@ impl Ground {
             Operation::AsyncUpload => (Mode::Multipart, 2),
             _ => (Mode::Multipart, 1),
         };
-        if case.row.operation == Operation::Resumable {
+        if matches!(case.row.operation, Operation::Resumable | Operation::Rerun) {
             request.resume_path = Some(self.checkpoint());
         }
         request.policy = self.policy(case);
