@@ -8,21 +8,40 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use support::bench::{Bench, KEY, PART, PATIENCE, told};
+use support::bench::{Bench, KEY, PATIENCE, told};
 use support::config;
 use support::random::{Random, seed};
 use us3::client::Client;
+use us3::config::Config;
 use us3::error::{CallbackState, ObjectState};
 use us3::policy::PutPolicy;
 use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
-use us3_emulator::{Call, Fault, Place, Rule};
+use us3_emulator::{Call, Fault, Place, Rule, Stall};
 
 const KILLS: usize = 100;
-/// Each has an emulator of its own.
-const THREADS: u64 = 2;
-const SIZE: usize = 4 << 20;
+/// Each has an emulator of its own. Most wait: a finish that may have been sent is not sent again before it
+/// cannot run any more.
+const THREADS: u64 = 6;
+/// Parts of 4 MiB, and a short one.
+const WHOLE_PARTS: usize = 2;
 const JOBS: i32 = 3;
+
+/// How long the service works on a finish, also when its client is gone. So long it is listed still.
+const FINISHING: Stall = Stall {
+    ms: Some(100),
+    persist: true,
+};
+
+/// Runs until the end of an upload is known.
+const RUNS: usize = 20;
+
+/// A wait for a finish that never ran: 10 s and these limits.
+fn limits(config: &mut Config) {
+    config.connect_timeout = Duration::from_secs(1);
+    config.idle_timeout = Duration::from_secs(5);
+    config.response_timeout = Duration::from_secs(2);
+}
 
 /// Address, file, checkpoint and policy, for the process that is killed.
 const ORDER: &str = "US3_TEST_UPLOAD_ORDER";
@@ -83,7 +102,9 @@ fn killed_at_any_moment_an_upload_goes_on() {
 }
 
 fn kill_many(mut random: Random, left: &AtomicUsize) -> Vec<End> {
-    let bench = Bench::new(SIZE);
+    let bench = Bench::with_blocks(WHOLE_PARTS);
+    let finishing = Rule::on(Call::Finish, Fault::Stall(FINISHING));
+    bench.emulator.rule(finishing.at(Place::AfterBody));
     // A callback takes a while, so that some are killed meanwhile.
     let slow = Rule::on(Call::Callback, Fault::stall_for(Duration::from_millis(15)));
     bench.emulator.rule(slow.at(Place::AfterExecuting));
@@ -104,7 +125,7 @@ fn take_one(left: &AtomicUsize) -> bool {
 }
 
 fn moment(random: &mut Random, usual: Duration) -> Moment {
-    let requests = (SIZE / PART + 3) as u64;
+    let requests = (WHOLE_PARTS + 4) as u64;
     match random.below(10) {
         0 => Moment::Callback,
         1..4 => Moment::Requests(random.below(requests) as usize),
@@ -156,8 +177,8 @@ fn go_on(bench: &Bench, moment: Moment) -> End {
     if !bench.checkpoint().exists() && bench.emulator.object(KEY).is_some() {
         return End::Over;
     }
-    loop {
-        let result = bench.client().upload(bench.resumable());
+    for _ in 0..RUNS {
+        let result = bench.client_with(limits).upload(bench.resumable());
         let error = match &result {
             Ok(report) => {
                 assert_eq!(report.callback, CallbackState::Delivered, "{moment:?}");
@@ -178,6 +199,7 @@ fn go_on(bench: &Bench, moment: Moment) -> End {
             ObjectState::NotStored => panic!("{moment:?}: {told}"),
         };
     }
+    panic!("{moment:?}: after {RUNS} runs the end is not known");
 }
 
 fn check(bench: &Bench, moment: Moment, end: End) {
@@ -251,7 +273,9 @@ fn the_upload_that_is_killed() {
     };
     let [address, file, checkpoint, policy]: [String; 4] =
         serde_json::from_str(&order).expect("order");
-    let client = Client::new(config(address)).expect("client");
+    let mut config = config(address);
+    limits(&mut config);
+    let client = Client::new(config).expect("client");
     let mut request = UploadRequest::new(Source::File(file.into()), KEY);
     request.mode = Mode::Multipart;
     request.jobs = JOBS;

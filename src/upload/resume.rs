@@ -228,7 +228,7 @@ async fn look(
             Err(failure) if failure.is_unknown() => {
                 return gone(engine, upload, &checkpoint, operation).await;
             }
-            Err(failure) => return Err(failure.error),
+            Err(failure) => return Err(session.name_in(failure.error)),
         };
         let left = finish.map_or(Duration::ZERO, |finish| {
             let sent = Sent {

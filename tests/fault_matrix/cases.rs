@@ -1,6 +1,8 @@
 //! The cases: every operation × every spot × every fault × every place × once or always.
 
-use us3_emulator::{Call, Drip, End, EtagFault, Fault, Place, Rule, Shape, Then};
+use std::time::Duration;
+
+use us3_emulator::{Call, Drip, End, EtagFault, Fault, Gateway, Place, Rights, Rule, Shape, Then};
 
 /// What the host calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub enum Operation {
     /// Initiate, parts, finish; abort after a part that failed.
     ByHand,
     Resumable,
+    /// The next run of one whose second part was refused.
+    Rerun,
     Delete,
     Head,
     /// Of an upload that was begun before.
@@ -23,6 +27,26 @@ pub enum Operation {
 pub struct Row {
     pub operation: Operation,
     pub policy: bool,
+    /// Parts are of 4 MiB, so that the object's ETag can be compared.
+    pub blocks: bool,
+}
+
+/// What the service is like, whatever the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    Usual,
+    /// The token has these rights only.
+    Rights(Rights),
+    /// The service takes so many requests in a second.
+    Pressure(u32),
+    /// An object of an hour ago is under the key.
+    Older(Older),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Older {
+    SameContent,
+    OtherContent,
 }
 
 /// Which request meets the fault.
@@ -32,6 +56,8 @@ pub enum Spot {
     Initiate,
     Part(u32),
     Finish,
+    /// Of the parts that an earlier run has sent.
+    List,
     Delete,
     Head,
     AbortByName,
@@ -50,11 +76,20 @@ pub enum Spot {
 /// What happens to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// The world alone is trouble enough.
+    Nothing,
     End(End),
+    /// The connection meets this after the whole body, and the request runs a little later.
+    Detached(Loss),
+    /// A gateway's page, which repeats the request with all of its headers.
+    Gateway(u16),
+    /// What the callback service answers.
+    Reply(Reply),
     Stall,
     /// A status that passes, in the service's words or in a gateway's.
     Busy(u16, Words),
     Refused(u16),
+    /// 599 / 20003 without a callback.
     CallbackFailed,
     Redirect,
     GarbageStatusLine,
@@ -71,6 +106,32 @@ pub enum Kind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    End(End),
+    Gateway(u16),
+}
+
+/// The answer of a callback service that was called, but for `Refused`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// RetCode and ErrMsg, as US3 itself answers.
+    Form(u16),
+    /// Other JSON.
+    Json(u16),
+    Redirect,
+    /// HTML: 599 / 20008.
+    Html,
+    /// It closes the connection: 599 / 20003, EOF.
+    HangUp,
+    /// It is silent for too long.
+    TimeOut,
+    /// It redirects to an address that does not listen.
+    FailedDialElsewhere,
+    /// It does not listen.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Words {
     /// An empty answer.
     Gateway,
@@ -83,6 +144,7 @@ pub enum Words {
 #[derive(Clone, Debug)]
 pub struct Case {
     pub row: Row,
+    pub world: World,
     pub spot: Spot,
     pub kind: Kind,
     pub place: Place,
@@ -91,7 +153,7 @@ pub struct Case {
 }
 
 /// Columns of the table.
-pub const GROUPS: [&str; 12] = [
+pub const GROUPS: [&str; 18] = [
     "reset",
     "close",
     "drop",
@@ -104,6 +166,12 @@ pub const GROUPS: [&str; 12] = [
     "ETag",
     "size, pace",
     "stale",
+    "detached",
+    "gateway",
+    "callback's answer",
+    "rights",
+    "503 pressure",
+    "older object",
 ];
 
 /// Parts of the content, the last one short.
@@ -113,17 +181,64 @@ const BUSY: [u16; 6] = [408, 429, 500, 502, 503, 504];
 const REFUSED: [u16; 3] = [400, 403, 404];
 const ENDS: [End; 3] = [End::Reset, End::Close, End::Drop];
 
+/// Load balancers, a portal, and one that does not know the host.
+const GATEWAYS: [u16; 6] = [502, 503, 504, 599, 200, 404];
+
+/// How long a detached request waits before it runs.
+const DETACHED: Duration = Duration::from_millis(30);
+
+/// What an upload meets.
+const WORLDS: [World; 9] = [
+    World::Rights(Rights {
+        read: false,
+        ..Rights::ALL
+    }),
+    World::Rights(Rights {
+        list: false,
+        ..Rights::ALL
+    }),
+    World::Rights(Rights {
+        delete: false,
+        ..Rights::ALL
+    }),
+    World::Rights(Rights {
+        write: false,
+        ..Rights::ALL
+    }),
+    World::Rights(Rights::NONE),
+    World::Pressure(4),
+    World::Pressure(0),
+    World::Older(Older::SameContent),
+    World::Older(Older::OtherContent),
+];
+
 pub fn rows() -> Vec<Row> {
     use Operation::{
-        AbortByName, AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Resumable,
+        AbortByName, AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Rerun, Resumable,
     };
-    let row = |operation, policy| Row { operation, policy };
+    let row = |operation, policy| Row {
+        operation,
+        policy,
+        blocks: false,
+    };
     let mut rows = Vec::new();
-    for operation in [PutFile, MPut, AsyncMPut, AsyncUpload, ByHand, Resumable] {
+    for operation in [
+        PutFile,
+        MPut,
+        AsyncMPut,
+        AsyncUpload,
+        ByHand,
+        Resumable,
+        Rerun,
+    ] {
         rows.extend([row(operation, false), row(operation, true)]);
     }
     rows.extend([row(Delete, false), row(Head, false)]);
     rows.push(row(AbortByName, false));
+    rows.extend([false, true].map(|policy| Row {
+        blocks: true,
+        ..row(AsyncMPut, policy)
+    }));
     rows
 }
 
@@ -136,12 +251,14 @@ impl Row {
             Operation::AsyncUpload => "AsyncUpload, 2 jobs",
             Operation::ByHand => "initiate, parts, finish",
             Operation::Resumable => "resumable upload",
+            Operation::Rerun => "its next run",
             Operation::Delete => "delete",
             Operation::Head => "head",
             Operation::AbortByName => "abort by name",
         };
+        let blocks = if self.blocks { ", 4 MiB parts" } else { "" };
         let policy = if self.policy { ", policy" } else { "" };
-        format!("{name}{policy}")
+        format!("{name}{blocks}{policy}")
     }
 
     pub fn is_upload(&self) -> bool {
@@ -151,12 +268,31 @@ impl Row {
         )
     }
 
+    /// What is stored can be told by its ETag.
+    pub fn is_comparable(&self) -> bool {
+        self.blocks || self.operation == Operation::PutFile
+    }
+
+    /// The request that stores.
+    fn storing(&self) -> Spot {
+        match self.operation {
+            Operation::PutFile => Spot::Put,
+            _ => Spot::Finish,
+        }
+    }
+
     fn spots(&self) -> Vec<Spot> {
+        if self.blocks {
+            let mut spots = vec![Spot::Finish, Spot::ListAfterLoss, Spot::HeadAfterLoss];
+            spots.extend(self.policy.then_some(Spot::Callback));
+            return spots;
+        }
         let mut spots = match self.operation {
             Operation::Delete => vec![Spot::Delete],
             Operation::Head => vec![Spot::Head],
             Operation::AbortByName => vec![Spot::AbortByName],
             Operation::PutFile => vec![Spot::Put, Spot::HeadAfterLoss],
+            Operation::Rerun => return vec![Spot::List, Spot::Part(PARTS - 1), Spot::Finish],
             _ => vec![
                 Spot::Initiate,
                 Spot::Part(0),
@@ -185,6 +321,7 @@ pub fn cases() -> Vec<Case> {
             for (kind, place, once) in faults(row, spot) {
                 cases.push(Case {
                     row,
+                    world: World::Usual,
                     spot,
                     kind,
                     place,
@@ -193,7 +330,82 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
+    let uploads = rows()
+        .into_iter()
+        .filter(|row| row.is_upload() && row.operation != Operation::Rerun);
+    cases.extend(uploads.flat_map(|row| {
+        WORLDS
+            .into_iter()
+            .flat_map(move |world| in_world(row, world))
+    }));
     cases
+}
+
+/// The faults that show what is known of an upload, in another world.
+fn in_world(row: Row, world: World) -> Vec<Case> {
+    let storing = row.storing();
+    let mut strikes = vec![
+        (storing, Kind::Nothing, Place::BeforeBody, false),
+        (storing, Kind::End(End::Reset), Place::AfterBody, false),
+        (storing, Kind::End(End::Reset), Place::AfterExecuting, true),
+        (storing, Kind::End(End::Reset), Place::AfterExecuting, false),
+        (
+            storing,
+            Kind::Etag(EtagFault::Missing),
+            Place::AfterExecuting,
+            false,
+        ),
+        (
+            storing,
+            Kind::Detached(Loss::End(End::Close)),
+            Place::AfterBody,
+            true,
+        ),
+        (storing, Kind::Gateway(502), Place::BeforeBody, false),
+        (
+            storing,
+            Kind::Busy(503, Words::Service),
+            Place::AfterBody,
+            true,
+        ),
+        (
+            storing,
+            Kind::Busy(500, Words::Service),
+            Place::AfterBody,
+            false,
+        ),
+        (storing, Kind::Refused(403), Place::AfterBody, false),
+    ];
+    let keeps = matches!(row.operation, Operation::Resumable | Operation::Rerun);
+    if storing == Spot::Finish && !keeps {
+        strikes.push((Spot::Abort, Kind::Nothing, Place::BeforeBody, false));
+    }
+    if row.policy {
+        let replies = [
+            Reply::Form(503),
+            Reply::Form(403),
+            Reply::Html,
+            Reply::HangUp,
+            Reply::Refused,
+        ];
+        strikes.extend(replies.map(|reply| {
+            (
+                Spot::Callback,
+                Kind::Reply(reply),
+                Place::AfterExecuting,
+                false,
+            )
+        }));
+    }
+    let case = |(spot, kind, place, once)| Case {
+        row,
+        world,
+        spot,
+        kind,
+        place,
+        once,
+    };
+    strikes.into_iter().map(case).collect()
 }
 
 type Strike = (Kind, Place, bool);
@@ -210,6 +422,7 @@ fn faults(row: Row, spot: Spot) -> Vec<Strike> {
     };
     strikes.extend(answers(row, spot));
     strikes.extend(alterations());
+    strikes.extend(gateways(spot));
     strikes.retain(|(kind, _, _)| !is_a_lie(spot, kind));
     if matches!(spot, Spot::Initiate | Spot::Part(0)) {
         strikes.extend(ENDS.map(|end| (Kind::Stale(end), Place::AfterExecuting, true)));
@@ -220,13 +433,20 @@ fn faults(row: Row, spot: Spot) -> Vec<Strike> {
 /// An answer that is in order and untrue: no client can see through it.
 fn is_a_lie(spot: Spot, kind: &Kind) -> bool {
     match spot {
-        Spot::Abort => matches!(kind, Kind::Refused(404)),
+        // A portal's 200: an answer to these has no body that could be told from it.
+        Spot::Delete | Spot::AbortByName => matches!(kind, Kind::Gateway(200)),
+        Spot::Abort => matches!(kind, Kind::Refused(404) | Kind::Gateway(200)),
+        // The upload is gone, and the run begins anew.
+        Spot::List => matches!(kind, Kind::Refused(404)),
         // Its Content-Length and ETag are the object's.
         Spot::HeadAfterLoss => matches!(
             kind,
             Kind::Refused(404) | Kind::GarbageBody | Kind::HugeBody | Kind::Etag(EtagFault::Wrong)
         ),
-        Spot::Head => matches!(kind, Kind::GarbageBody | Kind::HugeBody),
+        Spot::Head => matches!(
+            kind,
+            Kind::GarbageBody | Kind::HugeBody | Kind::Gateway(200)
+        ),
         _ => false,
     }
 }
@@ -255,6 +475,47 @@ fn broken(places: &[Place]) -> Vec<Strike> {
     strikes
 }
 
+/// Pages of gateways, and requests that outlive their connection.
+fn gateways(spot: Spot) -> Vec<Strike> {
+    let stores = matches!(spot, Spot::Put | Spot::Finish);
+    let mut places = vec![Place::BeforeBody, Place::AfterExecuting];
+    if stores {
+        places.push(Place::AfterBody);
+    }
+    let mut strikes = Vec::new();
+    for status in GATEWAYS {
+        for place in &places {
+            strikes.extend([true, false].map(|once| (Kind::Gateway(status), *place, once)));
+        }
+    }
+    if stores {
+        let losses = ENDS.map(Loss::End).into_iter();
+        for loss in losses.chain(GATEWAYS.map(Loss::Gateway)) {
+            let kind = Kind::Detached(loss);
+            strikes.extend([true, false].map(|once| (kind.clone(), Place::AfterBody, once)));
+        }
+    }
+    strikes
+}
+
+/// Every answer that a callback service may give, after it was called.
+fn replies() -> Vec<Strike> {
+    let mut replies = vec![
+        Reply::Json(201),
+        Reply::Redirect,
+        Reply::Html,
+        Reply::HangUp,
+        Reply::TimeOut,
+        Reply::FailedDialElsewhere,
+        Reply::Refused,
+    ];
+    for status in [400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504, 599] {
+        replies.extend([Reply::Form(status), Reply::Json(status)]);
+    }
+    let strike = |reply| (Kind::Reply(reply), Place::AfterExecuting, false);
+    replies.into_iter().map(strike).collect()
+}
+
 fn callback_faults() -> Vec<Strike> {
     let mut strikes = broken(&[Place::BeforeBody, Place::AfterExecuting]);
     strikes.retain(|(_, _, once)| !once);
@@ -262,6 +523,7 @@ fn callback_faults() -> Vec<Strike> {
         strikes.push((Kind::Busy(status, Words::Gateway), Place::BeforeBody, false));
     }
     strikes.push((Kind::CallbackFailed, Place::BeforeBody, false));
+    strikes.extend(replies());
     strikes
 }
 
@@ -341,7 +603,17 @@ fn alterations() -> Vec<Strike> {
 
 impl Case {
     pub fn group(&self) -> &'static str {
+        match self.world {
+            World::Usual => {}
+            World::Rights(_) => return "rights",
+            World::Pressure(_) => return "503 pressure",
+            World::Older(_) => return "older object",
+        }
         match &self.kind {
+            Kind::Nothing => "nothing",
+            Kind::Detached(_) => "detached",
+            Kind::Gateway(_) => "gateway",
+            Kind::Reply(_) => "callback's answer",
             Kind::End(End::Reset) => "reset",
             Kind::End(End::Close) => "close",
             Kind::End(End::Drop) => "drop",
@@ -377,20 +649,17 @@ impl Case {
             Spot::Callback => Call::Callback,
             Spot::Connection => Call::Connection,
             Spot::Abort | Spot::AbortByName => Call::Abort,
-            Spot::ListAfterLoss => Call::List,
+            Spot::List | Spot::ListAfterLoss => Call::List,
         }
     }
 
     /// The fault, and before it what makes the library send the request that meets it.
-    pub fn rules(&self) -> Vec<Rule> {
-        let mut rule = Rule::on(self.call(), self.fault()).at(self.place);
-        if let Spot::Part(number) = self.spot {
-            rule = rule.part(number);
-        }
-        if self.once {
-            rule = rule.nth(1);
-        }
-        let mut rules = vec![rule];
+    pub fn rules(&self, callback_url: &str) -> Vec<Rule> {
+        let mut rules: Vec<Rule> = self
+            .fault(callback_url)
+            .map(|fault| self.rule(fault))
+            .into_iter()
+            .collect();
         match self.spot {
             Spot::Abort => rules.push(Rule::on(Call::Part, refusal(403)).part(1)),
             Spot::ListAfterLoss | Spot::HeadAfterLoss => {
@@ -403,12 +672,30 @@ impl Case {
         rules
     }
 
-    fn fault(&self) -> Fault {
+    fn rule(&self, fault: Fault) -> Rule {
+        let mut rule = Rule::on(self.call(), fault).at(self.place);
+        if let Kind::Detached(_) = self.kind {
+            rule = rule.detached(DETACHED);
+        }
+        if let Spot::Part(number) = self.spot {
+            rule = rule.part(number);
+        }
+        if self.once {
+            rule = rule.nth(1);
+        }
+        rule
+    }
+
+    /// None when the callback service is at fault, or nobody.
+    fn fault(&self, callback_url: &str) -> Option<Fault> {
         let answered = self.place != Place::AfterExecuting;
-        match &self.kind {
-            Kind::End(End::Reset) => Fault::Reset,
-            Kind::End(End::Close) => Fault::Close,
-            Kind::End(End::Drop) => Fault::Drop,
+        Some(match &self.kind {
+            Kind::Nothing => return None,
+            Kind::Reply(reply) => return reply.fault(callback_url),
+            Kind::End(end) | Kind::Detached(Loss::End(end)) => ended(*end),
+            Kind::Gateway(status) | Kind::Detached(Loss::Gateway(status)) => {
+                Fault::Gateway(Gateway::new(*status).repeats())
+            }
             Kind::Stall => Fault::stall(),
             Kind::Busy(status, words) => busy(*status, *words),
             Kind::Refused(status) => refusal(*status),
@@ -416,7 +703,51 @@ impl Case {
             Kind::Redirect => Fault::redirect("http://127.0.0.1:9/elsewhere"),
             Kind::GarbageStatusLine if answered => Fault::answer(garbage()),
             kind => Fault::alter(kind.shape()),
-        }
+        })
+    }
+}
+
+fn ended(end: End) -> Fault {
+    match end {
+        End::Reset => Fault::Reset,
+        End::Close => Fault::Close,
+        End::Drop => Fault::Drop,
+    }
+}
+
+impl Reply {
+    /// What the emulator says in place of what it found, where the callback service cannot bring it about.
+    fn fault(self, url: &str) -> Option<Fault> {
+        let why = match self {
+            Self::Redirect => return Some(Fault::redirect("http://127.0.0.1:9/elsewhere")),
+            Self::TimeOut => format!(
+                "{url}: net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
+            ),
+            Self::FailedDialElsewhere => {
+                "http://127.0.0.1:9/elsewhere: dial tcp 127.0.0.1:9: connect: connection refused"
+                    .to_owned()
+            }
+            _ => return None,
+        };
+        Some(Fault::error(
+            599,
+            20003,
+            &format!("send request error: Post {why}"),
+        ))
+    }
+
+    /// Status, headers and body that the callback service answers; None hangs up.
+    pub fn text(self) -> Option<(u16, &'static str, &'static str)> {
+        const JSON: &str = "Content-Type: application/json\r\n";
+        Some(match self {
+            Self::Form(status) => (status, JSON, r#"{"RetCode":17,"ErrMsg":"not now"}"#),
+            Self::Json(status) => (status, JSON, r#"{"error":"not now"}"#),
+            Self::Html => (200, "Content-Type: text/html\r\n", "<html>done</html>"),
+            Self::HangUp => return None,
+            Self::Redirect | Self::TimeOut | Self::FailedDialElsewhere | Self::Refused => {
+                (200, JSON, r#"{"ok":true}"#)
+            }
+        })
     }
 }
 

@@ -17,12 +17,13 @@ use std::time::Instant;
 
 use cases::{Case, cases};
 use run::Ground;
-use support::HandMade;
 use table::Table;
 
 /// Threads for cases that keep the machine busy, and for those that only wait.
 const BUSY_THREADS: usize = 32;
 const WAITING_THREADS: usize = 48;
+/// Threads for cases with parts of 4 MiB, and as many for those of them that wait.
+const BLOCK_THREADS: usize = 12;
 
 /// Failures that are shown in full.
 const SHOWN: usize = 40;
@@ -68,25 +69,32 @@ fn the_documented_table_is_up_to_date() {
 }
 
 fn run_all(cases: Vec<Case>) -> Outcome {
-    let callbacks = support::callback_service();
     let outcome = Mutex::new(Outcome::default());
-    let (waiting, busy): (Vec<_>, Vec<_>) = cases.into_iter().partition(Case::is_slow);
+    let (blocks, small): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.row.blocks);
+    let (waiting_blocks, blocks): (Vec<_>, Vec<_>) = blocks.into_iter().partition(Case::is_slow);
+    let (waiting, busy): (Vec<_>, Vec<_>) = small.into_iter().partition(Case::is_slow);
+    let groups: [(Vec<Case>, usize, fn() -> Ground); 4] = [
+        (waiting_blocks, BLOCK_THREADS, Ground::with_blocks),
+        (blocks, BLOCK_THREADS, Ground::with_blocks),
+        (waiting, WAITING_THREADS, Ground::new),
+        (busy, BUSY_THREADS, Ground::new),
+    ];
     std::thread::scope(|scope| {
-        for (cases, threads) in [(waiting, WAITING_THREADS), (busy, BUSY_THREADS)] {
-            let (callbacks, outcome) = (&callbacks, &outcome);
-            scope.spawn(move || run_some(cases, threads, callbacks, outcome));
+        for (cases, threads, ground) in groups {
+            let outcome = &outcome;
+            scope.spawn(move || run_some(cases, threads, ground, outcome));
         }
     });
     outcome.into_inner().expect("outcome")
 }
 
-fn run_some(cases: Vec<Case>, threads: usize, callbacks: &HandMade, outcome: &Mutex<Outcome>) {
+fn run_some(cases: Vec<Case>, threads: usize, ground: fn() -> Ground, outcome: &Mutex<Outcome>) {
     let cases = Mutex::new(cases.into_iter());
     let next = || cases.lock().expect("cases").next();
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let ground = Ground::new(callbacks);
+                let ground = ground();
                 while let Some(case) = next() {
                     run_one(&case, &ground, outcome);
                 }

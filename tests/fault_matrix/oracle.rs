@@ -6,15 +6,16 @@ use std::time::Duration;
 use us3::error::{CallbackState, ObjectState, Report, Status};
 use us3_emulator::{Call, EtagFault, Place};
 
-use crate::cases::{Case, Kind, Operation, RET_CODE, Spot, Words};
-use crate::run::{Facts, Ground, Told};
+use crate::cases::{Case, Kind, Loss, Operation, RET_CODE, Reply, Spot, Words, World};
+use crate::run::{Facts, Ground, SECURITY_TOKEN, Told};
+use crate::support::{PRIVATE_KEY, PUBLIC_KEY};
 
 /// What a rule finds wrong.
 type Wrong = Option<String>;
 
 type Rule = fn(&View<'_>) -> Wrong;
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 19] = [
     quiet,
     in_time,
     object_is_as_told,
@@ -22,12 +23,17 @@ const RULES: [Rule; 14] = [
     never_fired_twice,
     success_is_whole,
     no_doubt_without_a_loss,
+    no_doubt_of_a_callback_without_a_loss,
+    what_is_there_is_found,
     nothing_left_behind,
     nothing_named_that_is_gone,
     benign_faults_do_no_harm,
     passing_faults_pass,
     refusals_are_final_and_told_in_full,
     the_first_failure_is_told,
+    what_the_callback_service_answered_is_told,
+    what_was_not_compared_is_noted,
+    no_secret_is_told,
     reads_deletes_and_aborts,
 ];
 
@@ -98,22 +104,79 @@ impl View<'_> {
             Spot::Connection => first_is_put || !self.case.once,
             Spot::Before => first_is_put,
             Spot::Part(_) => matches!(self.case.kind, Kind::Stale(_)),
-            Spot::Initiate | Spot::Abort | Spot::Delete | Spot::Head | Spot::AbortByName => false,
+            Spot::Initiate | Spot::Abort | Spot::List => false,
+            Spot::Delete | Spot::Head | Spot::AbortByName => false,
         }
     }
 
-    /// An answer to the request that stores may have been lost.
-    fn may_lose(&self) -> bool {
-        let loses = match &self.case.kind {
+    /// The answer to the request that stores is lost: it says nothing, or not in the service's form.
+    fn loses(&self) -> bool {
+        let lost = match &self.case.kind {
             Kind::End(_) | Kind::Stall | Kind::Stale(_) => true,
-            Kind::Busy(status, words) => *words == Words::Gateway || !matches!(status, 429 | 503),
-            Kind::GarbageStatusLine | Kind::HugeHeaders | Kind::EndlessDrip => true,
-            Kind::TruncatedBody | Kind::HugeBody => true,
-            // It may be the callback's own status, handed through.
-            Kind::Redirect => self.case.row.policy,
-            _ => false,
+            Kind::Detached(_) | Kind::Gateway(_) | Kind::Redirect => true,
+            Kind::GarbageStatusLine | Kind::GarbageBody | Kind::TruncatedBody => true,
+            Kind::HugeHeaders | Kind::HugeBody | Kind::EndlessDrip => true,
+            Kind::Busy(_, Words::Gateway) => true,
+            // 599 and 2xx say that it is stored.
+            Kind::Reply(Reply::Json(status)) => !matches!(status, 200..300),
+            Kind::Reply(Reply::Redirect) => true,
+            Kind::Reply(_) | Kind::CallbackFailed => false,
+            Kind::Busy(..) | Kind::Refused(_) | Kind::Etag(_) => false,
+            Kind::Nothing | Kind::Continues | Kind::Drip => false,
         };
-        self.after_loss() || loses && self.hits_storing()
+        // An end of the callback's connection is answered 599.
+        let ended = self.case.spot == Spot::Callback && matches!(self.case.kind, Kind::End(_));
+        self.after_loss() || lost && self.hits_storing() && !ended
+    }
+
+    /// The answer to the request that stores is in the service's form, and may be the callback service's.
+    fn answers_in_the_form(&self) -> bool {
+        let policy = self.case.row.policy;
+        self.hits_storing()
+            && match self.case.kind {
+                Kind::Busy(status, Words::Service | Words::RetryAfter) => policy || status != 503,
+                Kind::Reply(Reply::Form(status)) => status != 599,
+                _ => false,
+            }
+    }
+
+    /// An answer in the form cannot be settled, because HEAD or the ETag says nothing.
+    fn cannot_settle(&self) -> bool {
+        let stored = self.case.spot == Spot::Callback;
+        let answered = self.answers_in_the_form();
+        // One that may run twice is sent again without a look, and an earlier try then counts as lost.
+        if answered && !self.case.row.policy && !self.case.once {
+            return !matches!(self.case.kind, Kind::Busy(429, _));
+        }
+        match self.case.world {
+            // It answers 503 in the form by itself.
+            World::Pressure(_) => self.hits_storing() && (answered || self.case.row.policy),
+            World::Rights(rights) if !rights.read => answered,
+            _ => answered && stored && !self.case.row.is_comparable(),
+        }
+    }
+
+    /// A request that stores was sent, or may have been where the service saw none.
+    fn was_sent(&self) -> bool {
+        let unseen = self.case.spot == Spot::Connection || matches!(self.case.kind, Kind::Stale(_));
+        unseen || self.facts.requests(Call::Put) + self.facts.requests(Call::Finish) > 0
+    }
+
+    /// The token may do what uploads and HEAD need, and no request is one too many.
+    fn may_upload_and_look(&self) -> bool {
+        match self.case.world {
+            World::Usual | World::Older(_) => true,
+            World::Rights(rights) => rights.read && rights.write,
+            World::Pressure(_) => false,
+        }
+    }
+
+    fn may_upload(&self) -> bool {
+        match self.case.world {
+            World::Usual | World::Older(_) => true,
+            World::Rights(rights) => rights.write,
+            World::Pressure(_) => false,
+        }
     }
 
     fn after_loss(&self) -> bool {
@@ -136,6 +199,8 @@ impl View<'_> {
                 | Kind::Busy(..)
                 | Kind::TruncatedBody
                 | Kind::HugeBody
+                | Kind::Gateway(502..=504)
+                | Kind::Detached(Loss::End(_) | Loss::Gateway(502..=504))
         );
         passing && self.case.once
     }
@@ -181,22 +246,28 @@ fn object_is_as_told(view: &View<'_>) -> Wrong {
 }
 
 fn callback_is_as_told(view: &View<'_>) -> Wrong {
-    let fired = view.facts.fired();
-    let failed = view.report().http_status == 599;
+    let Facts { reached, .. } = *view.facts;
+    let policy = view.case.row.policy;
     let told = view.report().callback;
     let right = match told {
-        CallbackState::NotRequested => !view.case.row.policy,
-        CallbackState::Delivered => view.case.row.policy && fired == 1,
-        CallbackState::NotDelivered => view.case.row.policy && (fired == 0 || failed),
-        CallbackState::Unknown => view.case.row.policy,
-        CallbackState::ReplyRefused => view.case.row.policy && fired == 1 && failed,
+        CallbackState::NotRequested => !policy && reached == 0,
+        CallbackState::Delivered => policy && reached == 1,
+        CallbackState::NotDelivered => policy && reached == 0,
+        CallbackState::Unknown => policy,
+        CallbackState::ReplyRefused => policy && reached == 1,
     };
-    wrong(!right, format!("callback told as {told:?}, {fired} fired"))
+    wrong(
+        !right,
+        format!("callback told as {told:?}, and {reached} reached the callback service"),
+    )
 }
 
 fn never_fired_twice(view: &View<'_>) -> Wrong {
-    let fired = view.facts.fired();
-    wrong(fired > 1, format!("{fired} callbacks were fired"))
+    let (fired, reached) = (view.facts.fired(), view.facts.reached);
+    wrong(
+        fired > 1 || reached > 1,
+        format!("{fired} callbacks were fired, {reached} reached the callback service"),
+    )
 }
 
 fn success_is_whole(view: &View<'_>) -> Wrong {
@@ -213,11 +284,56 @@ fn success_is_whole(view: &View<'_>) -> Wrong {
 }
 
 fn no_doubt_without_a_loss(view: &View<'_>) -> Wrong {
-    let report = view.report();
-    let doubt = report.object == ObjectState::Unknown || report.callback == CallbackState::Unknown;
+    let doubt = view.report().object == ObjectState::Unknown;
+    let allowed = (view.loses() || view.cannot_settle()) && view.was_sent();
     wrong(
-        doubt && !view.may_lose(),
-        "told as unknown, although no answer of a request that stores was lost",
+        doubt && !allowed,
+        "the object is told as unknown, although no answer of a request that stores was lost",
+    )
+}
+
+/// Beyond a lost answer, only an answer of the callback service, or 599, leaves its run in doubt.
+fn no_doubt_of_a_callback_without_a_loss(view: &View<'_>) -> Wrong {
+    let report = view.report();
+    if report.callback != CallbackState::Unknown {
+        return None;
+    }
+    let answered = view.case.spot == Spot::Callback
+        && !matches!(
+            view.case.kind,
+            Kind::Reply(Reply::Html | Reply::Refused | Reply::Json(200..300))
+        );
+    let allowed = match report.object {
+        ObjectState::Unknown => true,
+        ObjectState::Stored => answered || view.loses(),
+        ObjectState::NotStored => false,
+    };
+    wrong(
+        !allowed,
+        "the callback is told as unknown, although it is known",
+    )
+}
+
+/// Where HEAD answers and the ETag can be compared, an object that is there is told as stored; without a policy
+/// that is a success.
+fn what_is_there_is_found(view: &View<'_>) -> Wrong {
+    let broken = match view.case.spot {
+        Spot::HeadAfterLoss => true,
+        Spot::Connection => !view.case.once,
+        _ => false,
+    };
+    let found = view.is_upload()
+        && view.is_stored()
+        && view.case.row.is_comparable()
+        && view.may_upload_and_look()
+        && !broken;
+    if !found {
+        return None;
+    }
+    let success = view.is_ok() || view.case.row.policy || view.status() == Status::IntegrityError;
+    wrong(
+        view.report().object != ObjectState::Stored || !success,
+        "the object is there and HEAD finds it, but it is not told as stored",
     )
 }
 
@@ -234,8 +350,14 @@ fn nothing_left_behind(view: &View<'_>) -> Wrong {
     let begun = view.facts.requests(Call::Initiate);
     let went_on = view.is_ok() || view.facts.requests(Call::Part) > 0;
     let nameless = begun.saturating_sub(usize::from(went_on));
+    // The service said that the upload is gone; who keeps it does not abort it then.
+    let keeps = matches!(
+        view.case.row.operation,
+        Operation::ByHand | Operation::Resumable | Operation::Rerun
+    );
+    let lie = keeps && view.case.spot == Spot::Finish && view.case.kind == Kind::Refused(404);
     wrong(
-        unnamed > nameless,
+        unnamed > nameless && !lie,
         format!("{unnamed} uploads are left that the result does not name"),
     )
 }
@@ -258,14 +380,28 @@ fn benign_faults_do_no_harm(view: &View<'_>) -> Wrong {
 
 /// Once, and harmless to repeat: the operation must get over it.
 fn passing_faults_pass(view: &View<'_>) -> Wrong {
-    let unsure = view.case.row.policy && view.hits_storing();
-    let refused = matches!(
+    let Case {
+        row,
+        spot,
+        place,
+        world,
+        ..
+    } = view.case;
+    let in_form = matches!(
         view.case.kind,
-        Kind::Busy(429 | 503, Words::Service | Words::RetryAfter)
+        Kind::Busy(_, Words::Service | Words::RetryAfter)
     );
-    let repeatable = !unsure || (refused && view.hits_the_work());
-    let asked_again = view.after_loss() && !view.case.row.policy;
-    let expected = view.is_passing() && (view.hits_the_work() && repeatable || asked_again);
+    // What ran is not sent again, or is found gone: then only its ETag tells.
+    let ran = *place == Place::AfterExecuting || matches!(view.case.kind, Kind::Detached(_));
+    let told_apart = row.is_comparable() || *spot != Spot::Finish || !ran;
+    let repeatable = match row.policy && view.hits_storing() {
+        true => in_form,
+        false => told_apart,
+    };
+    let asked_again = view.after_loss() && !row.policy && row.is_comparable();
+    let expected = view.is_passing()
+        && matches!(world, World::Usual | World::Older(_))
+        && (view.hits_the_work() && repeatable || asked_again);
     wrong(
         expected && !view.is_ok(),
         "a fault that passes was not got over",
@@ -278,7 +414,7 @@ fn refusals_are_final_and_told_in_full(view: &View<'_>) -> Wrong {
         Kind::Redirect => 302,
         _ => return None,
     };
-    if !view.hits_the_work() {
+    if !view.hits_the_work() || !view.may_upload() {
         return None;
     }
     let report = view.report();
@@ -297,23 +433,98 @@ fn refusals_are_final_and_told_in_full(view: &View<'_>) -> Wrong {
         Spot::Part(_) => 1,
         _ => view.facts.requests(view.case.call()),
     };
-    let missing = report.session_id.is_none() || report.object != ObjectState::NotStored;
+    // A redirect is no answer of the service's.
+    let object = match status {
+        302 if view.hits_storing() => ObjectState::Unknown,
+        _ => ObjectState::NotStored,
+    };
+    let missing = report.session_id.is_none() || report.object != object;
     wrong(
         repeated != 1 || missing,
         format!("a refusal was asked {repeated} times, or not told in full"),
     )
 }
 
-/// What the clean-up meets does not replace the failure that made it necessary.
+/// What the clean-up, or the search for a lost answer, meets does not replace the failure that made it necessary.
 fn the_first_failure_is_told(view: &View<'_>) -> Wrong {
-    if view.case.spot != Spot::Abort {
+    if !view.may_upload() {
         return None;
     }
-    let told = (view.status(), view.report().http_status);
+    let expected = match (view.case.spot, &view.case.kind) {
+        (Spot::Abort, _) => (Status::ServiceError, 403, RET_CODE),
+        (Spot::Put | Spot::Finish, Kind::End(_)) if !view.case.once && !view.is_ok() => {
+            (Status::NetworkError, 0, 0)
+        }
+        _ => return None,
+    };
+    let report = view.report();
+    let told = (view.status(), report.http_status, report.ret_code);
     wrong(
-        told != (Status::ServiceError, 403),
-        format!("the part was refused, but told was {told:?}"),
+        told != expected,
+        format!("the first failure was {expected:?}, but told was {told:?}"),
     )
+}
+
+fn what_the_callback_service_answered_is_told(view: &View<'_>) -> Wrong {
+    use CallbackState::{Delivered, NotDelivered, ReplyRefused, Unknown};
+    let Kind::Reply(reply) = view.case.kind else {
+        return None;
+    };
+    let settled = view.may_upload_and_look() && view.case.row.is_comparable();
+    let (status, callback) = match reply {
+        _ if !view.may_upload() => return None,
+        Reply::Json(200..300) => (Status::Ok, Delivered),
+        Reply::Html => (Status::CallbackFailed, ReplyRefused),
+        Reply::Refused => (Status::CallbackFailed, NotDelivered),
+        Reply::Form(599) | Reply::HangUp | Reply::TimeOut | Reply::FailedDialElsewhere => {
+            (Status::CallbackFailed, Unknown)
+        }
+        Reply::Form(_) | Reply::Json(_) | Reply::Redirect if settled => {
+            (Status::CallbackFailed, Unknown)
+        }
+        Reply::Form(_) | Reply::Json(_) | Reply::Redirect => return None,
+    };
+    let report = view.report();
+    let told = (view.status(), report.object, report.callback);
+    let expected = (status, ObjectState::Stored, callback);
+    wrong(
+        told != expected,
+        format!("told was {told:?} in place of {expected:?}"),
+    )
+}
+
+/// A success without an ETag is compared by HEAD, or says that it was not.
+fn what_was_not_compared_is_noted(view: &View<'_>) -> Wrong {
+    let missing = matches!(view.case.kind, Kind::Etag(EtagFault::Missing));
+    if !missing || !view.is_ok() || !view.is_upload() || !view.hits_storing() || view.after_loss() {
+        return None;
+    }
+    let report = view.report();
+    let etag = Some(&view.ground.etag);
+    let compared = match view.case.row.is_comparable() {
+        true => report.etag.as_ref() == etag,
+        false => report.etag.is_some(),
+    };
+    let right = match view.may_upload_and_look() {
+        true => compared && report.note.is_none(),
+        false => compared || report.note.is_some(),
+    };
+    wrong(
+        !right,
+        format!("ETag {:?}, note {:?}", report.etag, report.note),
+    )
+}
+
+/// Also when a gateway's page repeats the request with its headers.
+fn no_secret_is_told(view: &View<'_>) -> Wrong {
+    let error = view.told.result.as_ref().err();
+    let message = error.map(ToString::to_string).unwrap_or_default();
+    let note = view.report().note.clone().unwrap_or_default();
+    let secrets = [PRIVATE_KEY, SECURITY_TOKEN, PUBLIC_KEY, "UCloud "];
+    let told = secrets
+        .into_iter()
+        .find(|secret| message.contains(secret) || note.contains(secret));
+    told.map(|secret| format!("the message tells {secret:?}"))
 }
 
 fn reads_deletes_and_aborts(view: &View<'_>) -> Wrong {

@@ -1,6 +1,7 @@
 //! What the host was told, held against what the service has seen.
 
 use std::collections::HashMap;
+use std::fmt::{self, Display};
 
 use us3::error::{CallbackState, ObjectState, Status};
 use us3_emulator::{Call, State};
@@ -79,9 +80,7 @@ fn callback(upload: &Upload, seen: &Seen) -> Option<String> {
             seen.fired == 0 && (!upload.policy || upload.status != Status::Ok)
         }
         CallbackState::Delivered => seen.fired == 1,
-        CallbackState::NotDelivered => {
-            seen.fired == 0 || seen.fired == 1 && upload.report.http_status == 599
-        }
+        CallbackState::NotDelivered => seen.fired == 0,
         CallbackState::Unknown => seen.fired <= 1,
         CallbackState::ReplyRefused => seen.fired == 1,
     };
@@ -106,26 +105,71 @@ fn left_behind(upload: &Upload, seen: &Seen) -> Option<String> {
 }
 
 /// A few numbers for the log.
-pub fn summary(uploads: &[Upload], state: &State) -> String {
-    let count = |wanted: &dyn Fn(&Upload) -> bool| uploads.iter().filter(|one| wanted(one)).count();
-    let told = |callback| count(&|one| one.report.callback == callback);
-    let struck = state
-        .requests
-        .iter()
-        .filter(|request| request.rule.is_some());
-    format!(
-        "{} requests, {} of them struck; {} callbacks\n\
-         objects: {} told as stored, {} as not stored, {} as unknown; {} succeeded\n\
-         callbacks: {} told as delivered, {} as not delivered, {} as unknown",
-        state.requests.len(),
-        struck.count(),
-        state.callbacks.len(),
-        count(&|one| one.report.object == ObjectState::Stored),
-        count(&|one| one.report.object == ObjectState::NotStored),
-        count(&|one| one.report.object == ObjectState::Unknown),
-        count(&|one| one.status == Status::Ok),
-        told(CallbackState::Delivered),
-        told(CallbackState::NotDelivered),
-        told(CallbackState::Unknown),
-    )
+#[derive(Default)]
+pub struct Totals {
+    uploads: usize,
+    succeeded: usize,
+    requests: usize,
+    struck: usize,
+    detached: usize,
+    callbacks: usize,
+    /// Told as not stored, stored, unknown.
+    objects: [usize; 3],
+    /// Told as not delivered, delivered, unknown, refused.
+    told: [usize; 4],
+}
+
+impl Totals {
+    pub fn add(&mut self, uploads: &[Upload], state: &State) {
+        self.uploads += uploads.len();
+        self.requests += state.requests.len();
+        self.callbacks += state.callbacks.len();
+        let requests = || state.requests.iter();
+        self.struck += requests().filter(|one| one.rule.is_some()).count();
+        self.detached += requests()
+            .filter(|one| one.detached_status.is_some())
+            .count();
+        for upload in uploads {
+            self.succeeded += usize::from(upload.status == Status::Ok);
+            let object = match upload.report.object {
+                ObjectState::NotStored => 0,
+                ObjectState::Stored => 1,
+                ObjectState::Unknown => 2,
+            };
+            self.objects[object] += 1;
+            let callback = match upload.report.callback {
+                CallbackState::NotRequested => continue,
+                CallbackState::NotDelivered => 0,
+                CallbackState::Delivered => 1,
+                CallbackState::Unknown => 2,
+                CallbackState::ReplyRefused => 3,
+            };
+            self.told[callback] += 1;
+        }
+    }
+
+    pub fn uploads(&self) -> usize {
+        self.uploads
+    }
+}
+
+impl Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            uploads,
+            succeeded,
+            requests,
+            struck,
+            detached,
+            callbacks,
+            objects: [not_stored, stored, unknown],
+            told: [not_delivered, delivered, in_doubt, refused],
+        } = self;
+        write!(
+            f,
+            "{uploads} uploads, {succeeded} succeeded; {requests} requests, {struck} of them struck, {detached} ran detached; {callbacks} callbacks\n\
+             objects: {stored} told as stored, {not_stored} as not stored, {unknown} as unknown\n\
+             callbacks: {delivered} told as delivered, {not_delivered} as not delivered, {refused} as refused, {in_doubt} as unknown"
+        )
+    }
 }

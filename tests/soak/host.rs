@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use us3::client::Client;
-use us3::config::Config;
 use us3::error::{Error, Report, Result, Status};
 use us3::etag::EtagHasher;
 use us3::policy::PutPolicy;
@@ -18,6 +17,9 @@ use crate::support::random::Random;
 use crate::support::{TempFile, config, content, json_policy};
 
 const THREADS: u64 = 12;
+
+/// Of a resumable upload that goes on.
+const HURRY: Duration = Duration::from_secs(3);
 
 /// Nothing, next to nothing, about a part, several parts.
 const SIZES: [usize; 9] = [
@@ -33,10 +35,9 @@ const SIZES: [usize; 9] = [
 ];
 
 pub struct Host {
-    config: Config,
+    client: Client,
     policy: PutPolicy,
     contents: Vec<Content>,
-    seed: u64,
 }
 
 struct Content {
@@ -68,32 +69,31 @@ enum Way {
 }
 
 impl Host {
-    pub fn new(service: &Service, seed: u64) -> Self {
+    pub fn new(service: &Service) -> Self {
         let mut config = config(service.address);
         config.connect_timeout = Duration::from_secs(5);
         config.idle_timeout = Duration::from_secs(2);
         config.response_timeout = Duration::from_secs(2);
+        // The ETag of an object with small parts says nothing: a lost finish is asked about in vain.
+        config.settle_timeout = Duration::from_millis(200);
         Self {
-            config,
+            client: Client::new(config).expect("client"),
             policy: json_policy(service.callbacks),
             contents: SIZES.into_iter().map(Content::new).collect(),
-            seed,
         }
     }
 
-    /// Uploads for a time with one client, which is gone at the end.
-    pub fn run(&self, time: Duration, name: &str) -> Vec<Upload> {
-        let client = Client::new(self.config.clone()).expect("client");
+    /// Uploads for a time, from many threads.
+    pub fn run(&self, time: Duration, name: &str, random: &mut Random) -> Vec<Upload> {
         let until = Instant::now() + time;
         let count = AtomicU64::new(0);
+        let seeds: Vec<u64> = (0..THREADS).map(|_| random.next()).collect();
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS)
-                .map(|number| {
-                    let (client, count) = (&client, &count);
-                    let random = Random::new(self.seed.wrapping_add(number));
-                    scope.spawn(move || self.work(client, random, until, name, count))
-                })
-                .collect();
+            let start = |seed| {
+                let count = &count;
+                scope.spawn(move || self.work(Random::new(seed), until, name, count))
+            };
+            let threads: Vec<_> = seeds.into_iter().map(start).collect();
             let done = threads.into_iter().map(|thread| thread.join());
             done.flat_map(|uploads| uploads.expect("a thread"))
                 .collect()
@@ -102,7 +102,6 @@ impl Host {
 
     fn work(
         &self,
-        client: &Client,
         mut random: Random,
         until: Instant,
         name: &str,
@@ -111,12 +110,13 @@ impl Host {
         let mut uploads = Vec::new();
         while Instant::now() < until {
             let number = count.fetch_add(1, Ordering::Relaxed);
-            uploads.push(self.one(client, &mut random, format!("{name}/{number}")));
+            uploads.push(self.one(&mut random, format!("{name}/{number}")));
         }
         uploads
     }
 
-    fn one(&self, client: &Client, random: &mut Random, key: String) -> Upload {
+    fn one(&self, random: &mut Random, key: String) -> Upload {
+        let client = &self.client;
         let content = random.pick(&self.contents);
         let way = way(random);
         let policy = (random.below(2) == 0).then(|| self.policy.clone());
@@ -242,9 +242,20 @@ fn resumable(
         if !last.as_ref().is_err_and(again) {
             break;
         }
-        last = client.upload(request.clone());
+        // No time to wait until a lost finish cannot run any more.
+        request.timeout = Some(HURRY);
+        let next = client.upload(request.clone());
+        // Of the finish before it, a run that could not list the parts says nothing: what was told before stands.
+        if next.as_ref().is_err_and(could_not_list) {
+            break;
+        }
+        last = next;
     }
     last
+}
+
+fn could_not_list(error: &Error) -> bool {
+    error.to_string().starts_with("ListParts ")
 }
 
 fn cancelled(

@@ -1,5 +1,5 @@
-//! Many threads, mixed uploads and a service that fails at every fifth request, for a while. At
-//! the end every upload is accounted for, and nothing of the client is left in the process.
+//! Many threads, mixed uploads and a service that fails at every fifth request, for a while. After each batch
+//! every upload is accounted for; at the end nothing of the client is left in the process.
 //!
 //! `US3_SOAK_SECONDS` says how long (3), `US3_SOAK_SEED` repeats the choices of a run.
 //! The service runs in a process of its own, so that memory and descriptors are the library's.
@@ -13,12 +13,16 @@ mod support;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use account::Totals;
 use host::Host;
 use service::Service;
-use support::random::seed;
+use support::random::{Random, seed};
 
 /// What a process may keep: the allocator does not give everything back.
 const MARGIN_KIB: u64 = 32 << 10;
+
+/// Batches are forgotten once they are checked, so that the memory that is measured is the library's.
+const LONGEST_BATCH: Duration = Duration::from_secs(10);
 
 /// How long threads and descriptors may take to go.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,18 +31,55 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn every_upload_is_accounted_for() {
     let seconds = std::env::var("US3_SOAK_SECONDS").unwrap_or_else(|_| "3".to_owned());
     let seconds: u64 = seconds.parse().expect("US3_SOAK_SECONDS is a number");
-    let seed = seed("US3_SOAK_SEED");
-    let service = Service::start(seed);
-    let host = Host::new(&service, seed);
+    let mut random = Random::new(seed("US3_SOAK_SEED"));
+    let service = Service::start();
+    let mut totals = Totals::default();
     // The first use of everything costs memory once.
-    host.run(Duration::from_secs(1), "warm-up");
+    let time = Duration::from_secs(seconds);
+    let batch = LONGEST_BATCH.min(time / 3);
+    let host = Host::new(&service);
+    run_batch(&host, &service, batch, "warm-up", &mut random, &mut totals);
+    drop(host);
+    service.wait_until_left();
     let before = Cost::now();
     let started = Instant::now();
-    let uploads = host.run(Duration::from_secs(seconds), "soak");
-    println!("{} uploads in {:?}", uploads.len(), started.elapsed());
+    let host = Host::new(&service);
+    for number in 0.. {
+        let left = time.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        let name = format!("batch-{number}");
+        run_batch(
+            &host,
+            &service,
+            batch.min(left),
+            &name,
+            &mut random,
+            &mut totals,
+        );
+    }
+    let elapsed = started.elapsed();
+    drop(host);
+    service.wait_until_left();
     Cost::settles_at(&before);
+    println!("{totals}\nin {elapsed:?}, lies: 0");
+    assert!(totals.uploads() > 20, "too few uploads to tell");
+}
+
+/// Uploads, then holds what was told against what the service has seen.
+fn run_batch(
+    host: &Host,
+    service: &Service,
+    time: Duration,
+    name: &str,
+    random: &mut Random,
+    totals: &mut Totals,
+) {
+    service.begin_anew(random);
+    let uploads = host.run(time, name, random);
     let state = service.state();
-    println!("{}", account::summary(&uploads, &state));
+    totals.add(&uploads, &state);
     let wrong = account::check(&uploads, &state);
     assert!(
         wrong.is_empty(),
@@ -46,7 +87,6 @@ fn every_upload_is_accounted_for() {
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(uploads.len() > 20, "too few uploads to tell");
 }
 
 /// Not a test of its own: the process of the service.

@@ -5,16 +5,21 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use us3_emulator::{Call, End, EtagFault, Fault, Place, Rule, Shape, State, Then};
+use serde::Serialize;
+use us3_emulator::{Call, End, EtagFault, Fault, Gateway, Place, Rights, Rule, Shape, State, Then};
 
+use crate::support::random::Random;
 use crate::support::{callback_service, emulator_with};
 
-/// Set for the process of the service: the seed of its faults.
+/// Set for the process of the service.
 const ROLE: &str = "US3_TEST_SOAK_SERVICE";
 const READY: &str = "soak-service";
 
 /// Bytes of a part.
 pub const PART: usize = 64 << 10;
+
+/// How long a detached request waits before it runs.
+const DETACHED: Duration = Duration::from_millis(40);
 
 /// How long the last requests may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,10 +34,10 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn start(seed: u64) -> Self {
+    pub fn start() -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "the_service_of_the_soak", "--nocapture"])
-            .env(ROLE, seed.to_string())
+            .env(ROLE, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -57,12 +62,50 @@ impl Service {
         }
     }
 
-    /// Everything that the service has seen, once nothing is under way any more.
+    /// Nothing is stored and seen any more; other faults, and sometimes another token or less patience.
+    pub fn begin_anew(&self, random: &mut Random) {
+        self.post("/reset", &());
+        self.post("/rules", &rules(random.next(), self.callbacks));
+        let rights = Rights::ALL;
+        let rights = match random.below(8) {
+            0 => Rights {
+                read: false,
+                ..rights
+            },
+            1 => Rights {
+                list: false,
+                ..rights
+            },
+            2 => Rights {
+                delete: false,
+                ..rights
+            },
+            _ => rights,
+        };
+        self.post("/rights", &rights);
+        let most = (random.below(8) == 0).then_some(300);
+        self.post(
+            "/pressure",
+            &serde_json::json!({ "requests_per_second": most }),
+        );
+    }
+
+    /// Everything that the service has seen, once every request has run, detached ones as well.
     pub fn state(&self) -> State {
+        self.state_when(|state| state.in_flight == 0)
+    }
+
+    /// The client is gone, and with it its connections.
+    pub fn wait_until_left(&self) {
+        self.state_when(|state| state.in_flight == 0 && state.connections_open == 0);
+    }
+
+    fn state_when(&self, expected: impl Fn(&State) -> bool) -> State {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let state: State = serde_json::from_slice(&self.get("/state")).expect("the state");
-            if state.in_flight == 0 && state.connections_open == 0 {
+            let state = self.send("GET", "/state", &[]);
+            let state: State = serde_json::from_slice(&state).expect("the state");
+            if expected(&state) {
                 return state;
             }
             assert!(
@@ -75,10 +118,21 @@ impl Service {
         }
     }
 
-    fn get(&self, path: &str) -> Vec<u8> {
+    fn post(&self, path: &str, body: &impl Serialize) {
+        let body = serde_json::to_vec(body).expect("JSON");
+        let answer = self.send("POST", path, &body);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(!answer.contains("error"), "{path}: {answer}");
+    }
+
+    fn send(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.control).expect("the control listener");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("a request");
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: control\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("a request");
+        stream.write_all(body).expect("its body");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
         let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
@@ -95,23 +149,32 @@ impl Drop for Service {
 
 /// Serves until the parent is gone, when this process is the service's.
 pub fn serve_if_asked() {
-    let Ok(seed) = std::env::var(ROLE) else {
+    if std::env::var(ROLE).is_err() {
         return;
-    };
-    let seed: u64 = seed.parse().expect("a seed");
-    let emulator = emulator_with(|options| {
-        options.part_size = PART as u64;
-        options.rules = rules(seed);
-    });
+    }
+    let emulator = emulator_with(|options| options.part_size = PART as u64);
     let callbacks = callback_service();
     let (address, control) = (emulator.address(), emulator.control_address());
     println!("\n{READY} {address} {control} {}", callbacks.address);
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
 
-/// About every fifth request meets one of them.
-fn rules(seed: u64) -> Vec<Rule> {
+/// Of one rule. Together they are met by about every fifth request.
+const OFTEN: f64 = 0.008;
+const RARELY: f64 = 0.002;
+
+/// What goes wrong.
+fn rules(seed: u64, callbacks: SocketAddr) -> Vec<Rule> {
     let any = |fault, place| Rule::any(fault).at(place);
+    let detached = |fault| any(fault, Place::AfterBody).detached(DETACHED);
+    let page = |status| Fault::Gateway(Gateway::new(status).repeats());
+    // A portal's page is taken for the success of a delete or an abort.
+    let portal = |call, place| Rule::on(call, page(200)).at(place);
+    let reply = |fault| Rule::on(Call::Callback, fault).at(Place::AfterExecuting);
+    let failed = |why: &str| {
+        let why = format!("send request error: Post http://{callbacks}/json: {why}");
+        Fault::error(599, 20003, &why)
+    };
     let mut rules = vec![
         any(Fault::Reset, Place::BeforeBody),
         any(Fault::Reset, Place::Body(10_000)),
@@ -130,6 +193,38 @@ fn rules(seed: u64) -> Vec<Rule> {
         Rule::on(Call::Callback, Fault::Reset),
         Rule::on(Call::Callback, Fault::Reset).at(Place::AfterExecuting),
         Rule::on(Call::Connection, Fault::Reset),
+        detached(Fault::Reset),
+        detached(Fault::Close),
+        detached(Fault::Drop),
+        detached(page(502)),
+        detached(page(504)),
+        detached(page(599)),
+        any(page(502), Place::BeforeBody),
+        any(page(503), Place::AfterBody),
+        any(page(504), Place::AfterExecuting),
+        any(page(599), Place::AfterBody),
+        any(page(404), Place::AfterExecuting),
+        portal(Call::Put, Place::BeforeBody),
+        portal(Call::Finish, Place::AfterExecuting),
+        portal(Call::Part, Place::AfterBody),
+        reply(Fault::error(503, 17, "not now")),
+        reply(Fault::error(403, 17, "not you")),
+        reply(Fault::error(
+            599,
+            20008,
+            "expect json, but received text/html",
+        )),
+        reply(Fault::redirect("http://127.0.0.1:9/elsewhere")),
+        reply(failed("EOF")),
+        reply(failed(
+            "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+        )),
+        Rule::on(
+            Call::Callback,
+            failed(&format!(
+                "dial tcp {callbacks}: connect: connection refused"
+            )),
+        ),
     ];
     // Rarely: one costs time, the others the whole upload.
     let rare = [
@@ -144,7 +239,7 @@ fn rules(seed: u64) -> Vec<Rule> {
     let often = rules.len();
     rules.extend(rare);
     for (number, rule) in rules.iter_mut().enumerate() {
-        let probability = if number < often { 0.014 } else { 0.002 };
+        let probability = if number < often { OFTEN } else { RARELY };
         *rule = rule.clone().probability(probability, seed ^ number as u64);
     }
     rules
