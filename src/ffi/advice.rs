@@ -17,14 +17,20 @@ pub(super) fn of(result: &us3_result, said: &str) -> &'static str {
 fn on_states(result: &us3_result) -> Option<&'static str> {
     let object = |state: us3_object_state| result.object_state == state as i32;
     let status = |status: us3_status| result.status == status as i32;
-    let asked = result.callback_state == us3_callback_state::US3_CALLBACK_UNKNOWN as i32;
+    let callback = |state: us3_callback_state| result.callback_state == state as i32;
     if status(us3_status::US3_INTERNAL_ERROR) {
         return None;
     }
     if object(us3_object_state::US3_OBJECT_UNKNOWN) {
-        return Some(ASK_FOR_THE_OBJECT);
+        return Some(
+            match callback(us3_callback_state::US3_CALLBACK_NOT_REQUESTED) {
+                true => ASK_FOR_THE_OBJECT,
+                false => ASK_FOR_BOTH,
+            },
+        );
     }
-    if object(us3_object_state::US3_OBJECT_STORED) && asked {
+    let callback_unknown = callback(us3_callback_state::US3_CALLBACK_UNKNOWN);
+    if object(us3_object_state::US3_OBJECT_STORED) && callback_unknown {
         return Some(ASK_THE_CALLBACK_SERVICE);
     }
     let damaged_part =
@@ -32,8 +38,10 @@ fn on_states(result: &us3_result) -> Option<&'static str> {
     damaged_part.then_some(DAMAGED_PART)
 }
 
-const ASK_FOR_THE_OBJECT: &str = "wait some seconds, ask with us3_head_file whether the object is stored, and with a policy the \
-     callback service whether it was told; upload again only if neither is so.";
+const ASK_FOR_THE_OBJECT: &str = "wait some seconds, ask with us3_head_file whether the object is stored, and upload again only if it \
+     is not.";
+const ASK_FOR_BOTH: &str = "wait some seconds, ask with us3_head_file whether the object is stored, and the callback service whether \
+     it was told of it; upload again only if neither is so.";
 const ASK_THE_CALLBACK_SERVICE: &str = "do not upload again: the object is stored. Ask the callback service whether it was told of \
      it, and tell it yourself if not.";
 const DAMAGED_PART: &str = "upload again. If it happens again, look for failing memory, and for a \
@@ -333,7 +341,9 @@ mod tests {
 
     #[test]
     fn what_became_of_the_object_decides_first() {
-        use us3_callback_state::{US3_CALLBACK_DELIVERED, US3_CALLBACK_UNKNOWN};
+        use us3_callback_state::{
+            US3_CALLBACK_DELIVERED, US3_CALLBACK_NOT_REQUESTED, US3_CALLBACK_UNKNOWN,
+        };
         use us3_object_state::{US3_OBJECT_NOT_STORED, US3_OBJECT_STORED, US3_OBJECT_UNKNOWN};
         use us3_status::{
             US3_CALLBACK_FAILED, US3_INTEGRITY_ERROR, US3_INTERNAL_ERROR, US3_NETWORK_ERROR,
@@ -356,6 +366,12 @@ mod tests {
                 US3_TIMEOUT,
                 US3_OBJECT_UNKNOWN,
                 US3_CALLBACK_UNKNOWN,
+                ASK_FOR_BOTH,
+            ),
+            (
+                US3_TIMEOUT,
+                US3_OBJECT_UNKNOWN,
+                US3_CALLBACK_NOT_REQUESTED,
                 ASK_FOR_THE_OBJECT,
             ),
             (

@@ -77,6 +77,7 @@ us3_client *fake_client(const fake_service *fake)
     us3_config config = config_for(fake_url(fake));
 
     config.max_retries = 0;
+    config.settle_timeout_ms = 200;
     return client_with(&config);
 }
 

@@ -49,7 +49,8 @@ us3_config config_for(const char *endpoint);
 us3_client *client_with(const us3_config *config);
 us3_client *client_for(const char *endpoint);
 us3_client *emulator_client(void);
-/* A client that never repeats a request, so that a test can count them. */
+/* A client that never repeats a request, so that a test can count them, and soon ends finding out what became
+ * of a lost answer. */
 us3_client *fake_client(const fake_service *fake);
 
 /* ---- results ------------------------------------------------------------------------------ */

@@ -129,7 +129,8 @@ static void a_redirect_is_not_followed(void)
         CHECK(status == US3_PROTOCOL_ERROR || status == US3_SERVICE_ERROR);
         CHECK_INT(statuses[i], result.http_status);
         CHECK_HAS(result.err_msg, "redirect");
-        CHECK_INT(US3_OBJECT_NOT_STORED, result.object_state);
+        /* Whoever redirects may stand before a service that has taken the request. */
+        CHECK_INT(US3_OBJECT_UNKNOWN, result.object_state);
     }
     CHECK_INT(0, fake_seen(elsewhere).connections);
     us3_result_clear(&result);

@@ -312,7 +312,7 @@ static void a_failed_abort_hides_nothing(void)
     a_failed_part_aborts(500, true);
 }
 
-static void a_failed_finish_names_the_upload_and_keeps_it(void)
+static void a_refused_finish_is_aborted_once(void)
 {
     fake_service *fake = fake_start();
     us3_client *client = fake_client(fake);
@@ -322,9 +322,11 @@ static void a_failed_finish_names_the_upload_and_keeps_it(void)
     fake_set(fake, FAKE_FINISH, fake_answer(400, "", "{\"RetCode\":-1,\"ErrMsg\":\"not today\"}"));
     for (int op = MPUT; op <= ASYNC_UPLOAD; op++) {
         CHECK_STATUS(US3_SERVICE_ERROR, operations[op].run(client, file, "failing", NULL, &result), &result);
-        CHECK_STR("fake-upload", result.upload_id);
+        CHECK_HAS(result.err_msg, "not today");
+        CHECK_INT(US3_OBJECT_NOT_STORED, result.object_state);
+        CHECK(result.upload_id == NULL);
+        CHECK_INT(op, fake_count(fake, FAKE_ABORT));
     }
-    CHECK_INT(0, fake_count(fake, FAKE_ABORT));
     us3_result_clear(&result);
     us3_client_free(client);
     fake_stop(fake);
@@ -360,21 +362,23 @@ static void an_upload_that_was_left_is_aborted_by_its_name(void)
     us3_client_free(client);
 }
 
-/* What an upload in one call leaves behind when its finish is refused. */
-static void a_failed_finish_is_aborted_by_the_name_in_its_result(void)
+/* A finish whose answer is lost may still run: its upload is left alone, and named. */
+static void a_lost_finish_is_aborted_by_the_name_in_its_result(void)
 {
     fake_service *fake = fake_start();
     us3_client *client = fake_client(fake);
     us3_result result = US3_RESULT_INIT;
     char *file = test_file("failing", 5 * 64 * KIB, 1);
 
-    fake_set(fake, FAKE_FINISH, fake_answer(400, "", "{\"RetCode\":-1,\"ErrMsg\":\"not today\"}"));
-    CHECK_STATUS(US3_SERVICE_ERROR, operations[MPUT].run(client, file, "failing", NULL, &result), &result);
-    REQUIRE(result.upload_id != NULL);
-    CHECK_INT(0, fake_count(fake, FAKE_ABORT));
-    CHECK_INT(US3_OK, us3_abort_upload(client, "failing", result.upload_id, NULL));
-    CHECK_INT(1, fake_count(fake, FAKE_ABORT));
-    CHECK_HAS(fake_last_head(fake, FAKE_ABORT), "DELETE /failing?uploadId=fake-upload ");
+    fake_set(fake, FAKE_FINISH, FAKE_CLOSE);
+    for (int op = MPUT; op < OPERATIONS; op++) {
+        CHECK_STATUS(US3_NETWORK_ERROR, operations[op].run(client, file, "failing", NULL, &result), &result);
+        CHECK_INT(US3_OBJECT_UNKNOWN, result.object_state);
+        CHECK_STR("fake-upload", result.upload_id);
+        CHECK_INT(op - MPUT, fake_count(fake, FAKE_ABORT));
+        CHECK_INT(US3_OK, us3_abort_upload(client, "failing", result.upload_id, NULL));
+        CHECK_HAS(fake_last_head(fake, FAKE_ABORT), "DELETE /failing?uploadId=fake-upload ");
+    }
     us3_result_clear(&result);
     us3_client_free(client);
     fake_stop(fake);
@@ -438,9 +442,9 @@ int main(void)
     RUN(the_finish_names_the_parts_in_order);
     RUN(a_failed_part_aborts_the_upload);
     RUN(a_failed_abort_hides_nothing);
-    RUN(a_failed_finish_names_the_upload_and_keeps_it);
+    RUN(a_refused_finish_is_aborted_once);
     RUN(an_upload_that_was_left_is_aborted_by_its_name);
-    RUN(a_failed_finish_is_aborted_by_the_name_in_its_result);
+    RUN(a_lost_finish_is_aborted_by_the_name_in_its_result);
     RUN(an_abort_whose_answer_is_lost_is_no_success);
     RUN(an_upload_that_the_service_does_not_know_is_404);
     return check_done();

@@ -42,6 +42,7 @@ static us3_config config_of(const char *endpoint)
     config.bucket_name = "demo";
     config.endpoint = endpoint;
     config.max_retries = 0;
+    config.settle_timeout_ms = 200;
     return config;
 }
 
@@ -353,6 +354,16 @@ static us3_status finish_fails(void)
     return us3_async_mput_with_policy(client, "video.mp4", "finish/1.mp4", NULL, NULL, &result);
 }
 
+static us3_status finish_is_lost(void)
+{
+    return us3_async_mput_with_policy(client, "video.mp4", "finish-lost/1.mp4", NULL, policy_to(variable("CALLBACK_URL")), &result);
+}
+
+static us3_status a_gateway_answers(void)
+{
+    return put("gateway/1.mp4", policy_to(variable("CALLBACK_URL")));
+}
+
 static us3_status a_redirect(void)
 {
     return put("redirect/1.mp4", NULL);
@@ -361,6 +372,11 @@ static us3_status a_redirect(void)
 static us3_status callback_refused(void)
 {
     return put("1.mp4", policy_to(variable("REFUSED_URL")));
+}
+
+static us3_status callback_breaks_off(void)
+{
+    return put("1.mp4", policy_to_service("breaks"));
 }
 
 static us3_status callback_answers_text(void)
@@ -496,6 +512,7 @@ static const struct failure {
     {"a certificate that nobody trusts", US3_NETWORK_ERROR, untrusted_certificate},
     {"the connection breaks", US3_NETWORK_ERROR, connection_breaks},
     {"the answer is lost", US3_NETWORK_ERROR, answer_is_lost},
+    {"the answer to a finish is lost", US3_NETWORK_ERROR, finish_is_lost},
     {"no answer in time", US3_TIMEOUT, no_answer_in_time},
     {"nothing can be sent", US3_TIMEOUT, nothing_can_be_sent},
     {"timeout_ms passes", US3_TIMEOUT, deadline_passes},
@@ -508,7 +525,9 @@ static const struct failure {
     {"no such object", US3_SERVICE_ERROR, no_such_object},
     {"the service is busy", US3_SERVICE_ERROR, service_is_busy},
     {"the finish fails", US3_SERVICE_ERROR, finish_fails},
+    {"a gateway answers", US3_SERVICE_ERROR, a_gateway_answers},
     {"the callback service is down", US3_CALLBACK_FAILED, callback_refused},
+    {"the callback service breaks off", US3_CALLBACK_FAILED, callback_breaks_off},
     {"the callback service answers text", US3_CALLBACK_FAILED, callback_answers_text},
     {"the callback service answers no JSON", US3_CALLBACK_FAILED, callback_answers_no_json},
     {"the callback service answers an error", US3_CALLBACK_FAILED, callback_answers_an_error},
