@@ -145,7 +145,7 @@ soak: need-cargo ## many threads and random failures for US3_SOAK_SECONDS (60); 
 	US3_SOAK_SECONDS=$${US3_SOAK_SECONDS:-60} $(CARGO) test $(CARGO_FLAGS) --package us3 --test soak -- --nocapture
 
 model: need-cargo ## explore more orders of losses, delays and kills than the tests do; takes some minutes
-	US3_MODEL=large $(CARGO) test $(CARGO_FLAGS) --release --package us3 --test model -- --nocapture --test-threads 1 promises
+	US3_MODEL=large $(CARGO) test $(CARGO_FLAGS) --release --package us3 --test model -- --nocapture --test-threads 1 promises::
 
 fuzz: ## run each fuzz target for a minute, or FUZZ_SECONDS; FUZZ="policy config" picks some
 	@fuzz/run.sh $(FUZZ)
