@@ -116,7 +116,8 @@ pub fn may_send_again(verdict: Verdict, twice: bool) -> bool {
     verdict.passing && allowed
 }
 
-/// What is known after this request when an earlier try, or an earlier finish of the same upload, is lost.
+/// What is known after this request when it is open what became of an earlier try, or of an earlier finish of the
+/// same upload: it was lost, or answered in the form and sent again all the same.
 pub fn after_a_lost_one(known: Known) -> Known {
     match known {
         // The earlier one may have run, or may run yet.
