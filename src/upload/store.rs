@@ -4,6 +4,7 @@
 //! settled, and sent again only when it did not run, or may run twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::settle::{self, Begun, Question, Settled};
 use crate::engine::Engine;
@@ -134,10 +135,8 @@ impl<R: Request> Store<'_, R> {
     /// Asks HEAD once for the ETag of what is stored.
     async fn look(&self) -> Look {
         let (service, key) = (&self.engine.service, self.storing.key);
-        let asked = self
-            .operation
-            .clean_up(service.head_once(key, self.operation));
-        match asked.await {
+        let asked = service.head_once(key, self.operation);
+        match self.operation.settle(Duration::ZERO, asked).await {
             Some(Ok(reply)) => match reply.etag() {
                 Some(etag) => Look::Etag(etag),
                 None => Look::Nothing("HEAD tells none either".to_owned()),

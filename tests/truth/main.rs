@@ -3,5 +3,12 @@
 
 mod honest;
 mod race;
+mod settling;
 #[path = "../support/mod.rs"]
 mod support;
+
+use us3::upload::Mode;
+use us3_emulator::Call;
+
+/// The two requests that store an object, and the uploads that send them.
+const STORING: [(Mode, Call); 2] = [(Mode::Put, Call::Put), (Mode::Multipart, Call::Finish)];
