@@ -117,7 +117,7 @@ async fn conclude(
     session: &Session,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
-    let mut error = match result {
+    let error = match result {
         Ok(report) => {
             over(claim);
             return Ok(report);
@@ -136,10 +136,15 @@ async fn conclude(
     if gone && error.report().object == ObjectState::NotStored {
         over(claim);
     }
-    if !gone {
-        error.add("what was uploaded is kept: run it again with the same resume_path to go on");
-    }
-    Err(error)
+    Err(match gone {
+        true => error,
+        false => kept(session, error),
+    })
+}
+
+fn kept(session: &Session, mut error: Error) -> Error {
+    error.add("what was uploaded is kept: run it again with the same resume_path to go on");
+    session.name_in(error)
 }
 
 fn checkpoint(
@@ -225,7 +230,10 @@ async fn look(
             Err(failure) if failure.is_unknown() => {
                 return gone(engine, upload, &checkpoint, operation).await;
             }
-            Err(failure) => return Err(failure.error),
+            Err(failure) => {
+                let error = in_doubt(failure.error, upload, &checkpoint);
+                return Err(kept(&session, error));
+            }
         };
         let left = sent.map(|sent| may_still_run(sent, date, begun.elapsed()));
         if let Some(left) = left.filter(|left| !left.is_zero()) {
@@ -275,6 +283,18 @@ async fn wait_for_finish(
         left.as_secs() + 1
     ));
     Err(session.name_in(unknown(error)))
+}
+
+/// A run that ends before it knows what became of an earlier run's finish.
+fn in_doubt(mut error: Error, upload: &Upload, checkpoint: &Checkpoint) -> Error {
+    if !checkpoint.finishing {
+        return error;
+    }
+    if upload.policy.is_some() {
+        return unknown(error);
+    }
+    error.report_mut().object = ObjectState::Unknown;
+    error
 }
 
 fn unknown(mut error: Error) -> Error {
@@ -337,7 +357,8 @@ async fn gone(
             let content = upload.content.clone();
             let digest =
                 blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
-            Some(operation.work(digest).await??)
+            let digest = operation.work(digest).await.and_then(|digest| digest);
+            Some(digest.map_err(|error| in_doubt(error, upload, checkpoint))?)
         }
         _ => None,
     };

@@ -1,7 +1,9 @@
 //! What the library says of an object and its callback, held against what the service knows. Each module is
 //! about one way in which the two could part.
 
+mod gateways;
 mod honest;
+mod killed;
 mod race;
 mod settling;
 #[path = "../support/mod.rs"]
