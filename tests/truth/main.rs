@@ -1,6 +1,7 @@
 //! What the library says of an object and its callback, held against what the service knows. Each module is
 //! about one way in which the two could part.
 
+mod callback_service;
 mod gateways;
 mod honest;
 mod killed;
