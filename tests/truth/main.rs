@@ -1,14 +1,20 @@
 //! What the library says of an object and its callback, held against what the service knows. Each module is
 //! about one way in which the two could part.
 
+mod again;
+mod broken;
+mod by_hand;
 mod callback_service;
 mod gateways;
 mod honest;
 mod killed;
+mod leftovers;
+mod older;
 mod race;
 mod settling;
 #[path = "../support/mod.rs"]
 mod support;
+mod verified;
 
 use us3::upload::Mode;
 use us3_emulator::Call;
