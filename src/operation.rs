@@ -162,14 +162,19 @@ impl Operation {
         self.clean_up_within(LONGEST_CLEAN_UP, work).await
     }
 
-    /// Finds out what became of a request whose answer was lost, with this long to ask again.
+    /// Finds out what became of a request whose answer was lost, with this long to ask again. None also when the
+    /// host cancels meanwhile; what it had cancelled before may still ask.
     pub(crate) async fn settle<T>(
         &self,
         time: Duration,
         work: impl Future<Output = T>,
     ) -> Option<T> {
-        // What is asked last may take its time as well.
-        self.clean_up_within(time + LONGEST_CLEAN_UP, work).await
+        tokio::select! {
+            biased;
+            () = self.cancel.notified() => None,
+            // What is asked last may take its time as well.
+            done = self.clean_up_within(time + LONGEST_CLEAN_UP, work) => done,
+        }
     }
 
     async fn clean_up_within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {

@@ -30,7 +30,7 @@ use secrecy::ExposeSecret;
 pub(crate) use body::Payload;
 pub(crate) use multipart::{Initiated, LARGEST_PART, ListedPart, Target};
 pub(crate) use object::{ObjectHead, Put};
-pub(crate) use reply::Reply;
+pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
 pub(crate) use retry::Tries;
 
 use crate::config::{Config, Origin};

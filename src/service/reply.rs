@@ -29,6 +29,9 @@ pub(crate) struct Reply {
     pub(crate) incomplete: Option<String>,
 }
 
+/// What to do about a redirect of the service or a gateway.
+pub(crate) const CORRECT_THE_ADDRESS: &str = "correct file_host or endpoint";
+
 #[derive(Deserialize)]
 struct Refusal {
     #[serde(rename = "RetCode")]
@@ -200,18 +203,18 @@ impl Reply {
 
     fn redirect(&self, what: &dyn Display, policy: bool, mask: impl Fn(&str) -> String) -> Error {
         let target = shown(self.header("location").unwrap_or_default(), mask);
-        // With a policy it may be the callback service's answer.
-        let advice = match policy {
-            true => "if a gateway redirects, correct file_host or endpoint",
-            false => "correct file_host or endpoint",
-        };
-        Error::new(
+        let mut error = Error::new(
             Status::ProtocolError,
             format!(
-                "{what}: the service answered {} to {target:?}; redirects are not followed, because the signed request would go to another place; {advice}",
+                "{what}: the service answered {} to {target:?}; redirects are not followed, because the signed request would go to another place",
                 self.status
             ),
-        )
+        );
+        // With a policy it may be the callback service's answer.
+        if !policy {
+            error.add(CORRECT_THE_ADDRESS);
+        }
+        error
     }
 
     fn reason(&self, mask: impl Fn(&str) -> String) -> String {

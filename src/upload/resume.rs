@@ -72,7 +72,10 @@ pub(super) async fn run(
     checkpoint.finish = finish;
     let saved = operation.work(save(&claim, &checkpoint)).await;
     if let Err(error) = saved.and_then(|saved| saved) {
-        return Err(session.abandon(error, operation).await);
+        return Err(match session.is_lost() {
+            true => kept(&session, in_doubt(error, upload, true)),
+            false => session.abandon(error, operation).await,
+        });
     }
     let result = async {
         let kept = |error| session.name_in(error);
@@ -91,7 +94,8 @@ pub(super) async fn run(
             .finish(policy, Some(&about_to_send), operation)
             .await
     };
-    let mut result = result.await;
+    let result = result.await;
+    let mut result = result.map_err(|error| in_doubt(error, upload, session.is_lost()));
     let report = match &mut result {
         Ok(report) => report,
         Err(error) => error.report_mut(),
@@ -120,7 +124,7 @@ async fn conclude(
     session: &Session,
     operation: &Arc<Operation>,
 ) -> Result<Report> {
-    let mut error = match result {
+    let error = match result {
         Ok(report) => {
             over(claim);
             return Ok(report);
@@ -139,10 +143,15 @@ async fn conclude(
     if gone && error.report().object == ObjectState::NotStored {
         over(claim);
     }
-    if !gone {
-        error.add("what was uploaded is kept: run it again with the same resume_path to go on");
-    }
-    Err(error)
+    Err(match gone {
+        true => error,
+        false => kept(session, error),
+    })
+}
+
+fn kept(session: &Session, mut error: Error) -> Error {
+    error.add("what was uploaded is kept: run it again with the same resume_path to go on");
+    session.name_in(error)
 }
 
 fn checkpoint(
@@ -228,7 +237,10 @@ async fn look(
             Err(failure) if failure.is_unknown() => {
                 return gone(engine, upload, &checkpoint, operation).await;
             }
-            Err(failure) => return Err(session.name_in(failure.error)),
+            Err(failure) => {
+                let error = in_doubt(failure.error, upload, finish.is_some());
+                return Err(kept(&session, error));
+            }
         };
         let left = finish.map_or(Duration::ZERO, |finish| {
             let sent = Sent {
@@ -239,14 +251,16 @@ async fn look(
         });
         if let Some(finish) = finish.filter(|_| !left.is_zero()) {
             if finish.policy && !twice {
-                wait_for_finish(&session, left, operation).await?;
+                let waited = wait_for_finish(&session, left, operation).await;
+                waited.map_err(|error| session.name_in(in_doubt(error, upload, true)))?;
                 continue;
             }
             session.set_lost(Begun::Date(finish.at));
         }
         session.set_date(date);
         let verified = verified(&session, &upload.content, listed, upload.jobs);
-        *session.parts() = operation.work(verified).await??;
+        let verified = operation.work(verified).await.and_then(|verified| verified);
+        *session.parts() = verified.map_err(|error| in_doubt(error, upload, session.is_lost()))?;
         return Ok(Start::Resume(session, finish));
     }
 }
@@ -277,20 +291,25 @@ async fn wait_for_finish(
     if operation.time_left().is_none_or(|time| left < time) {
         return operation
             .work(tokio::time::sleep(left.min(LOOK_AGAIN)))
-            .await
-            .map_err(|error| session.name_in(unknown(error)));
+            .await;
     }
     let mut error = lost_finish(&session.key);
     error.add(format_args!(
         "it may still run for {} s; run again after that, or with a deadline (timeout_ms) that leaves time to wait",
         left.as_secs() + 1
     ));
-    Err(session.name_in(unknown(error)))
+    Err(error)
 }
 
-fn unknown(mut error: Error) -> Error {
-    error.report_mut().object = ObjectState::Unknown;
-    error.report_mut().callback = CallbackState::Unknown;
+/// The error of a run that ends before it knows what became of an earlier run's finish, if that is `open`.
+fn in_doubt(mut error: Error, upload: &Upload, open: bool) -> Error {
+    let report = error.report_mut();
+    if open && report.object == ObjectState::NotStored {
+        report.object = ObjectState::Unknown;
+        if upload.policy.is_some() {
+            report.callback = CallbackState::Unknown;
+        }
+    }
     error
 }
 
@@ -348,7 +367,8 @@ async fn gone(
             let content = upload.content.clone();
             let digest =
                 blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
-            Some(operation.work(digest).await??)
+            let digest = operation.work(digest).await.and_then(|digest| digest);
+            Some(digest.map_err(|error| in_doubt(error, upload, true))?)
         }
         _ => None,
     };

@@ -122,6 +122,11 @@ impl Session {
         *self.lost() = Some(begun);
     }
 
+    /// Whether a finish was sent of which nobody knows what became.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost().is_some()
+    }
+
     /// The service has told its Date just now.
     pub(super) fn set_date(&mut self, date: Option<u64>) {
         self.date = told_now(date);

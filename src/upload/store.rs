@@ -13,7 +13,7 @@ use crate::etag::ContentDigest;
 use crate::operation::Operation;
 use crate::protocol::settle::Outcome;
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
-use crate::service::{Failure, Reply, Tries};
+use crate::service::{CORRECT_THE_ADDRESS, Failure, Reply, Tries};
 
 /// What is to be stored.
 #[derive(Clone, Copy, Debug)]
@@ -235,6 +235,12 @@ impl<R: Request> Store<'_, R> {
         let report = error.report_mut();
         (report.object, report.callback) = outcome.states(self.storing.policy);
         report.upload_id = upload_id.map(str::to_owned);
+        let redirected = (300..400).contains(&report.http_status);
+        if redirected && self.storing.policy && outcome != Outcome::Stored {
+            error.add(format_args!(
+                "if a gateway redirects, {CORRECT_THE_ADDRESS}"
+            ));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether what is stored is what was sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result, Status};
@@ -18,7 +19,7 @@ pub(super) enum Look {
 /// Asks HEAD once for the ETag of what is stored.
 pub(super) async fn look(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Look {
     let head = engine.service.head_once(key, operation);
-    match operation.clean_up(head).await {
+    match operation.settle(Duration::ZERO, head).await {
         Some(Ok(reply)) if reply.is_page() => Look::Nothing("a gateway answered HEAD".to_owned()),
         Some(Ok(reply)) => match reply.etag() {
             Some(etag) => Look::Etag(etag),

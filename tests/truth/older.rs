@@ -1,0 +1,93 @@
+//! An object that was there before does not pass for the one that was sent.
+
+use std::time::Duration;
+
+use us3::error::CallbackState;
+use us3_emulator::{Call, Fault, Place, Rule};
+
+use crate::STORING;
+use crate::honest::{NOTHING, STORED, UNKNOWN, failed};
+use crate::support::bench::{Bench, KEY, succeeded};
+use crate::support::content;
+
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+/// A service that has held this content, or other content as long, for an hour.
+fn with_an_older(same: bool) -> Bench {
+    let bench = Bench::with_blocks(1);
+    let mut older = bench.content.clone();
+    if !same {
+        older.reverse();
+    }
+    bench.emulator.put_object(KEY, &older, AN_HOUR);
+    bench
+}
+
+#[test]
+fn an_older_object_does_not_settle_a_lost_answer() {
+    for same in [true, false] {
+        for (mode, call) in STORING {
+            let bench = with_an_older(same);
+            let lost = Rule::on(call, Fault::Reset).at(Place::AfterBody);
+            bench.emulator.rule(lost);
+            let result = bench.client().upload(bench.request_with_policy(mode, 1));
+            failed(result, UNKNOWN);
+            assert_eq!((bench.count(call), bench.fired()), (1, 0), "{call}");
+        }
+    }
+}
+
+#[test]
+fn an_older_object_does_not_make_a_refusal_a_failed_callback() {
+    for same in [true, false] {
+        for (mode, call) in STORING {
+            let bench = with_an_older(same);
+            bench
+                .emulator
+                .rule(Rule::on(call, Fault::error(400, 17, "no")));
+            let result = bench.client().upload(bench.request_with_policy(mode, 1));
+            failed(result, NOTHING);
+            assert_eq!((bench.count(call), bench.fired()), (1, 0), "{call}");
+        }
+    }
+}
+
+#[test]
+fn an_older_object_does_not_keep_a_refused_request_from_being_sent_again() {
+    for (mode, call) in STORING {
+        let bench = with_an_older(true);
+        let busy = Fault::error(503, -1, "too many requests");
+        bench.emulator.rule(Rule::on(call, busy).nth(1));
+        let result = bench.client().upload(bench.request_with_policy(mode, 1));
+        assert_eq!(succeeded(result).callback, CallbackState::Delivered);
+        assert_eq!((bench.count(call), bench.fired()), (2, 1), "{call}");
+    }
+}
+
+#[test]
+fn an_object_that_replaced_an_older_one_is_found() {
+    for same in [true, false] {
+        for (mode, call) in STORING {
+            let bench = with_an_older(same);
+            let lost = Rule::on(call, Fault::Reset).at(Place::AfterExecuting);
+            bench.emulator.rule(lost);
+            let result = bench.client().upload(bench.request_with_policy(mode, 1));
+            failed(result, STORED);
+            assert_eq!((bench.count(call), bench.fired()), (1, 1), "{call}");
+        }
+    }
+}
+
+#[test]
+fn a_first_upload_of_another_content_by_somebody_else_is_not_ours() {
+    for (mode, call) in STORING {
+        let bench = Bench::with_blocks(1);
+        let lost = Rule::on(call, Fault::Reset).at(Place::AfterBody);
+        bench.emulator.rule(lost);
+        let other = content(bench.content.len() + 1);
+        bench.emulator.put_object(KEY, &other, Duration::ZERO);
+        let result = bench.client().upload(bench.request_with_policy(mode, 1));
+        failed(result, UNKNOWN);
+        assert_eq!(bench.count(Call::Head).min(1), 1, "{call}: nobody looked");
+    }
+}
