@@ -238,6 +238,11 @@ impl Ground {
             }),
             Operation::AbortByName => client.abort_upload(KEY, &begun.expect("an upload")),
             Operation::ByHand => self.by_hand(case, client),
+            Operation::AfterLostFinish => {
+                let mut request = self.request(case);
+                request.timeout = Some(HURRY);
+                client.upload(request)
+            }
             _ => client.upload(self.request(case)),
         };
         Told { result, head }
@@ -258,9 +263,6 @@ impl Ground {
         };
         if case.row.is_resumable() {
             request.resume_path = Some(self.checkpoint());
-        }
-        if case.row.operation == Operation::AfterLostFinish {
-            request.timeout = Some(HURRY);
         }
         request.policy = self.policy(case);
         request
