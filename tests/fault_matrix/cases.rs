@@ -16,6 +16,8 @@ pub enum Operation {
     Resumable,
     /// The next run of one whose second part was refused.
     Rerun,
+    /// The next run of one whose finish met the fault, with a deadline that leaves no time to wait.
+    AfterLostFinish,
     Delete,
     Head,
     /// Of an upload that was begun before.
@@ -214,7 +216,8 @@ const WORLDS: [World; 9] = [
 
 pub fn rows() -> Vec<Row> {
     use Operation::{
-        AbortByName, AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile, Rerun, Resumable,
+        AbortByName, AfterLostFinish, AsyncMPut, AsyncUpload, ByHand, Delete, Head, MPut, PutFile,
+        Rerun, Resumable,
     };
     let row = |operation, policy| Row {
         operation,
@@ -230,6 +233,7 @@ pub fn rows() -> Vec<Row> {
         ByHand,
         Resumable,
         Rerun,
+        AfterLostFinish,
     ] {
         rows.extend([row(operation, false), row(operation, true)]);
     }
@@ -252,6 +256,7 @@ impl Row {
             Operation::ByHand => "initiate, parts, finish",
             Operation::Resumable => "resumable upload",
             Operation::Rerun => "its next run",
+            Operation::AfterLostFinish => "its next run after a lost finish",
             Operation::Delete => "delete",
             Operation::Head => "head",
             Operation::AbortByName => "abort by name",
@@ -266,6 +271,19 @@ impl Row {
             self.operation,
             Operation::Delete | Operation::Head | Operation::AbortByName
         )
+    }
+
+    /// Of an upload that an earlier run has begun.
+    pub fn is_next_run(&self) -> bool {
+        matches!(
+            self.operation,
+            Operation::Rerun | Operation::AfterLostFinish
+        )
+    }
+
+    /// It has a checkpoint.
+    pub fn is_resumable(&self) -> bool {
+        self.is_next_run() || self.operation == Operation::Resumable
     }
 
     /// What is stored can be told by its ETag.
@@ -292,6 +310,7 @@ impl Row {
             Operation::Head => vec![Spot::Head],
             Operation::AbortByName => vec![Spot::AbortByName],
             Operation::PutFile => vec![Spot::Put, Spot::HeadAfterLoss],
+            Operation::AfterLostFinish => return vec![Spot::Finish],
             Operation::Rerun => return vec![Spot::List, Spot::Part(PARTS - 1), Spot::Finish],
             _ => vec![
                 Spot::Initiate,
@@ -332,7 +351,7 @@ pub fn cases() -> Vec<Case> {
     }
     let uploads = rows()
         .into_iter()
-        .filter(|row| row.is_upload() && row.operation != Operation::Rerun);
+        .filter(|row| row.is_upload() && !row.is_next_run());
     cases.extend(uploads.flat_map(|row| {
         WORLDS
             .into_iter()
@@ -376,8 +395,7 @@ fn in_world(row: Row, world: World) -> Vec<Case> {
         ),
         (storing, Kind::Refused(403), Place::AfterBody, false),
     ];
-    let keeps = matches!(row.operation, Operation::Resumable | Operation::Rerun);
-    if storing == Spot::Finish && !keeps {
+    if storing == Spot::Finish && row.operation != Operation::Resumable {
         strikes.push((Spot::Abort, Kind::Nothing, Place::BeforeBody, false));
     }
     if row.policy {
@@ -418,6 +436,7 @@ fn faults(row: Row, spot: Spot) -> Vec<Strike> {
         }
         Spot::Connection => return broken(&[Place::BeforeBody]),
         Spot::Callback => return callback_faults(),
+        _ if row.operation == Operation::AfterLostFinish => return lost_for_good(),
         _ => broken(places(spot)),
     };
     strikes.extend(answers(row, spot));
@@ -495,6 +514,16 @@ fn gateways(spot: Spot) -> Vec<Strike> {
             strikes.extend([true, false].map(|once| (kind.clone(), Place::AfterBody, once)));
         }
     }
+    strikes
+}
+
+/// Of every try of a finish, whether it ran or not.
+fn lost_for_good() -> Vec<Strike> {
+    let places = [Place::AfterBody, Place::AfterExecuting];
+    let ends = places.map(|place| ENDS.map(|end| (Kind::End(end), place, false)));
+    let mut strikes = ends.concat();
+    strikes.extend(gateways(Spot::Finish));
+    strikes.retain(|(_, _, once)| !once);
     strikes
 }
 

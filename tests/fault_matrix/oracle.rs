@@ -15,12 +15,13 @@ type Wrong = Option<String>;
 
 type Rule = fn(&View<'_>) -> Wrong;
 
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 20] = [
     quiet,
     in_time,
     object_is_as_told,
     callback_is_as_told,
     never_fired_twice,
+    a_lost_finish_with_a_policy_is_not_sent_again,
     success_is_whole,
     no_doubt_without_a_loss,
     no_doubt_of_a_callback_without_a_loss,
@@ -270,6 +271,16 @@ fn never_fired_twice(view: &View<'_>) -> Wrong {
     )
 }
 
+/// Not by the next run either, before it cannot run any more.
+fn a_lost_finish_with_a_policy_is_not_sent_again(view: &View<'_>) -> Wrong {
+    let row = view.case.row;
+    let finishes = view.facts.requests(Call::Finish);
+    wrong(
+        row.operation == Operation::AfterLostFinish && row.policy && finishes != 1,
+        format!("a finish was sent {finishes} times"),
+    )
+}
+
 fn success_is_whole(view: &View<'_>) -> Wrong {
     if !view.is_ok() || !view.is_upload() {
         return None;
@@ -351,10 +362,7 @@ fn nothing_left_behind(view: &View<'_>) -> Wrong {
     let went_on = view.is_ok() || view.facts.requests(Call::Part) > 0;
     let nameless = begun.saturating_sub(usize::from(went_on));
     // The service said that the upload is gone; who keeps it does not abort it then.
-    let keeps = matches!(
-        view.case.row.operation,
-        Operation::ByHand | Operation::Resumable | Operation::Rerun
-    );
+    let keeps = view.case.row.operation == Operation::ByHand || view.case.row.is_resumable();
     let lie = keeps && view.case.spot == Spot::Finish && view.case.kind == Kind::Refused(404);
     wrong(
         unnamed > nameless && !lie,
@@ -452,6 +460,7 @@ fn the_first_failure_is_told(view: &View<'_>) -> Wrong {
     }
     let expected = match (view.case.spot, &view.case.kind) {
         (Spot::Abort, _) => (Status::ServiceError, 403, RET_CODE),
+        _ if view.case.row.operation == Operation::AfterLostFinish => return None,
         (Spot::Put | Spot::Finish, Kind::End(_)) if !view.case.once && !view.is_ok() => {
             (Status::NetworkError, 0, 0)
         }

@@ -38,6 +38,9 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// Where an object can be found, a busy machine must not be what hides it.
 const SETTLE_TO_FIND: Duration = Duration::from_millis(1500);
 
+/// Less than a lost finish may still run.
+const HURRY: Duration = Duration::from_secs(3);
+
 /// How long a request may stay at the emulator once its client is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -110,6 +113,11 @@ impl Ground {
         let url = format!("http://{}/json", self.callback_address(case));
         for rule in case.rules(&url) {
             self.emulator.rule(rule);
+        }
+        if case.row.operation == Operation::AfterLostFinish {
+            let lost = client.upload(self.request(case));
+            lost.expect_err("a finish that is lost");
+            self.emulator.clear_rules();
         }
         let since = SystemTime::now() - AGE / 2;
         self.arrange(case.world);
@@ -230,6 +238,11 @@ impl Ground {
             }),
             Operation::AbortByName => client.abort_upload(KEY, &begun.expect("an upload")),
             Operation::ByHand => self.by_hand(case, client),
+            Operation::AfterLostFinish => {
+                let mut request = self.request(case);
+                request.timeout = Some(HURRY);
+                client.upload(request)
+            }
             _ => client.upload(self.request(case)),
         };
         Told { result, head }
@@ -248,7 +261,7 @@ impl Ground {
             Operation::AsyncUpload => (Mode::Multipart, 2),
             _ => (Mode::Multipart, 1),
         };
-        if matches!(case.row.operation, Operation::Resumable | Operation::Rerun) {
+        if case.row.is_resumable() {
             request.resume_path = Some(self.checkpoint());
         }
         request.policy = self.policy(case);
