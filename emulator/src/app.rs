@@ -66,7 +66,7 @@ impl App {
     }
 
     /// Back to the beginning: nothing stored, nothing seen, no rules, rights and pressure as in the options. Blocks until no detached request is left.
-    pub fn reset(&self) {
+    pub fn reset(&self) -> io::Result<()> {
         // First, because taking the rules back lets stalled requests go on; and again, for those that met a rule
         // in between.
         self.detached.stop();
@@ -74,8 +74,8 @@ impl App {
         self.detached.stop();
         self.token.set(self.options.rights);
         self.pressure.set(self.options.requests_per_second);
-        self.store.clear();
         self.journal.clear();
+        self.store.clear()
     }
 }
 

@@ -39,10 +39,16 @@ async fn state(Shared(app): Shared<Arc<App>>) -> Json<State> {
     Json(app.state())
 }
 
-async fn reset(Shared(app): Shared<Arc<App>>) -> Json<Value> {
+async fn reset(Shared(app): Shared<Arc<App>>) -> Reply {
     // It waits for requests that may need this thread.
-    let _ = tokio::task::spawn_blocking(move || app.reset()).await;
-    Json(json!({}))
+    let reset = tokio::task::spawn_blocking(move || app.reset()).await;
+    match reset.map_err(std::io::Error::other).flatten() {
+        Ok(()) => (StatusCode::OK, Json(json!({}))),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({ "error": error.to_string() })),
+        ),
+    }
 }
 
 async fn rules(Shared(app): Shared<Arc<App>>) -> Json<Vec<RuleState>> {

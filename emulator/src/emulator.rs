@@ -207,8 +207,13 @@ impl Emulator {
 
     /// Back to the beginning: nothing stored, nothing seen, no rules; rights and pressure are those of the
     /// options. Connections stay open. Detached requests are stopped: nothing will come of them.
+    ///
+    /// # Panics
+    /// When the index of a `data_dir` cannot be written.
     pub fn reset(&self) {
-        self.app.reset();
+        self.app
+            .reset()
+            .unwrap_or_else(|error| panic!("reset: {error}"));
     }
 
     /// Stops it; the same as dropping it.

@@ -27,8 +27,8 @@ pub struct Options {
     pub private_key: String,
     /// The `BlkSize` of multipart uploads.
     pub part_size: u64,
-    /// Where bodies are kept. Objects outlive the emulator here. Without it they are kept in a
-    /// temporary folder and vanish.
+    /// Where bodies are kept: a new folder, an empty one, or one of an earlier emulator that has stopped. Objects
+    /// outlive the emulator here. Without it they are kept in a temporary folder and vanish.
     pub data_dir: Option<PathBuf>,
     /// Speak https as well, on a port of its own, with a fresh certificate for `localhost`; its
     /// issuer's certificate is written to this file.
