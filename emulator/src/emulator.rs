@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
+use crate::net::Listener;
 use crate::options::Options;
 use crate::rights::Rights;
 use crate::rules::{Rule, RuleState};
@@ -265,16 +266,20 @@ fn run(
         .with_state(app.clone());
     let control_router = control::router(app.clone());
     runtime.block_on(async {
-        let (Ok(uploads), Ok(controls)) = (listen(uploads), listen(controls)) else {
+        let log = app.options.log;
+        let Ok(plain) = uploads.local_addr() else {
             return;
         };
-        let Ok(plain) = uploads.local_addr() else {
+        let (Ok(uploads), Ok(controls)) = (
+            listen(uploads, "--listen", log),
+            listen(controls, "--control", log),
+        ) else {
             return;
         };
         tokio::select! {
             () = net::accept(uploads, upload_router, Some(app.clone())) => {}
             () = net::accept(controls, control_router, None) => {}
-            () = encrypted(https, plain) => {}
+            () = encrypted(https, plain, log) => {}
             // The sender is dropped, never used.
             _ = stopped => {}
         }
@@ -284,11 +289,11 @@ fn run(
 }
 
 /// The https listener, if there is one.
-async fn encrypted(https: Option<(TcpListener, TlsAcceptor)>, plain: SocketAddr) {
+async fn encrypted(https: Option<(TcpListener, TlsAcceptor)>, plain: SocketAddr, log: bool) {
     let Some((listener, acceptor)) = https else {
         return std::future::pending().await;
     };
-    if let Ok(listener) = listen(listener) {
+    if let Ok(listener) = listen(listener, "--tls-ca", log) {
         net::tls::relay(listener, acceptor, plain).await;
     }
 }
@@ -298,6 +303,7 @@ fn any_port(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), 0)
 }
 
-fn listen(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
-    tokio::net::TcpListener::from_std(listener)
+fn listen(listener: TcpListener, option: &'static str, log: bool) -> io::Result<Listener> {
+    let socket = tokio::net::TcpListener::from_std(listener)?;
+    Ok(Listener::new(socket, option, log))
 }
