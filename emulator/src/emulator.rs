@@ -90,6 +90,12 @@ impl Emulator {
         format!("http://{}", self.control)
     }
 
+    /// What requests to the control listener must carry, as `Authorization: Bearer` or `?token=`; none when they
+    /// need nothing.
+    pub fn control_token(&self) -> Option<&str> {
+        self.app.control_token.as_deref()
+    }
+
     /// `https://localhost:…`, when it speaks https.
     pub fn https_url(&self) -> Option<String> {
         let port = self.https?.port();

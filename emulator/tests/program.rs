@@ -202,6 +202,7 @@ fn the_help_names_every_option() {
         "--listen <ADDRESS>",
         "[default: 127.0.0.1:7380]",
         "--control <ADDRESS>",
+        "--control-token <TOKEN>",
         "--tls-ca <FILE>",
         "--bucket <NAME>",
         "--public-key <KEY>",

@@ -77,7 +77,7 @@ impl Service {
 
     fn get(&self, path: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.control).expect("the control listener");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("a request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");

@@ -28,9 +28,13 @@ pub fn command(arguments: &[&str]) -> Command {
 }
 
 impl Program {
-    /// On a free port.
+    /// On a free port, unless the arguments say where.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = command(&ANY_PORT)
+        let listen = match arguments.contains(&"--listen") {
+            true => &[][..],
+            false => &ANY_PORT,
+        };
+        let mut child = command(listen)
             .arg("--until-stdin-ends")
             .args(arguments)
             .stdin(Stdio::piped())
