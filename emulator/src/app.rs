@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::callback::Caller;
 use crate::clock::Clock;
+use crate::control;
 use crate::detached::Detached;
 use crate::journal::Journal;
 use crate::options::Options;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub detached: Arc<Detached>,
     pub token: Token,
     pub pressure: Pressure,
+    /// What requests to the control listener must carry.
+    pub control_token: Option<String>,
 }
 
 impl App {
@@ -34,6 +37,7 @@ impl App {
         Ok(Self {
             token,
             pressure: Pressure::new(options.requests_per_second),
+            control_token: control::token(&options)?,
             store: Arc::new(open(&options)?),
             journal: Arc::new(Journal::default()),
             caller: Caller::new(options.callback_timeout),
@@ -66,7 +70,7 @@ impl App {
     }
 
     /// Back to the beginning: nothing stored, nothing seen, no rules, rights and pressure as in the options. Blocks until no detached request is left.
-    pub fn reset(&self) {
+    pub fn reset(&self) -> io::Result<()> {
         // First, because taking the rules back lets stalled requests go on; and again, for those that met a rule
         // in between.
         self.detached.stop();
@@ -74,8 +78,8 @@ impl App {
         self.detached.stop();
         self.token.set(self.options.rights);
         self.pressure.set(self.options.requests_per_second);
-        self.store.clear();
         self.journal.clear();
+        self.store.clear()
     }
 }
 

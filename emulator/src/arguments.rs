@@ -21,6 +21,7 @@ Examples:
 In scripts: --listen 127.0.0.1:0 takes a free port, --until-stdin-ends ends with the script. The
 only line on standard output comes when both listeners accept connections:
   us3-emulator ready http://ADDRESS bucket=NAME control=http://ADDRESS
+With --control elsewhere than on loopback, token=TOKEN is the last word of it.
 
 The control listener: GET /state, POST /reset, POST /rules. emulator/README.md has the details.";
 
@@ -31,10 +32,13 @@ pub struct Arguments {
     /// Where uploads are accepted; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value_t = LISTEN, help_heading = "Addresses")]
     listen: SocketAddr,
-    /// Where the control listener is [default: the port after --listen's; a free one if that is 0]
+    /// Where the control listener is [default: on loopback, the port after --listen's]
     #[arg(long, value_name = "ADDRESS", help_heading = "Addresses")]
     control: Option<SocketAddr>,
-    /// Speak https as well, for the name localhost; the certificate to be trusted is written to FILE
+    /// The token of the control listener [default: none on loopback, else a random one]
+    #[arg(long, value_name = "TOKEN", help_heading = "Addresses")]
+    control_token: Option<String>,
+    /// Speak https as well, for localhost; the certificate to be trusted is written to FILE
     #[arg(long, value_name = "FILE", help_heading = "Addresses")]
     tls_ca: Option<PathBuf>,
 
@@ -112,7 +116,8 @@ impl From<Arguments> for Options {
             listen: arguments.listen,
             control: arguments
                 .control
-                .unwrap_or_else(|| next_port(arguments.listen)),
+                .unwrap_or_else(|| beside(arguments.listen)),
+            control_token: arguments.control_token,
             bucket: arguments.bucket,
             public_key: arguments.public_key,
             private_key: arguments.private_key,
@@ -132,13 +137,17 @@ impl From<Arguments> for Options {
     }
 }
 
-/// The address with the port behind it; with any port when that was asked for, or there is none.
-fn next_port(address: SocketAddr) -> SocketAddr {
+/// On loopback, at the port behind it; at any port when that was asked for, or there is none.
+fn beside(address: SocketAddr) -> SocketAddr {
     let port = match address.port() {
         0 => 0,
         port => port.checked_add(1).unwrap_or(0),
     };
-    SocketAddr::new(address.ip(), port)
+    let ip = match address.ip() {
+        ip if ip.is_loopback() => ip,
+        _ => Ipv4Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, port)
 }
 
 fn rule(json: &str) -> Result<Rule, serde_json::Error> {
@@ -187,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_control_listener_is_beside_the_other() {
+    fn the_control_listener_is_beside_the_other_and_on_loopback_unless_asked_for_elsewhere() {
         for (arguments, listen, control) in [
             (&[][..], "127.0.0.1:7380", "127.0.0.1:7381"),
             (&["--listen", "[::1]:9"], "[::1]:9", "[::1]:10"),
@@ -197,6 +206,9 @@ mod tests {
                 "127.0.0.1:65535",
                 "127.0.0.1:0",
             ),
+            (&["--listen", "0.0.0.0:9"], "0.0.0.0:9", "127.0.0.1:10"),
+            (&["--listen", "[::]:0"], "[::]:0", "127.0.0.1:0"),
+            (&["--control", "0.0.0.0:9"], "127.0.0.1:7380", "0.0.0.0:9"),
             (
                 &["--control", "127.0.0.1:9"],
                 "127.0.0.1:7380",

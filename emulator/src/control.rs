@@ -1,10 +1,13 @@
 //! The control listener: the state, the rules, and a way back to the beginning, as JSON.
 
+mod guard;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -15,6 +18,8 @@ use crate::app::App;
 use crate::rules::{Rule, RuleState};
 use crate::state::State;
 use crate::store::About;
+
+pub(crate) use guard::token;
 
 type Reply = (StatusCode, Json<Value>);
 
@@ -32,17 +37,34 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/objects",
             post(put_object).layer(DefaultBodyLimit::disable()),
         )
+        .fallback(no_such_path)
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
+}
+
+async fn no_such_path() -> Reply {
+    (
+        StatusCode::NOT_FOUND,
+        Json(
+            json!({ "error": "no such path; there are /state, /reset, /rules, /release, /rights, /pressure, /objects" }),
+        ),
+    )
 }
 
 async fn state(Shared(app): Shared<Arc<App>>) -> Json<State> {
     Json(app.state())
 }
 
-async fn reset(Shared(app): Shared<Arc<App>>) -> Json<Value> {
+async fn reset(Shared(app): Shared<Arc<App>>) -> Reply {
     // It waits for requests that may need this thread.
-    let _ = tokio::task::spawn_blocking(move || app.reset()).await;
-    Json(json!({}))
+    let reset = tokio::task::spawn_blocking(move || app.reset()).await;
+    match reset.map_err(std::io::Error::other).flatten() {
+        Ok(()) => (StatusCode::OK, Json(json!({}))),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({ "error": error.to_string() })),
+        ),
+    }
 }
 
 async fn rules(Shared(app): Shared<Arc<App>>) -> Json<Vec<RuleState>> {
@@ -132,6 +154,8 @@ fn new_object(query: &str) -> Result<(String, Duration), String> {
                     ms.map_err(|_| format!("age_ms is no number: {value:?}"))?,
                 );
             }
+            // Looked at before.
+            "token" => {}
             _ => {
                 return Err(format!(
                     "unknown parameter {name:?}: there are key and age_ms"

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
+use crate::net::Listener;
 use crate::options::Options;
 use crate::rights::Rights;
 use crate::rules::{Rule, RuleState};
@@ -87,6 +88,12 @@ impl Emulator {
     /// `http://…` of the control listener.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
+    }
+
+    /// What requests to the control listener must carry, as `Authorization: Bearer` or `?token=`; none when they
+    /// need nothing.
+    pub fn control_token(&self) -> Option<&str> {
+        self.app.control_token.as_deref()
     }
 
     /// `https://localhost:…`, when it speaks https.
@@ -207,8 +214,13 @@ impl Emulator {
 
     /// Back to the beginning: nothing stored, nothing seen, no rules; rights and pressure are those of the
     /// options. Connections stay open. Detached requests are stopped: nothing will come of them.
+    ///
+    /// # Panics
+    /// When the index of a `data_dir` cannot be written.
     pub fn reset(&self) {
-        self.app.reset();
+        self.app
+            .reset()
+            .unwrap_or_else(|error| panic!("reset: {error}"));
     }
 
     /// Stops it; the same as dropping it.
@@ -260,16 +272,20 @@ fn run(
         .with_state(app.clone());
     let control_router = control::router(app.clone());
     runtime.block_on(async {
-        let (Ok(uploads), Ok(controls)) = (listen(uploads), listen(controls)) else {
+        let log = app.options.log;
+        let Ok(plain) = uploads.local_addr() else {
             return;
         };
-        let Ok(plain) = uploads.local_addr() else {
+        let (Ok(uploads), Ok(controls)) = (
+            listen(uploads, "--listen", log),
+            listen(controls, "--control", log),
+        ) else {
             return;
         };
         tokio::select! {
             () = net::accept(uploads, upload_router, Some(app.clone())) => {}
             () = net::accept(controls, control_router, None) => {}
-            () = encrypted(https, plain) => {}
+            () = encrypted(https, plain, log) => {}
             // The sender is dropped, never used.
             _ = stopped => {}
         }
@@ -279,11 +295,11 @@ fn run(
 }
 
 /// The https listener, if there is one.
-async fn encrypted(https: Option<(TcpListener, TlsAcceptor)>, plain: SocketAddr) {
+async fn encrypted(https: Option<(TcpListener, TlsAcceptor)>, plain: SocketAddr, log: bool) {
     let Some((listener, acceptor)) = https else {
         return std::future::pending().await;
     };
-    if let Ok(listener) = listen(listener) {
+    if let Ok(listener) = listen(listener, "--tls-ca", log) {
         net::tls::relay(listener, acceptor, plain).await;
     }
 }
@@ -293,6 +309,7 @@ fn any_port(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), 0)
 }
 
-fn listen(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
-    tokio::net::TcpListener::from_std(listener)
+fn listen(listener: TcpListener, option: &'static str, log: bool) -> io::Result<Listener> {
+    let socket = tokio::net::TcpListener::from_std(listener)?;
+    Ok(Listener::new(socket, option, log))
 }

@@ -9,6 +9,8 @@ use crate::options::{Options, PRIVATE_KEY};
 
 /// Shown instead of a private key that somebody chose.
 const HIDDEN: &str = "(the one of --private-key)";
+/// Shown instead of a token that somebody chose.
+const HIDDEN_TOKEN: &str = "(the one of --control-token)";
 
 impl Emulator {
     /// `config.json` for clients of this emulator, as the vendor's SDKs and libus3 read it.
@@ -16,13 +18,21 @@ impl Emulator {
         self.config_with(&self.options().private_key)
     }
 
-    /// How to point a client at it, for people. Shows no private key but the default one.
+    /// How to point a client at it, for people. Shows no private key but the default one, and no token that
+    /// somebody chose.
     pub fn greeting(&self) -> String {
         let (url, control) = (self.url(), self.control_url());
         let private_key = match self.options().private_key.as_str() {
             PRIVATE_KEY => PRIVATE_KEY,
             _ => HIDDEN,
         };
+        let token = match (&self.options().control_token, self.control_token()) {
+            (Some(_), _) => Some(HIDDEN_TOKEN),
+            (None, made) => made,
+        };
+        let token = token
+            .map(|token| format!("-H 'Authorization: Bearer {token}' "))
+            .unwrap_or_default();
         let config = indented(&self.config_with(private_key));
         let authorization = authorization(self.options(), "hello.txt");
         format!(
@@ -33,8 +43,8 @@ A local US3 is running. A client's config.json for it:
 In C:    us3_client_from_file(\"config.json\", &client, &result);
 By hand: curl -X PUT -H 'Content-Type: text/plain' -H 'Authorization: {authorization}' \\
               --data-binary hello {url}/hello.txt
-State:   curl {control}/state
-Faults:  curl -d '{{\"call\":\"put\",\"nth\":1,\"fault\":\"reset\"}}' {control}/rules
+State:   curl {token}{control}/state
+Faults:  curl {token}-d '{{\"call\":\"put\",\"nth\":1,\"fault\":\"reset\"}}' {control}/rules
 
 Ctrl-C stops it. A line for each request follows; --quiet leaves all of this out.
 

@@ -1,6 +1,7 @@
 //! Keeps what was seen: requests, callbacks, connections and how many at a time.
 
-use std::collections::VecDeque;
+mod kept;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -14,9 +15,7 @@ use crate::net::Conn;
 use crate::rules::Traits;
 use crate::state::{CallbackSent, RequestSeen, State};
 use crate::target::{Call, Target};
-
-/// How many requests and callbacks are remembered.
-const REMEMBERED: usize = 100_000;
+use kept::{Kept, Seen};
 
 pub(crate) struct Journal {
     began: Instant,
@@ -43,8 +42,8 @@ impl Gauge {
 
 #[derive(Default)]
 struct Book {
-    requests: VecDeque<Entry>,
-    callbacks: VecDeque<CallbackSent>,
+    requests: Kept<Entry>,
+    callbacks: Kept<CallbackSent>,
     last_request: u64,
     last_callback: u64,
     last_connection: u64,
@@ -54,18 +53,27 @@ struct Book {
     connections: Gauge,
 }
 
-impl Book {
-    fn entry(&mut self, sequence: u64) -> Option<&mut Entry> {
-        self.requests
-            .iter_mut()
-            .rev()
-            .find(|entry| entry.seen.sequence == sequence)
-    }
-}
-
 struct Entry {
     seen: RequestSeen,
     received: Arc<AtomicU64>,
+}
+
+impl Seen for Entry {
+    fn sequence(&self) -> u64 {
+        self.seen.sequence
+    }
+
+    fn bytes(&self) -> usize {
+        self.seen.bytes()
+    }
+
+    fn cut(&mut self) {
+        self.seen.cut();
+    }
+
+    fn drop_texts(&mut self) {
+        self.seen.drop_texts();
+    }
 }
 
 impl Default for Journal {
@@ -107,10 +115,7 @@ impl Journal {
         if seen.call == Call::Part {
             book.parts_now.enter();
         }
-        if book.requests.len() == REMEMBERED {
-            book.requests.pop_front();
-        }
-        book.requests.push_back(Entry {
+        book.requests.push(Entry {
             seen: seen.clone(),
             received: received.clone(),
         });
@@ -131,9 +136,13 @@ impl Journal {
         if visit.call == Call::Part {
             book.parts_now.leave();
         }
-        if let Some(entry) = book.entry(visit.sequence) {
-            entry.seen = visit.clone();
-        }
+        // Not the texts: they are cut here, and may be gone.
+        book.requests.update(visit.sequence, |Entry { seen, .. }| {
+            seen.status = visit.status;
+            seen.ret_code = visit.ret_code;
+            seen.detached_status = visit.detached_status;
+            seen.took_ms = visit.took_ms;
+        });
     }
 
     /// Writes a callback down; gives its number.
@@ -142,10 +151,7 @@ impl Journal {
         book.last_callback += 1;
         callback.sequence = book.last_callback;
         callback.sent_ms = self.now_ms();
-        if book.callbacks.len() == REMEMBERED {
-            book.callbacks.pop_front();
-        }
-        book.callbacks.push_back(callback);
+        book.callbacks.push(callback);
         book.last_callback
     }
 
@@ -153,15 +159,10 @@ impl Journal {
     pub fn callback_ended(&self, sequence: u64, complete: impl FnOnce(&mut CallbackSent)) {
         let now = self.now_ms();
         let mut book = self.book.lock().unwrap();
-        if let Some(callback) = book
-            .callbacks
-            .iter_mut()
-            .rev()
-            .find(|callback| callback.sequence == sequence)
-        {
+        book.callbacks.update(sequence, |callback| {
             callback.took_ms = Some(now.saturating_sub(callback.sent_ms));
             complete(callback);
-        }
+        });
     }
 
     /// Forgets everything but what is going on now.
@@ -185,6 +186,7 @@ impl Journal {
         State {
             requests: book.requests.iter().map(Entry::snapshot).collect(),
             callbacks: book.callbacks.iter().cloned().collect(),
+            texts_dropped: book.requests.bare() + book.callbacks.bare(),
             in_flight: book.requests_now.now,
             parts_in_flight: book.parts_now.now,
             max_parts_in_flight: book.parts_now.most,
@@ -277,9 +279,9 @@ impl Visit {
     pub fn met(&mut self, rule: Option<u64>) {
         self.seen.rule = rule;
         let mut book = self.journal.book.lock().unwrap();
-        if let Some(entry) = book.entry(self.seen.sequence) {
-            entry.seen.rule = rule;
-        }
+        let sequence = self.seen.sequence;
+        book.requests
+            .update(sequence, |entry| entry.seen.rule = rule);
     }
 
     /// The request has run without its connection; a reset may have stopped it.

@@ -1,6 +1,6 @@
 //! A line per request on stderr, for people.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use crate::state::{CallbackSent, RequestSeen};
 
@@ -73,6 +73,13 @@ pub(crate) fn callback(sent: &CallbackSent) {
     ));
 }
 
+/// `accept on the listener of --tls-ca: Too many open files`.
+pub(crate) fn accept_failed(option: &str, error: &io::Error) {
+    write(&format!(
+        "accept on the listener of {option}: {error}; it goes on\n"
+    ));
+}
+
 fn shown(reply: Option<&str>) -> String {
     let reply = reply.unwrap_or_default();
     let mut shown: String = reply.chars().take(REPLY_SHOWN).collect();
@@ -84,5 +91,5 @@ fn shown(reply: Option<&str>) -> String {
 
 /// A closed stderr is no reason to fail.
 fn write(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -68,9 +68,13 @@ fn announce(emulator: &Emulator) -> io::Result<()> {
         Some(https) => format!(" https={https}"),
         None => String::new(),
     };
+    let token = match (&emulator.options().control_token, emulator.control_token()) {
+        (None, Some(made)) => format!(" token={made}"),
+        _ => String::new(),
+    };
     writeln!(
         stdout,
-        "us3-emulator ready {url} bucket={bucket} control={control}{https}"
+        "us3-emulator ready {url} bucket={bucket} control={control}{https}{token}"
     )?;
     stdout.flush()
 }

@@ -17,8 +17,11 @@ pub const PRIVATE_KEY: &str = "demo-private-key";
 pub struct Options {
     /// Where uploads are accepted; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Where the control listener is; port 0 picks a free one.
+    /// Where the control listener is; port 0 picks a free one. Elsewhere than on loopback it wants a token.
     pub control: SocketAddr,
+    /// The token that requests to the control listener must carry. Without it they need none on loopback, and
+    /// elsewhere a random one: [`Emulator::control_token`](crate::Emulator::control_token).
+    pub control_token: Option<String>,
     /// The only bucket there is.
     pub bucket: String,
     /// The public key of the only account there is.
@@ -27,8 +30,8 @@ pub struct Options {
     pub private_key: String,
     /// The `BlkSize` of multipart uploads.
     pub part_size: u64,
-    /// Where bodies are kept. Objects outlive the emulator here. Without it they are kept in a
-    /// temporary folder and vanish.
+    /// Where bodies are kept: a new folder, an empty one, or one of an earlier emulator that has stopped. Objects
+    /// outlive the emulator here. Without it they are kept in a temporary folder and vanish.
     pub data_dir: Option<PathBuf>,
     /// Speak https as well, on a port of its own, with a fresh certificate for `localhost`; its
     /// issuer's certificate is written to this file.
@@ -61,6 +64,7 @@ impl Default for Options {
         Self {
             listen: any_port,
             control: any_port,
+            control_token: None,
             bucket: "demo".into(),
             public_key: PUBLIC_KEY.into(),
             private_key: PRIVATE_KEY.into(),

@@ -16,10 +16,14 @@ pub struct State {
     /// Multipart uploads that are neither finished nor aborted.
     pub uploads: Vec<UploadState>,
     /// The requests so far, in the order in which they arrived. The oldest are forgotten after
-    /// a hundred thousand.
+    /// a hundred thousand. Long texts are cut, and the oldest have lost theirs when those of all together
+    /// are more than 64 MiB.
     pub requests: Vec<RequestSeen>,
     /// The callbacks so far, in the order in which they were sent.
     pub callbacks: Vec<CallbackSent>,
+    /// How many of the oldest requests and callbacks have lost their texts: headers and query, or URL, body and reply.
+    #[serde(default)]
+    pub texts_dropped: u64,
     /// The rules in force, and how often they struck.
     #[serde(default)]
     pub rules: Vec<RuleState>,

@@ -5,6 +5,7 @@ mod common;
 use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
+use common::control::ask_control;
 use common::service::Service;
 use common::{Client, Reply, ask, content, initiate, put, start};
 use serde_json::json;
@@ -337,19 +338,8 @@ fn callbacks() {
 #[test]
 fn rules_as_json() {
     let emulator = start();
-    let control = |method: &str, path: &str, body: &str| {
-        let mut client = Client::connect(emulator.control_address());
-        let length = body.len();
-        client
-            .write(
-                format!(
-                    "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}"
-                )
-                .as_bytes(),
-            )
-            .unwrap();
-        client.read(method).unwrap()
-    };
+    let address = emulator.control_address();
+    let control = |method: &str, path: &str, body: &str| ask_control(address, method, path, body);
     let reply = control(
         "POST",
         "/rules",

@@ -3,79 +3,15 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
+use common::program::{ANY_PORT, Program, command};
 use common::service::Service;
 use common::{Ask, ask, put};
-
-const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
-
-/// A running program, which ends with its standard input.
-struct Program {
-    child: Child,
-    /// Its ready line.
-    ready: String,
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_us3-emulator"));
-    command.args(arguments);
-    command
-}
-
-impl Program {
-    /// On a free port.
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = command(&ANY_PORT)
-            .arg("--until-stdin-ends")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut ready)
-            .unwrap();
-        let ready = ready.trim_end().into();
-        Self { child, ready }
-    }
-
-    fn word(&self, before: &str) -> &str {
-        let words = self.ready.split(' ');
-        words
-            .filter_map(|word| word.strip_prefix(before))
-            .next()
-            .unwrap_or_else(|| panic!("{before}: {}", self.ready))
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.word("http://").parse().unwrap()
-    }
-
-    /// Ends it; gives what it wrote on stderr.
-    fn end(mut self) -> String {
-        drop(self.child.stdin.take());
-        assert!(self.child.wait().unwrap().success());
-        let mut log = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
-        log
-    }
-}
 
 /// Runs a program that ends by itself.
 fn ended(arguments: &[&str]) -> (bool, String) {
@@ -266,6 +202,7 @@ fn the_help_names_every_option() {
         "--listen <ADDRESS>",
         "[default: 127.0.0.1:7380]",
         "--control <ADDRESS>",
+        "--control-token <TOKEN>",
         "--tls-ca <FILE>",
         "--bucket <NAME>",
         "--public-key <KEY>",

@@ -529,9 +529,13 @@ fn no_secret_is_told(view: &View<'_>) -> Wrong {
     let error = view.told.result.as_ref().err();
     let message = error.map(ToString::to_string).unwrap_or_default();
     let note = view.report().note.clone().unwrap_or_default();
-    let secrets = [PRIVATE_KEY, SECURITY_TOKEN, PUBLIC_KEY, "UCloud "];
+    let body = String::from_utf8_lossy(&view.report().body).into_owned();
+    let repeated = body.split_once("UCloud ").map(|(_, rest)| rest);
+    let signature = repeated.and_then(|rest| rest.split([':', '\n']).nth(1));
+    let secrets = [PRIVATE_KEY, SECURITY_TOKEN, PUBLIC_KEY];
     let told = secrets
         .into_iter()
+        .chain(signature)
         .find(|secret| message.contains(secret) || note.contains(secret));
     told.map(|secret| format!("the message tells {secret:?}"))
 }

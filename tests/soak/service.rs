@@ -129,7 +129,7 @@ impl Service {
         let mut stream = TcpStream::connect(self.control).expect("the control listener");
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: control\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("a request");
         stream.write_all(body).expect("its body");

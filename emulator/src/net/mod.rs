@@ -4,6 +4,7 @@
 //! to the socket under a request that is being served. A request holds its connection (`Conn`) and says
 //! how it shall end; this task, which owns everything that is on the connection, ends it.
 
+mod accept;
 mod conn;
 pub(crate) mod raw;
 pub(crate) mod tls;
@@ -11,16 +12,16 @@ mod wire;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tower_service::Service;
 
+pub(crate) use accept::Listener;
 pub(crate) use conn::Conn;
 pub use conn::End;
 
@@ -32,15 +33,13 @@ use wire::Wire;
 
 /// Accepts connections for ever; dropping the future closes them all. With an app they are counted
 /// and meet its rules.
-pub(crate) async fn accept(listener: TcpListener, router: Router, app: Option<Arc<App>>) {
+pub(crate) async fn accept(mut listener: Listener, router: Router, app: Option<Arc<App>>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => drop(connections.spawn(connection(socket, router.clone(), app.clone()))),
-                // Out of descriptors, mostly: wait for some to be freed.
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            },
+            socket = listener.accept() => {
+                connections.spawn(connection(socket, router.clone(), app.clone()));
+            }
             Some(_) = connections.join_next() => {}
         }
     }

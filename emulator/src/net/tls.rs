@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::Listener;
 
 /// Makes a certificate, and writes its issuer's to `ca_file`, for clients to trust.
 pub(crate) fn acceptor(ca_file: &Path) -> io::Result<TlsAcceptor> {
@@ -42,11 +44,11 @@ pub(crate) fn acceptor(ca_file: &Path) -> io::Result<TlsAcceptor> {
 }
 
 /// Takes TLS off each connection and hands it to the plain listener; for ever.
-pub(crate) async fn relay(listener: TcpListener, acceptor: TlsAcceptor, plain: SocketAddr) {
+pub(crate) async fn relay(mut listener: Listener, acceptor: TlsAcceptor, plain: SocketAddr) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            Ok((socket, _)) = listener.accept() => {
+            socket = listener.accept() => {
                 connections.spawn(carry(socket, acceptor.clone(), plain));
             }
             Some(_) = connections.join_next() => {}

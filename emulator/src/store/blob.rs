@@ -11,13 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Folder {
     pub path: PathBuf,
     kept: Arc<AtomicBool>,
+    lasting: bool,
 }
 
 impl Folder {
-    pub fn new(path: &Path) -> Self {
+    /// `lasting`: the files are to outlive even a power failure.
+    pub fn new(path: &Path, lasting: bool) -> Self {
         Self {
             path: path.into(),
             kept: Arc::default(),
+            lasting,
         }
     }
 
@@ -25,8 +28,9 @@ impl Folder {
     pub fn blob(&self, number: u64) -> Blob {
         Blob {
             number,
-            path: self.path.join(format!("{number}.blob")),
+            path: self.path.join(name(number)),
             kept: self.kept.clone(),
+            lasting: self.lasting,
         }
     }
 
@@ -36,16 +40,37 @@ impl Folder {
     }
 }
 
+fn name(number: u64) -> String {
+    format!("{number}.blob")
+}
+
+/// The number of a file with a name of ours.
+pub(super) fn number(file_name: &str) -> Option<u64> {
+    let number = file_name.strip_suffix(".blob")?.parse().ok()?;
+    Some(number).filter(|number| name(*number) == file_name)
+}
+
 /// A file that is removed when it is dropped.
 pub(crate) struct Blob {
     pub number: u64,
     path: PathBuf,
     kept: Arc<AtomicBool>,
+    lasting: bool,
 }
 
 impl Blob {
+    /// Never writes into a file that is there.
     pub fn create(&self) -> io::Result<File> {
-        File::create(&self.path)
+        File::create_new(&self.path)
+    }
+
+    /// The file is written: an index may name it.
+    pub fn complete(&self, file: &File) -> io::Result<()> {
+        if self.lasting {
+            file.sync_all()
+        } else {
+            Ok(())
+        }
     }
 
     pub fn open(&self) -> io::Result<File> {
@@ -65,4 +90,23 @@ impl Drop for Blob {
 #[derive(Clone)]
 pub(crate) struct Segment {
     pub blob: Arc<Blob>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_name_of_a_file_tells_its_number() {
+        for (name, expected) in [
+            ("7.blob", Some(7)),
+            ("07.blob", None),
+            ("+7.blob", None),
+            ("7", None),
+            ("7.blob.txt", None),
+            (".blob", None),
+        ] {
+            assert_eq!(number(name), expected, "{name}");
+        }
+    }
 }

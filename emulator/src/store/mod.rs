@@ -1,13 +1,15 @@
 //! Objects and pending uploads. The index is in memory, the bytes are in files.
 
 mod blob;
+mod claim;
 mod saved;
 mod sink;
 mod upload;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
-use std::path::Path;
+use std::mem;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::clock::Clock;
 use crate::etag::Summer;
 use crate::state::{ObjectState, State};
 use blob::Folder;
+use claim::Claim;
 
 /// What the client tells about an object besides its bytes.
 #[derive(Clone, Debug)]
@@ -53,8 +56,8 @@ pub(crate) struct Store {
     folder: Folder,
     next_file: AtomicU64,
     index: Mutex<Index>,
-    /// Whether the index outlives us.
-    lasting: bool,
+    /// The folder of an index that outlives us.
+    data_dir: Option<PathBuf>,
     /// Removed when dropped.
     _temporary: Option<TempDir>,
 }
@@ -63,40 +66,38 @@ pub(crate) struct Store {
 struct Index {
     objects: BTreeMap<String, Object>,
     uploads: HashMap<String, Upload>,
+    /// On the folder of an index that outlives us, until the store is closed.
+    claim: Option<Claim>,
 }
 
 impl Store {
     /// Opens the folder, or a temporary one.
     pub fn open(data_dir: Option<&Path>, clock: Clock) -> io::Result<Self> {
-        let temporary = if data_dir.is_none() {
-            Some(tempfile::tempdir()?)
-        } else {
-            None
+        let (folder, index, temporary) = match data_dir {
+            Some(path) => {
+                let claim = Claim::take(path)?;
+                let folder = Folder::new(&path.join("bodies"), true);
+                let index = Index {
+                    objects: saved::load(path, &folder)?,
+                    uploads: HashMap::new(),
+                    claim: Some(claim),
+                };
+                (folder, index, None)
+            }
+            None => {
+                let temporary = tempfile::tempdir()?;
+                let folder = Folder::new(temporary.path(), false);
+                (folder, Index::default(), Some(temporary))
+            }
         };
-        let path = data_dir
-            .or(temporary.as_ref().map(TempDir::path))
-            .expect("one of the two is given");
-        std::fs::create_dir_all(path)?;
-        let folder = Folder::new(path);
-        let objects = if data_dir.is_some() {
-            saved::load(&folder)?
-        } else {
-            BTreeMap::new()
-        };
-        let last_file = objects
-            .values()
-            .flat_map(|object| &object.segments)
-            .map(|segment| segment.blob.number)
-            .max();
+        let segments = index.objects.values().flat_map(|object| &object.segments);
+        let last_file = segments.map(|segment| segment.blob.number).max();
         Ok(Self {
             clock,
             folder,
             next_file: AtomicU64::new(last_file.map_or(1, |last| last + 1)),
-            index: Mutex::new(Index {
-                objects,
-                uploads: HashMap::new(),
-            }),
-            lasting: data_dir.is_some(),
+            index: Mutex::new(index),
+            data_dir: data_dir.map(PathBuf::from),
             _temporary: temporary,
         })
     }
@@ -133,7 +134,9 @@ impl Store {
         age: Duration,
     ) -> io::Result<ObjectState> {
         let (blob, mut summer) = (self.new_blob(), Summer::new());
-        blob.create()?.write_all(bytes)?;
+        let mut file = blob.create()?;
+        file.write_all(bytes)?;
+        blob.complete(&file)?;
         summer.update(bytes);
         let (sums, blob) = (summer.finish(), Arc::new(blob));
         let segments = vec![Segment { blob }];
@@ -158,13 +161,11 @@ impl Store {
             metadata: about.metadata,
             last_modified: self.clock.ago(age),
         };
-        let mut index = self.index.lock().unwrap();
         let object = Object {
             state: state.clone(),
             segments,
         };
-        index.objects.insert(key.into(), object);
-        self.save(&index)?;
+        self.replace(|objects| drop(objects.insert(key.into(), object)))?;
         Ok(state)
     }
 
@@ -174,17 +175,33 @@ impl Store {
 
     /// Says whether it was there.
     pub fn delete(&self, key: &str) -> io::Result<bool> {
-        let mut index = self.index.lock().unwrap();
-        let was_there = index.objects.remove(key).is_some();
-        self.save(&index)?;
-        Ok(was_there)
+        self.replace(|objects| objects.remove(key).is_some())
     }
 
     /// Forgets all objects and uploads.
-    pub fn clear(&self) {
+    pub fn clear(&self) -> io::Result<()> {
+        let uploads = mem::take(&mut self.index.lock().unwrap().uploads);
+        drop(uploads);
+        self.replace(BTreeMap::clear)
+    }
+
+    /// Changes the objects. The bodies of older ones are removed only when the index that is saved does not name
+    /// them any more; when it cannot be saved, the objects stay as they were.
+    fn replace<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Object>) -> T) -> io::Result<T> {
         let mut index = self.index.lock().unwrap();
-        *index = Index::default();
-        let _ = self.save(&index);
+        let Some(data_dir) = &self.data_dir else {
+            return Ok(change(&mut index.objects));
+        };
+        if index.claim.is_none() {
+            return Err(io::Error::other("the emulator has stopped"));
+        }
+        let before = index.objects.clone();
+        let result = change(&mut index.objects);
+        if let Err(error) = saved::save(data_dir, &index.objects) {
+            index.objects = before;
+            return Err(error);
+        }
+        Ok(result)
     }
 
     /// The part of the state that is known here.
@@ -199,18 +216,11 @@ impl Store {
         state.uploads.sort_by(|a, b| a.upload_id.cmp(&b.upload_id));
     }
 
-    /// Keeps the files of a folder that outlives us.
+    /// Keeps the files of a folder that outlives us, and gives the folder back.
     pub fn close(&self) {
-        if self.lasting {
+        if self.data_dir.is_some() {
             self.folder.keep();
         }
-    }
-
-    fn save(&self, index: &Index) -> io::Result<()> {
-        if self.lasting {
-            saved::save(&self.folder, &index.objects)
-        } else {
-            Ok(())
-        }
+        self.index.lock().unwrap().claim = None;
     }
 }

@@ -1,84 +1,108 @@
-//! The index of a folder that outlives the emulator: one JSON file, replaced as a whole.
+//! The index of a folder that outlives the emulator: one JSON file, replaced as a whole, which names the bodies.
 //! Pending uploads are not in it.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
-use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::blob::Folder;
+use super::blob::{self, Folder};
+use super::claim::not_ours;
 use super::{Object, Segment};
 use crate::state::ObjectState;
 
+pub(super) const INDEX: &str = "index.json";
+pub(super) const INDEX_BEING_WRITTEN: &str = "us3-emulator.new";
+
+/// Tells an index from other JSON. Changes when an older emulator must not read a newer index.
+const FORMAT: &str = "us3-emulator 1";
+
 #[derive(Serialize, Deserialize)]
 struct Saved {
+    format: String,
+    objects: Vec<SavedObject>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedObject {
     #[serde(flatten)]
     state: ObjectState,
     files: Vec<u64>,
 }
 
-pub(super) fn save(folder: &Folder, objects: &BTreeMap<String, Object>) -> io::Result<()> {
-    let saved: Vec<Saved> = objects
-        .values()
-        .map(|object| Saved {
-            state: object.state.clone(),
-            files: object
-                .segments
-                .iter()
-                .map(|segment| segment.blob.number)
-                .collect(),
-        })
-        .collect();
-    let written = folder.path.join("index.json.new");
-    fs::write(&written, serde_json::to_vec_pretty(&saved)?)?;
-    fs::rename(written, folder.path.join("index.json"))
+/// Replaces the index. A kill or a power failure leaves the old one or the new one.
+pub(super) fn save(folder: &Path, objects: &BTreeMap<String, Object>) -> io::Result<()> {
+    let saved = Saved {
+        format: FORMAT.into(),
+        objects: objects.values().map(saved_object).collect(),
+    };
+    let being_written = folder.join(INDEX_BEING_WRITTEN);
+    let mut file = File::create(&being_written)?;
+    file.write_all(&serde_json::to_vec_pretty(&saved)?)?;
+    file.sync_all()?;
+    fs::rename(being_written, folder.join(INDEX))?;
+    // Not every file system can; the index is replaced all the same.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
 }
 
-/// Reads the index, and removes the files that are not in it.
-pub(super) fn load(folder: &Folder) -> io::Result<BTreeMap<String, Object>> {
-    let saved: Vec<Saved> = match fs::read(folder.path.join("index.json")) {
-        Ok(json) => serde_json::from_slice(&json)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    let known: Vec<u64> = saved
-        .iter()
-        .flat_map(|object| object.files.clone())
-        .collect();
-    remove_strays(&folder.path, &known)?;
+fn saved_object(object: &Object) -> SavedObject {
+    let segments = object.segments.iter();
+    SavedObject {
+        state: object.state.clone(),
+        files: segments.map(|segment| segment.blob.number).collect(),
+    }
+}
+
+/// Whether the index is an emulator's.
+pub(super) fn check(folder: &Path) -> io::Result<()> {
+    read(folder).map(drop)
+}
+
+fn read(folder: &Path) -> io::Result<Vec<SavedObject>> {
+    let json = fs::read(folder.join(INDEX))?;
+    let saved: Saved = serde_json::from_slice(&json)
+        .map_err(|error| not_ours(&format!("its {INDEX} cannot be read: {error}")))?;
+    if saved.format != FORMAT {
+        let why = format!("its {INDEX} is of the format {:?}", saved.format);
+        return Err(not_ours(&why));
+    }
+    Ok(saved.objects)
+}
+
+/// Reads the index of a claimed folder, or writes the first one, and removes the bodies that it does not name.
+pub(super) fn load(folder: &Path, bodies: &Folder) -> io::Result<BTreeMap<String, Object>> {
+    if !folder.join(INDEX).exists() {
+        save(folder, &BTreeMap::new())?;
+    }
+    // Only a folder with an index has this one, so that all that looks like a body in it is one.
+    fs::create_dir_all(&bodies.path)?;
+    let saved = read(folder)?;
+    let named = saved.iter().flat_map(|object| object.files.clone());
+    remove_leftovers(&bodies.path, &named.collect())?;
     let objects = saved.into_iter().map(|saved| {
-        let segments = saved
-            .files
-            .iter()
-            .map(|number| Segment {
-                blob: Arc::new(folder.blob(*number)),
-            })
-            .collect();
-        (
-            saved.state.key.clone(),
-            Object {
-                state: saved.state,
-                segments,
-            },
-        )
+        let segment = |number: &u64| Segment {
+            blob: Arc::new(bodies.blob(*number)),
+        };
+        let object = Object {
+            segments: saved.files.iter().map(segment).collect(),
+            state: saved.state,
+        };
+        (object.state.key.clone(), object)
     });
     Ok(objects.collect())
 }
 
-/// What an earlier run that was killed left behind. Only files of our own name are touched.
-fn remove_strays(path: &Path, known: &[u64]) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let path = entry?.path();
-        let ours = path
-            .extension()
-            .is_some_and(|extension| extension == "blob");
-        let number = path
-            .file_stem()
-            .and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-        if ours && number.is_some_and(|number| !known.contains(&number)) {
-            fs::remove_file(path)?;
+/// Bodies of requests during which an earlier emulator was killed.
+fn remove_leftovers(bodies: &Path, named: &HashSet<u64>) -> io::Result<()> {
+    for entry in fs::read_dir(bodies)? {
+        let entry = entry?;
+        let number = entry.file_name().to_str().and_then(blob::number);
+        if number.is_some_and(|number| !named.contains(&number)) {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())

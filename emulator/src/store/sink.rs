@@ -59,11 +59,11 @@ impl Sink {
         if self.gathered < BATCH {
             Ok(self)
         } else {
-            self.flush().await
+            self.flush(false).await
         }
     }
 
-    async fn flush(self) -> Result<Self, Stop> {
+    async fn flush(self, complete: bool) -> Result<Self, Stop> {
         let Self {
             mut inner,
             mut batch,
@@ -72,6 +72,9 @@ impl Sink {
         let written = tokio::task::spawn_blocking(move || -> io::Result<_> {
             for bytes in mem::take(&mut batch) {
                 inner.take(&bytes)?;
+            }
+            if complete {
+                inner.blob.complete(&inner.file)?;
             }
             Ok(Self {
                 inner,
@@ -83,7 +86,7 @@ impl Sink {
     }
 
     pub async fn finish(self) -> Result<Received, Stop> {
-        let inner = self.flush().await?.inner;
+        let inner = self.flush(true).await?.inner;
         Ok(Received {
             segment: Segment {
                 blob: Arc::new(inner.blob),

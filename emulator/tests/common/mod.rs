@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test program uses its share
 
 pub mod control;
+pub mod program;
 pub mod service;
 pub mod tls;
 

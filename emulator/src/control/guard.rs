@@ -1,0 +1,225 @@
+//! Whom the control listener obeys: programs, and no web page that a browser happens to show.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::App;
+use crate::options::Options;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Why a request is not obeyed.
+#[derive(Debug, PartialEq)]
+enum Denial {
+    /// It may come from a web page.
+    WebPage(String),
+    /// It has no token, or another one.
+    NoToken,
+}
+
+/// The token that requests must carry: the one of the options, or a new one when others than this machine
+/// reach the listener.
+pub(crate) fn token(options: &Options) -> io::Result<Option<String>> {
+    if let Some(token) = &options.control_token {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if token.is_empty() || !token.bytes().all(plain) {
+            let why = "--control-token: it must be of letters, digits and -._~";
+            return Err(io::Error::new(ErrorKind::InvalidInput, why));
+        }
+        return Ok(Some(token.clone()));
+    }
+    if options.control.ip().to_canonical().is_loopback() {
+        return Ok(None);
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(Some(format!("{:032x}", u128::from_ne_bytes(random))))
+}
+
+/// Lets requests through that pass all checks.
+pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match check(&head, app.control_token.as_deref()) {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Err(Denial::WebPage(why)) => {
+            (StatusCode::FORBIDDEN, Json(json!({ "error": why }))).into_response()
+        }
+        Err(Denial::NoToken) => {
+            let why = "the control listener wants its token: Authorization: Bearer TOKEN, or ?token=TOKEN";
+            (
+                StatusCode::UNAUTHORIZED,
+                [(header::WWW_AUTHENTICATE, "Bearer")],
+                Json(json!({ "error": why })),
+            )
+                .into_response()
+        }
+    }
+}
+
+fn check(head: &Parts, token: Option<&str>) -> Result<(), Denial> {
+    check_host(head)?;
+    check_origin(head)?;
+    token.map_or(Ok(()), |token| check_token(head, token))
+}
+
+/// The values of a header; what is not text becomes text that is refused.
+fn values(head: &Parts, name: HeaderName) -> impl Iterator<Item = &str> {
+    let values = head.headers.get_all(name).into_iter();
+    values.map(|value| value.to_str().unwrap_or("?"))
+}
+
+/// A page that has its own name point to this machine sends this name.
+fn check_host(head: &Parts) -> Result<(), Denial> {
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    for host in values(head, header::HOST).chain(authority) {
+        if !is_address_or_localhost(host) {
+            return Err(Denial::WebPage(format!(
+                "the Host {host:?} is refused, for it may be a web page's; \
+                 ask for the control listener by its address, or as localhost"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// With or without a port.
+fn is_address_or_localhost(host: &str) -> bool {
+    const LOCALHOST: &str = "localhost";
+    let bare_v6 = || host.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    if host.parse::<SocketAddr>().is_ok()
+        || host.parse::<Ipv4Addr>().is_ok()
+        || bare_v6().is_some_and(|_: Ipv6Addr| true)
+    {
+        return true;
+    }
+    let (name, port) = host.split_once(':').unwrap_or((host, "0"));
+    name.eq_ignore_ascii_case(LOCALHOST) && port.parse::<u16>().is_ok()
+}
+
+/// Browsers tell from which page a request comes. The host is known to be no page's own name.
+fn check_origin(head: &Parts) -> Result<(), Denial> {
+    let own = values(head, header::HOST).next();
+    let own = own.map(|host| format!("http://{host}"));
+    for origin in values(head, header::ORIGIN) {
+        if !own
+            .as_ref()
+            .is_some_and(|own| own.eq_ignore_ascii_case(origin))
+        {
+            return Err(Denial::WebPage(format!(
+                "requests of web pages are refused, and this one has the Origin {origin:?}; \
+                 ask with a program that is no browser"
+            )));
+        }
+    }
+    for site in values(head, SEC_FETCH_SITE) {
+        if site != "same-origin" && site != "none" {
+            return Err(Denial::WebPage(format!(
+                "requests of web pages are refused, and this one has the Sec-Fetch-Site {site:?}; \
+                 ask with a program that is no browser"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_token(head: &Parts, token: &str) -> Result<(), Denial> {
+    let bearer = values(head, header::AUTHORIZATION)
+        .filter_map(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, given)| given.trim().to_string());
+    let query = head.uri.query().unwrap_or_default();
+    let parameter = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| name == "token")
+        .map(|(_, given)| given.into_owned());
+    if bearer.chain(parameter).any(|given| same(&given, token)) {
+        Ok(())
+    } else {
+        Err(Denial::NoToken)
+    }
+}
+
+/// In a time that does not tell how much of it is right.
+fn same(given: &str, token: &str) -> bool {
+    let differences = given.bytes().zip(token.bytes()).map(|(a, b)| a ^ b);
+    given.len() == token.len() && differences.fold(0, |all, one| all | one) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_localhost() {
+        for (host, expected) in [
+            ("127.0.0.1", true),
+            ("127.0.0.1:80", true),
+            ("10.1.2.3:65535", true),
+            ("[::1]", true),
+            ("[::1]:80", true),
+            ("localhost", true),
+            ("LocalHost:7381", true),
+            ("", false),
+            (":80", false),
+            ("localhost.", false),
+            ("localhost:80:80", false),
+            ("localhost:", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example", false),
+            ("user@127.0.0.1", false),
+            ("[::1", false),
+            ("evil.example:80", false),
+        ] {
+            assert_eq!(is_address_or_localhost(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_made_only_for_a_listener_beyond_loopback() {
+        let made = |control: &str| {
+            let options = Options {
+                control: control.parse().unwrap(),
+                ..Options::default()
+            };
+            token(&options).unwrap()
+        };
+        for control in [
+            "127.0.0.1:0",
+            "127.9.9.9:0",
+            "[::1]:0",
+            "[::ffff:127.0.0.1]:0",
+        ] {
+            assert_eq!(made(control), None, "{control}");
+        }
+        for control in ["0.0.0.0:0", "[::]:0", "10.0.0.1:0"] {
+            let (one, other) = (made(control).unwrap(), made(control).unwrap());
+            assert!(one.len() == 32 && one != other, "{control}: {one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_cannot_stand_in_a_header_or_a_query_is_refused() {
+        for (chosen, fits) in [
+            ("Aa0-._~", true),
+            ("", false),
+            ("a b", false),
+            ("a+b", false),
+            ("é", false),
+            ("a\n", false),
+        ] {
+            let options = Options {
+                control_token: Some(chosen.into()),
+                ..Options::default()
+            };
+            assert_eq!(token(&options).is_ok(), fits, "{chosen:?}");
+        }
+    }
+}
