@@ -285,6 +285,7 @@ impl World {
         config.max_retries = 0;
         config.idle_timeout = TIMEOUT;
         config.response_timeout = TIMEOUT;
+        config.settle_timeout = Duration::from_millis(1);
         Self {
             client: Client::new(config).expect("a client"),
             border: Border(client_as_c_has_it(&endpoint)),
@@ -360,6 +361,7 @@ fn client_as_c_has_it(endpoint: &str) -> *mut border::us3_client {
         config.private_key = private_key.as_ptr();
         config.bucket_name = c"bucket".as_ptr();
         config.endpoint = endpoint.as_ptr().cast::<c_char>();
+        config.settle_timeout_ms = 1;
         config.max_retries = 0;
         border::us3_client_new(&config, &mut client, ptr::null_mut());
     }

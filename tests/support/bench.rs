@@ -38,7 +38,6 @@ pub fn impatient(address: impl std::fmt::Display) -> Config {
     config.connect_timeout = Duration::from_secs(2);
     config.idle_timeout = Duration::from_millis(300);
     config.response_timeout = Duration::from_millis(500);
-    config.settle_timeout = Duration::from_millis(200);
     config.max_retries = 2;
     config
 }

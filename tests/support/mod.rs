@@ -26,6 +26,7 @@ pub const BUCKET: &str = "demo";
 pub fn config(address: impl std::fmt::Display) -> Config {
     let mut config = Config::new(PUBLIC_KEY, PRIVATE_KEY.into(), BUCKET);
     config.endpoint = Some(format!("http://{address}"));
+    config.settle_timeout = std::time::Duration::from_millis(200);
     config
 }
 
@@ -33,7 +34,6 @@ pub fn config(address: impl std::fmt::Display) -> Config {
 pub fn client(address: impl std::fmt::Display) -> Client {
     let mut config = config(address);
     config.max_retries = 0;
-    config.settle_timeout = std::time::Duration::from_millis(200);
     Client::new(config).expect("client")
 }
 
