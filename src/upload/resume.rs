@@ -102,6 +102,12 @@ pub(super) async fn run(
     };
     report.parts_resumed = resumed;
     report.note = report.note.take().or(note);
+    let did_not_run =
+        matches!(&result, Err(error) if error.report().object == ObjectState::NotStored);
+    if did_not_run {
+        // The next run need not wait for this one's finish. If that is not written down, it waits in vain.
+        let _ = operation.clean_up(save(&claim, &checkpoint)).await;
+    }
     conclude(result, &claim, &session, operation).await
 }
 
