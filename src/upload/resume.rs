@@ -106,7 +106,7 @@ fn sent_now(engine: &Engine, session: &Session, policy: bool) -> FinishSent {
     FinishSent {
         policy,
         at: session.service_time(),
-        lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
+        lasts_ms: millis(lasts),
     }
 }
 
@@ -220,7 +220,8 @@ async fn look(
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let twice = upload.policy.is_none() || engine.service.config().callback_at_least_once;
-    let sent = earlier_finish(engine, &checkpoint).filter(|_| !twice);
+    let earlier = earlier_finish(engine, &checkpoint);
+    let sent = earlier.filter(|earlier| earlier.policy && !twice);
     let begun = Instant::now();
     loop {
         let upload_id = &checkpoint.upload_id;
@@ -235,10 +236,16 @@ async fn look(
                 return Err(kept(&session, error));
             }
         };
-        let left = sent.map(|sent| may_still_run(sent, date, begun.elapsed()));
-        if let Some(left) = left.filter(|left| !left.is_zero()) {
+        let at_work = |finish: EarlierFinish| {
+            let left = may_still_run(finish.sent, date, begun.elapsed());
+            (!left.is_zero()).then_some(left)
+        };
+        if let Some(left) = sent.and_then(at_work) {
             wait_for_finish(&session, left, operation).await?;
             continue;
+        }
+        if let Some(finish) = earlier.filter(|earlier| at_work(*earlier).is_some()) {
+            session.set_lost(Begun::Date(finish.sent.at));
         }
         session.set_date(date);
         let verified = verified(&session, &upload.content, listed, upload.jobs);
@@ -247,22 +254,34 @@ async fn look(
     }
 }
 
-/// A finish with a policy that the run before may have sent.
-fn earlier_finish(engine: &Engine, checkpoint: &Checkpoint) -> Option<Sent> {
-    if !checkpoint.finishing {
-        return None;
-    }
-    match checkpoint.finish {
-        Some(finish) => finish.policy.then_some(Sent {
-            at: finish.at,
-            lasts: Duration::from_millis(finish.lasts_ms),
-        }),
-        // It may have had a policy.
-        None => Some(Sent {
-            at: None,
-            lasts: longest_run(engine.service.config().response_timeout),
-        }),
-    }
+/// A finish that the run before may have sent.
+#[derive(Clone, Copy)]
+struct EarlierFinish {
+    sent: Sent,
+    /// It may carry a policy.
+    policy: bool,
+}
+
+fn earlier_finish(engine: &Engine, checkpoint: &Checkpoint) -> Option<EarlierFinish> {
+    let unknown = FinishSent {
+        policy: true,
+        at: None,
+        lasts_ms: millis(longest_run(engine.service.config().response_timeout)),
+    };
+    checkpoint.finishing.then(|| {
+        let finish = checkpoint.finish.unwrap_or(unknown);
+        EarlierFinish {
+            sent: Sent {
+                at: finish.at,
+                lasts: Duration::from_millis(finish.lasts_ms),
+            },
+            policy: finish.policy,
+        }
+    })
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Waits until an earlier finish may have ended, or fails at once when the deadline does not allow that.

@@ -116,6 +116,11 @@ impl Session {
         }
     }
 
+    /// An earlier finish began then, and may still run.
+    pub(super) fn set_lost(&mut self, begun: Begun) {
+        self.lost = Mutex::new(Some(begun));
+    }
+
     /// The service has told its Date just now.
     pub(super) fn set_date(&mut self, date: Option<u64>) {
         self.date = told_now(date);
