@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::etag::{ContentDigest, Verdict as Compared};
 use crate::operation::Operation;
-use crate::protocol::settle::Outcome;
+use crate::protocol::settle::{Object, Outcome};
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
 use crate::service::{CORRECT_THE_ADDRESS, Failure, Reply, Tries};
 
@@ -60,7 +60,7 @@ impl<R: Request> Store<'_, R> {
         loop {
             let begun = Begun::now();
             let sent = match self.request.send(&mut tries).await {
-                Ok(reply) => self.accept(reply).await,
+                Ok(reply) => self.accept(reply, lost.unwrap_or(begun)).await,
                 Err(failure) => Err(Box::new(Rejected::Failed(failure))),
             };
             let mut failure = match sent.map_err(|rejected| *rejected) {
@@ -69,7 +69,10 @@ impl<R: Request> Store<'_, R> {
                 Err(Rejected::Failed(failure)) => failure,
             };
             if let Known::Stored(callback) = together(&failure, lost) {
-                match self.callback_failed(failure, callback).await {
+                match self
+                    .callback_failed(failure, callback, lost.unwrap_or(begun))
+                    .await
+                {
                     Rejected::Wrong(error) => return Err(error),
                     Rejected::Failed(contradicted) => failure = contradicted,
                 }
@@ -100,7 +103,11 @@ impl<R: Request> Store<'_, R> {
     }
 
     /// A 2xx: what is stored must be what was sent.
-    async fn accept(&self, reply: Reply) -> std::result::Result<Report, Box<Rejected>> {
+    async fn accept(
+        &self,
+        reply: Reply,
+        begun: Begun,
+    ) -> std::result::Result<Report, Box<Rejected>> {
         let mut report = reply.report();
         report.object = ObjectState::Stored;
         if self.storing.policy {
@@ -119,7 +126,7 @@ impl<R: Request> Store<'_, R> {
             self.compare(&report, digest.as_ref()).map_err(wrong)?;
             return Ok(report);
         }
-        match self.look().await {
+        match self.look(begun).await {
             Look::Etag(etag) => {
                 report.etag = Some(etag);
                 self.compare(&report, digest.as_ref()).map_err(wrong)?;
@@ -132,11 +139,12 @@ impl<R: Request> Store<'_, R> {
         Ok(report)
     }
 
-    /// Asks HEAD once for the ETag of what is stored.
-    async fn look(&self) -> Look {
+    /// Asks HEAD once for the ETag of what a request has stored that began then.
+    async fn look(&self, begun: Begun) -> Look {
         let (service, key) = (&self.engine.service, self.storing.key);
         let asked = service.head_once(key, self.operation);
         match self.operation.settle(Duration::ZERO, asked).await {
+            Some(Ok(reply)) if settle::seen(&reply, begun, None) == Object::Older => Look::Absent,
             Some(Ok(reply)) => match reply.etag() {
                 Some(etag) => Look::Etag(etag),
                 None => Look::Nothing("HEAD tells none either".to_owned()),
@@ -153,10 +161,10 @@ impl<R: Request> Store<'_, R> {
         }
     }
 
-    /// The service says "stored", and HEAD says "not there".
+    /// The service says "stored", and HEAD says "not there", or shows what was there before.
     fn contradicted(&self, reply: &Reply) -> Failure {
         let what = &self.storing.what;
-        Failure::lost(reply.protocol_error(what, "HEAD does not find the object"))
+        Failure::lost(reply.protocol_error(what, "HEAD finds no object of this request"))
     }
 
     /// Holds the ETag of what is stored against the content.
@@ -175,7 +183,12 @@ impl<R: Request> Store<'_, R> {
 
     /// 599: the object is stored, its callback failed. The host is told to keep the object, so it must be the
     /// right one.
-    async fn callback_failed(&self, failure: Failure, callback: CallbackState) -> Rejected {
+    async fn callback_failed(
+        &self,
+        failure: Failure,
+        callback: CallbackState,
+        begun: Begun,
+    ) -> Rejected {
         let mut error = failure.error;
         error.set_status(Status::CallbackFailed);
         error.add(match callback {
@@ -192,7 +205,7 @@ impl<R: Request> Store<'_, R> {
         let report = error.report_mut();
         report.object = ObjectState::Stored;
         report.callback = callback;
-        match self.look().await {
+        match self.look(begun).await {
             Look::Etag(etag) => {
                 error.report_mut().etag = Some(etag);
                 let digest = self.request.digest_sent().await.ok().flatten();
@@ -202,7 +215,7 @@ impl<R: Request> Store<'_, R> {
                 }
             }
             Look::Absent => {
-                error.add("but HEAD does not find it");
+                error.add("but HEAD finds no object of this request");
                 error.set_status(Status::ProtocolError);
                 Rejected::Failed(Failure::lost(error))
             }
