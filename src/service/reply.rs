@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::error::{Error, Report, Status};
-use crate::protocol::verdict::{Answer, Form, is_failed_dial};
+use crate::protocol::verdict::{Answer, Form, is_before_the_policy, is_failed_dial};
 
 /// More than any documented answer, and than any sensible callback's reply.
 pub(super) const MAX_BODY: usize = 1 << 20;
@@ -135,7 +135,8 @@ impl Reply {
         let said = refusal.err_msg.to_lowercase();
         let missing = ["not exist", "not found", "no such", "invalid"];
         let named = said.contains("upload") && missing.iter().any(|words| said.contains(words));
-        self.status == 404 || (self.status == 400 && named)
+        let bucket = is_before_the_policy(self.status, ret_code(&refusal));
+        !bucket && (self.status == 404 || (self.status == 400 && named))
     }
 
     /// Whether it is a gateway's page: HTML, or an error in other text, without the service's session id.

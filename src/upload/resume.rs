@@ -224,22 +224,23 @@ async fn look(
         )));
     }
     let mut session = Session::known(engine.clone(), &checkpoint);
-    if checkpoint.file != *identity {
-        // Its parts are of no use to anybody.
-        let _ = operation.work(session.abort(operation)).await;
-        let note = "the file changed since the checkpoint; the upload started afresh";
-        return Ok(Start::Afresh(Some(note.to_owned())));
-    }
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let twice = upload.policy.is_none() || engine.service.config().callback_at_least_once;
     let finish = earlier_finish(engine, &checkpoint);
+    let changed = checkpoint.file != *identity;
+    if changed && finish.is_none() {
+        return Ok(changed_file(&session, operation).await);
+    }
     let begun = Instant::now();
     loop {
         let upload_id = &checkpoint.upload_id;
         let listed = engine.service.list_parts(upload_id, count, operation).await;
         let (listed, date) = match listed {
             Ok(listed) => listed,
+            Err(failure) if failure.is_unknown() && changed => {
+                return Ok(changed_file(&session, operation).await);
+            }
             Err(failure) if failure.is_unknown() => {
                 return gone(engine, upload, &checkpoint, operation).await;
             }
@@ -263,12 +264,22 @@ async fn look(
             }
             session.set_lost(Begun::Date(finish.at));
         }
+        if changed {
+            return Ok(changed_file(&session, operation).await);
+        }
         session.set_date(date);
         let verified = verified(&session, &upload.content, listed, upload.jobs);
         let verified = operation.work(verified).await.and_then(|verified| verified);
         *session.parts() = verified.map_err(|error| in_doubt(error, upload, session.is_lost()))?;
         return Ok(Start::Resume(session, finish));
     }
+}
+
+/// Of another file the parts are of no use to anybody.
+async fn changed_file(session: &Session, operation: &Arc<Operation>) -> Start {
+    let _ = operation.work(session.abort(operation)).await;
+    let note = "the file changed since the checkpoint; the upload started afresh";
+    Start::Afresh(Some(note.to_owned()))
 }
 
 /// The finish that the run before may have sent.

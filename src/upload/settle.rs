@@ -81,7 +81,7 @@ pub(super) async fn run(
         head: None,
     };
     let time = engine.service.config().settle_timeout;
-    let outcome = operation.settle(time, asking.until_settled(time)).await;
+    let outcome = operation.settle(time, asking.to_the_end(time)).await;
     let outcome = outcome.unwrap_or(Outcome::Unknown(Why::NoAnswer));
     Settled {
         outcome,
@@ -100,7 +100,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn until_settled(&mut self, time: Duration) -> Outcome {
+    async fn to_the_end(&mut self, time: Duration) -> Outcome {
         let until = Instant::now() + time;
         let mut pause = FIRST_PAUSE;
         let mut time_left = !self.question.hasty;
@@ -124,35 +124,13 @@ impl Asking<'_> {
         let (service, key) = (&self.engine.service, self.question.key);
         let seen = match service.head_once(key, self.operation).await {
             Ok(reply) => {
-                let seen = self.object(&reply);
+                let seen = seen(&reply, self.question.begun, self.digest);
                 self.head = Some(reply);
                 seen
             }
             Err(failure) => refused(&failure),
         };
         self.settling.saw_object(seen);
-    }
-
-    fn object(&self, reply: &Reply) -> Object {
-        let etag = reply.etag();
-        let verdict = etag
-            .as_deref()
-            .zip(self.digest)
-            .map(|(etag, digest)| digest.compare_object(etag));
-        let date = reply.date("date");
-        let ago = self.question.begun.ago(date);
-        let head = Head {
-            status: reply.status,
-            page: reply.is_page(),
-            etag: match verdict {
-                Some(Verdict::Same) => Match::Same,
-                Some(Verdict::Different { .. }) => Match::Different,
-                Some(Verdict::Incomparable) | None => Match::Incomparable,
-            },
-            last_modified: reply.date("last-modified"),
-            date: date.filter(|_| ago.is_some()),
-        };
-        object(head, ago.unwrap_or_default())
     }
 
     async fn ask_likewise(&mut self) {
@@ -179,6 +157,29 @@ impl Asking<'_> {
             Err(_) => Upload::Unsaid,
         });
     }
+}
+
+/// What HEAD's 2xx answer says of a request that began then and has this digest.
+pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) -> Object {
+    let etag = reply.etag();
+    let verdict = etag
+        .as_deref()
+        .zip(digest)
+        .map(|(etag, digest)| digest.compare_object(etag));
+    let date = reply.date("date");
+    let ago = begun.ago(date);
+    let head = Head {
+        status: reply.status,
+        page: reply.is_page(),
+        etag: match verdict {
+            Some(Verdict::Same) => Match::Same,
+            Some(Verdict::Different { .. }) => Match::Different,
+            Some(Verdict::Incomparable) | None => Match::Incomparable,
+        },
+        last_modified: reply.date("last-modified"),
+        date: date.filter(|_| ago.is_some()),
+    };
+    object(head, ago.unwrap_or_default())
 }
 
 /// What a HEAD without a 2xx answer says.

@@ -59,7 +59,7 @@ impl<R: Request> Store<'_, R> {
         let mut lost = self.storing.lost;
         loop {
             let begun = Begun::now();
-            let mut failure = match self.attempt(&mut tries, lost).await {
+            let mut failure = match self.attempt(&mut tries, lost, begun).await {
                 Next::End(result) => return *result,
                 Next::Doubt(failure) => failure,
             };
@@ -87,19 +87,20 @@ impl<R: Request> Store<'_, R> {
     }
 
     /// Sends one request, and checks what the service says to have stored.
-    async fn attempt(&self, tries: &mut Tries, lost: Option<Begun>) -> Next {
+    async fn attempt(&self, tries: &mut Tries, lost: Option<Begun>, begun: Begun) -> Next {
+        let since = lost.unwrap_or(begun);
         let failure = match self.request.send(tries).await {
-            Ok(reply) => return self.accept(reply).await,
+            Ok(reply) => return self.accept(reply, since).await,
             Err(failure) => failure,
         };
         match together(&failure, lost) {
-            Known::Stored(callback) => self.callback_failed(failure, callback).await,
+            Known::Stored(callback) => self.callback_failed(failure, callback, since).await,
             _ => Next::Doubt(failure),
         }
     }
 
     /// A 2xx: what is stored must be what was sent.
-    async fn accept(&self, reply: Reply) -> Next {
+    async fn accept(&self, reply: Reply, since: Begun) -> Next {
         let what = self.storing.what;
         let mut report = reply.report();
         report.object = ObjectState::Stored;
@@ -116,10 +117,10 @@ impl<R: Request> Store<'_, R> {
         };
         let verify = self.engine.service.config().verify_etag;
         if verify && report.etag.is_none() {
-            match self.look().await {
+            match self.look(since).await {
                 Look::Etag(etag) => report.etag = Some(etag),
                 Look::Absent => {
-                    let error = reply.protocol_error(&what, "HEAD does not find the object");
+                    let error = reply.protocol_error(&what, "HEAD finds no object of this request");
                     return Next::Doubt(Failure::lost(error));
                 }
                 Look::Nothing(why) => {
@@ -132,7 +133,12 @@ impl<R: Request> Store<'_, R> {
 
     /// 599: the object is stored, its callback failed. The host is told to keep the object, so it must be the
     /// right one.
-    async fn callback_failed(&self, failure: Failure, callback: CallbackState) -> Next {
+    async fn callback_failed(
+        &self,
+        failure: Failure,
+        callback: CallbackState,
+        since: Begun,
+    ) -> Next {
         let mut error = failure.error;
         error.set_status(Status::CallbackFailed);
         error.add(match callback {
@@ -148,10 +154,10 @@ impl<R: Request> Store<'_, R> {
         });
         error.report_mut().object = ObjectState::Stored;
         error.report_mut().callback = callback;
-        match self.look().await {
+        match self.look(since).await {
             Look::Etag(etag) => error.report_mut().etag = Some(etag),
             Look::Absent => {
-                error.add("but HEAD does not find it");
+                error.add("but HEAD finds no object of this request");
                 error.set_status(Status::ProtocolError);
                 return Next::Doubt(Failure::lost(error));
             }
@@ -168,8 +174,8 @@ impl<R: Request> Store<'_, R> {
         Next::end(same.and(Err(error)))
     }
 
-    async fn look(&self) -> Look {
-        verify::look(self.engine, self.storing.key, self.operation).await
+    async fn look(&self, since: Begun) -> Look {
+        verify::look(self.engine, self.storing.key, since, self.operation).await
     }
 
     /// Finds out what became of a request that is not simply sent again.

@@ -3,24 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::settle::{self, Begun};
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result, Status};
 use crate::etag::{ContentDigest, Verdict};
 use crate::operation::Operation;
+use crate::protocol::settle::Object;
 
 /// What HEAD tells of a stored object.
 pub(super) enum Look {
     Etag(String),
+    /// No object, or one from before the request.
     Absent,
     /// No ETag, and why.
     Nothing(String),
 }
 
-/// Asks HEAD once for the ETag of what is stored.
-pub(super) async fn look(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Look {
+/// Asks HEAD once for the ETag of what a request has stored that began then.
+pub(super) async fn look(
+    engine: &Engine,
+    key: &str,
+    begun: Begun,
+    operation: &Arc<Operation>,
+) -> Look {
     let head = engine.service.head_once(key, operation);
     match operation.settle(Duration::ZERO, head).await {
         Some(Ok(reply)) if reply.is_page() => Look::Nothing("a gateway answered HEAD".to_owned()),
+        Some(Ok(reply)) if settle::seen(&reply, begun, None) == Object::Older => Look::Absent,
         Some(Ok(reply)) => match reply.etag() {
             Some(etag) => Look::Etag(etag),
             None => Look::Nothing("HEAD tells none either".to_owned()),

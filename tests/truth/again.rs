@@ -7,6 +7,11 @@ use us3::client::Client;
 use us3::error::Status;
 use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
+use us3_emulator::{Fault, Place, Rule};
+
+use crate::STORING;
+use crate::honest::{STORED, agrees, failed};
+use crate::support::bench::Bench;
 
 use crate::support::{HandMade, answer, config, json_policy, read_request};
 
@@ -96,4 +101,20 @@ fn without_a_policy_an_idle_connection_is_used_again() {
     client.upload(put(false, &service)).expect("the second");
     let seen = seen.lock().expect("requests");
     assert_eq!(seen[0].0, seen[1].0, "{seen:?}");
+}
+
+#[test]
+fn a_refusal_of_a_second_try_does_not_mean_that_the_first_stored_nothing() {
+    for (mode, call) in STORING {
+        let bench = Bench::with_blocks(1);
+        let lost = Rule::on(call, Fault::Reset).at(Place::AfterExecuting);
+        bench.emulator.rule(lost.nth(1));
+        let refused = Fault::error(403, -148_643, "invalid signature");
+        bench.emulator.rule(Rule::on(call, refused).nth(2));
+        let client = bench.client_with(|config| config.callback_at_least_once = true);
+        let result = client.upload(bench.request_with_policy(mode, 1));
+        agrees(&bench, &result);
+        failed(result, STORED);
+        assert_eq!(bench.count(call), 2, "{call}");
+    }
 }

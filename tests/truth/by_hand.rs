@@ -79,3 +79,20 @@ fn a_404_to_the_only_finish_means_that_nothing_is_stored() {
     assert_eq!(error.report().upload_id, None, "{error}");
     assert_eq!(bench.fired(), 0);
 }
+
+#[test]
+fn a_refusal_of_a_second_finish_does_not_mean_that_the_first_stored_nothing() {
+    let bench = bench();
+    let client = bench.client();
+    let upload = begun(&bench, &client);
+    let lost = Rule::on(Call::Finish, Fault::Reset).at(Place::AfterExecuting);
+    bench.emulator.rule(lost.nth(1));
+    let refused = Fault::error(403, -148_643, "invalid signature");
+    bench.emulator.rule(Rule::on(Call::Finish, refused).nth(2));
+    let deaf = bench.emulator.rule(Rule::on(Call::Head, Fault::Reset));
+    let policy = || Some(json_policy(bench.callbacks.address));
+    failed(upload.finish(policy()), UNKNOWN);
+    bench.emulator.remove_rule(deaf);
+    failed(upload.finish(policy()), STORED);
+    assert_eq!(bench.fired(), 1);
+}

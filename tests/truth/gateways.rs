@@ -65,7 +65,7 @@ fn a_page_after_the_request_ran_is_settled_by_the_object_and_is_no_failed_callba
 #[test]
 fn a_portals_page_to_a_put_without_a_policy_is_no_success() {
     let bench = Bench::with_parts(1);
-    let rule = Rule::on(Call::Put, Fault::gateway(200)).at(Place::BeforeBody);
+    let rule = Rule::on(Call::Put, Fault::gateway(200)).at(Place::AfterBody);
     bench.emulator.rule(rule);
     let result = bench.client().upload(bench.request(Mode::Put, 1));
     agrees(&bench, &result);

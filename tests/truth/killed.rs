@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use us3::client::Client;
-use us3::error::Status;
+use us3::error::{CallbackState, ObjectState, Status};
 use us3::policy::PutPolicy;
 use us3::source::Source;
 use us3::task::Watch;
@@ -198,4 +198,26 @@ fn an_older_object_does_not_pass_for_the_one_of_a_lost_finish() {
         .put_object(KEY, &bench.content, Duration::from_secs(3600));
     failed(bench.client().upload(bench.resumable()), UNKNOWN);
     assert_eq!(bench.fired(), 0);
+}
+
+#[test]
+fn without_a_policy_a_rerun_that_meets_the_earlier_finish_at_work_does_not_say_that_nothing_is_stored()
+ {
+    let bench = Bench::with_blocks(1);
+    let lost = Rule::on(Call::Finish, Fault::Reset).at(Place::AfterBody);
+    let lost = lost.nth(1).detached(Duration::from_millis(2500));
+    bench.emulator.rule(lost);
+    // The service has taken the upload apart.
+    let gone = Fault::error(404, -190_404, "upload id not exists");
+    bench.emulator.rule(Rule::on(Call::Finish, gone).nth(2));
+    let client = bench.client_with(|config| config.max_retries = 0);
+    let mut request = bench.resumable();
+    request.policy = None;
+    let unknown = (ObjectState::Unknown, CallbackState::NotRequested);
+    failed(client.upload(request.clone()), unknown);
+    let result = client.upload(request);
+    assert!(bench.emulator.object(KEY).is_none(), "the test is too slow");
+    failed(result, unknown);
+    bench.idle();
+    bench.assert_stored();
 }

@@ -11,6 +11,7 @@ mod killed;
 mod leftovers;
 mod older;
 mod race;
+mod rights;
 mod settling;
 #[path = "../support/mod.rs"]
 mod support;

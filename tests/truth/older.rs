@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use us3::error::CallbackState;
-use us3_emulator::{Call, Fault, Place, Rule};
+use us3_emulator::{Call, Fault, Place, Rule, Shape};
 
 use crate::STORING;
 use crate::honest::{NOTHING, STORED, UNKNOWN, failed};
 use crate::support::bench::{Bench, KEY, succeeded};
-use crate::support::content;
+use crate::support::{content, emulator_with};
 
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
@@ -89,5 +89,42 @@ fn a_first_upload_of_another_content_by_somebody_else_is_not_ours() {
         let result = bench.client().upload(bench.request_with_policy(mode, 1));
         failed(result, UNKNOWN);
         assert_eq!(bench.count(Call::Head).min(1), 1, "{call}: nobody looked");
+    }
+}
+
+/// JSON, but no answer of the service: it has done nothing.
+fn empty_success() -> Fault {
+    let shape = Shape {
+        body: Some("{}".to_owned()),
+        ..Shape::default()
+    };
+    Fault::answer(shape.header("Content-Type", "application/json"))
+}
+
+#[test]
+fn an_older_object_does_not_confirm_a_success_without_an_etag() {
+    for same in [true, false] {
+        for (mode, call) in STORING {
+            let bench = with_an_older(same);
+            let rule = Rule::on(call, empty_success()).at(Place::AfterBody);
+            bench.emulator.rule(rule);
+            let result = bench.client().upload(bench.request_with_policy(mode, 1));
+            failed(result, UNKNOWN);
+            assert_eq!((bench.count(call), bench.fired()), (1, 0), "{call}");
+        }
+    }
+}
+
+#[test]
+fn the_age_of_an_object_is_told_by_the_clock_of_the_service() {
+    for clock_skew_s in [-7200, 7200] {
+        for (mode, call) in STORING {
+            let mut bench = Bench::with_blocks(1);
+            bench.emulator = emulator_with(|options| options.clock_skew_s = clock_skew_s);
+            let lost = Rule::on(call, Fault::Reset).at(Place::AfterExecuting);
+            bench.emulator.rule(lost);
+            let result = bench.client().upload(bench.request_with_policy(mode, 1));
+            failed(result, STORED);
+        }
     }
 }
