@@ -33,6 +33,9 @@ const FINISHING: Stall = Stall {
     persist: true,
 };
 
+/// A finish that a killed process may have sent is not sent again sooner.
+const MAY_RUN_MS: u64 = 10_000;
+
 /// Runs until the end of an upload is known.
 const RUNS: usize = 20;
 
@@ -210,6 +213,17 @@ fn check(bench: &Bench, moment: Moment, end: End) {
         bench.fired(),
         1,
         "{moment:?} {end:?}: callbacks\n{}",
+        history(bench)
+    );
+    let sent: Vec<u64> = bench
+        .requests(Call::Finish)
+        .iter()
+        .map(|finish| finish.started_ms)
+        .collect();
+    let early = sent.windows(2).any(|pair| pair[1] - pair[0] < MAY_RUN_MS);
+    assert!(
+        !early,
+        "{moment:?} {end:?}: a finish was sent again while the first may still have run\n{}",
         history(bench)
     );
     // An upload that was begun, but not yet written down, is nobody's.

@@ -68,12 +68,15 @@ fn the_documented_table_is_up_to_date() {
     );
 }
 
+/// Cases, their threads, and what each thread runs them on.
+type Group = (Vec<Case>, usize, fn() -> Ground);
+
 fn run_all(cases: Vec<Case>) -> Outcome {
     let outcome = Mutex::new(Outcome::default());
     let (blocks, small): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.row.blocks);
     let (waiting_blocks, blocks): (Vec<_>, Vec<_>) = blocks.into_iter().partition(Case::is_slow);
     let (waiting, busy): (Vec<_>, Vec<_>) = small.into_iter().partition(Case::is_slow);
-    let groups: [(Vec<Case>, usize, fn() -> Ground); 4] = [
+    let groups: [Group; 4] = [
         (waiting_blocks, BLOCK_THREADS, Ground::with_blocks),
         (blocks, BLOCK_THREADS, Ground::with_blocks),
         (waiting, WAITING_THREADS, Ground::new),
