@@ -238,7 +238,7 @@ pub fn object(head: Head, since_request: Duration) -> Object {
         200..300 => {}
         404 if !head.page => return Object::Absent,
         408 | 429 => return Object::NoAnswer,
-        400..500 => return Object::Refused(head.status),
+        400..500 if !head.page => return Object::Refused(head.status),
         _ => return Object::NoAnswer,
     }
     let older = head.last_modified.zip(head.date).map(|(modified, date)| {
@@ -411,7 +411,8 @@ mod tests {
             (200, true, Incomparable, Some(5), Some(1000), NoAnswer),
             (200, true, Incomparable, None, None, NoAnswer),
             (404, false, Incomparable, None, None, Absent),
-            (404, true, Incomparable, None, None, Refused(404)),
+            (404, true, Incomparable, None, None, NoAnswer),
+            (403, true, Incomparable, None, None, NoAnswer),
             (403, false, Incomparable, None, None, Refused(403)),
             (408, false, Incomparable, None, None, NoAnswer),
             (429, false, Incomparable, None, None, NoAnswer),

@@ -76,7 +76,9 @@ pub enum Form {
     Json,
     /// No body.
     Empty,
-    /// HTML, text, or a body that broke off.
+    /// HTML without the service's session id: a gateway's page.
+    Page,
+    /// Other text, or a body that broke off.
     Other,
 }
 
@@ -160,6 +162,7 @@ fn success(evidence: &Evidence, answer: Answer) -> (Known, bool) {
         Form::Json | Form::Service { .. } => true,
         Form::Empty => !evidence.policy,
         Form::Other => !evidence.stores,
+        Form::Page => false,
     };
     match (answer.whole, believable) {
         (false, _) => (Known::Lost, true),
@@ -356,6 +359,8 @@ mod tests {
                 (answer(200, form(-1)), Done, FOR_GOOD),
                 (answer(200, Form::Empty), Lost, FOR_GOOD),
                 (answer(200, Form::Other), Lost, FOR_GOOD),
+                (answer(200, Form::Page), Lost, FOR_GOOD),
+                (answer(599, Form::Page), Lost, FOR_GOOD),
                 (broken_off(200), Lost, PASSES),
                 // The pairs that come before the policy (A1).
                 (answer(400, form(-148_653)), NotRun, FOR_GOOD),
@@ -460,6 +465,8 @@ mod tests {
                 (TimedOut, Lost, PASSES),
                 (answer(200, Form::Other), Done, FOR_GOOD),
                 (answer(204, Form::Empty), Done, FOR_GOOD),
+                (answer(200, Form::Page), Lost, FOR_GOOD),
+                (answer(404, Form::Page), NotRun, FOR_GOOD),
                 (broken_off(200), Lost, PASSES),
                 (answer(404, Form::Empty), NotRun, FOR_GOOD),
                 (answer(404, form(-148_654)), NotRun, FOR_GOOD),
@@ -614,6 +621,8 @@ mod tests {
             (302, Form::Other, true),
             (200, Form::Json, false),
             (404, Form::Other, false),
+            (404, Form::Page, false),
+            (302, Form::Page, true),
             (502, Form::Other, false),
             (504, Form::Empty, false),
             (599, Form::Other, false),

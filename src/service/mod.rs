@@ -318,6 +318,9 @@ impl Service {
             (false, _) => reply.error(what, evidence.policy, |text| self.masked(text, call)),
             (true, _) if !through => reply.protocol_error(what, "before the request was through"),
             (true, Some(why)) => reply.protocol_error(what, why),
+            (true, None) if reply.is_page() => {
+                reply.protocol_error(what, "with a page that is not US3's")
+            }
             (true, None) => reply.protocol_error(what, "not with JSON"),
         };
         Err(Failure {

@@ -121,6 +121,8 @@ impl Reply {
             Form::Empty
         } else if serde_json::from_slice::<IgnoredAny>(&self.body).is_ok() {
             Form::Json
+        } else if self.is_page() {
+            Form::Page
         } else {
             Form::Other
         }

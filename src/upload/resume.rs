@@ -31,10 +31,17 @@ type SharedClaim = Arc<Mutex<Claim>>;
 enum Start {
     /// Go on with an upload, whose finish may have been sent.
     Resume(Session, Option<FinishSent>),
-    /// Begin anew, and why.
-    Afresh(Option<String>),
+    /// Begin anew, and why. `open`: a finish of an earlier run may still store the object.
+    Afresh { note: Option<String>, open: bool },
     /// An earlier run had finished it.
     Over(Result<Report>),
+}
+
+impl Start {
+    /// Begin anew; no finish of an earlier run is open.
+    fn afresh(note: Option<String>) -> Self {
+        Self::Afresh { note, open: false }
+    }
 }
 
 /// Sends what the service does not have yet, and joins the parts. After a failure the upload is
@@ -54,11 +61,15 @@ pub(super) async fn run(
         .work(take(path.to_owned(), identity.clone()))
         .await??;
     let start = look(engine, upload, &identity, found, operation).await?;
-    let (session, finish, note) = match start {
-        Start::Resume(session, finish) => (session, finish, None),
-        Start::Afresh(note) => {
-            let session = Session::begin(engine, upload, operation).await?;
-            (session, None, note)
+    let (session, finish, note, open) = match start {
+        Start::Resume(session, finish) => {
+            let open = session.is_lost();
+            (session, finish, None, open)
+        }
+        Start::Afresh { note, open } => {
+            let begun = Session::begin(engine, upload, operation).await;
+            let session = begun.map_err(|error| in_doubt(error, upload, open))?;
+            (session, None, note, open)
         }
         Start::Over(result) => {
             over(&claim);
@@ -72,8 +83,9 @@ pub(super) async fn run(
     checkpoint.finish = finish;
     let saved = operation.work(save(&claim, &checkpoint)).await;
     if let Err(error) = saved.and_then(|saved| saved) {
+        let error = in_doubt(error, upload, open);
         return Err(match session.is_lost() {
-            true => kept(&session, in_doubt(error, upload, true)),
+            true => kept(&session, error),
             false => session.abandon(error, operation).await,
         });
     }
@@ -95,7 +107,7 @@ pub(super) async fn run(
             .await
     };
     let result = result.await;
-    let mut result = result.map_err(|error| in_doubt(error, upload, session.is_lost()));
+    let mut result = result.map_err(|error| in_doubt(error, upload, open));
     let report = match &mut result {
         Ok(report) => report,
         Err(error) => error.report_mut(),
@@ -210,10 +222,10 @@ async fn look(
     operation: &Arc<Operation>,
 ) -> Result<Start> {
     let checkpoint = match found {
-        Found::Nothing => return Ok(Start::Afresh(None)),
+        Found::Nothing => return Ok(Start::afresh(None)),
         Found::Damaged(why) => {
             let note = format!("the checkpoint was damaged ({why}); the upload started afresh");
-            return Ok(Start::Afresh(Some(note)));
+            return Ok(Start::afresh(Some(note)));
         }
         Found::Checkpoint(checkpoint) => *checkpoint,
     };
@@ -279,7 +291,7 @@ async fn look(
 async fn changed_file(session: &Session, operation: &Arc<Operation>) -> Start {
     let _ = operation.work(session.abort(operation)).await;
     let note = "the file changed since the checkpoint; the upload started afresh";
-    Start::Afresh(Some(note.to_owned()))
+    Start::afresh(Some(note.to_owned()))
 }
 
 /// The finish that the run before may have sent.
@@ -374,9 +386,12 @@ async fn gone(
 ) -> Result<Start> {
     let note =
         "the service no longer knows the upload of the checkpoint; the upload started afresh";
-    let afresh = Start::Afresh(Some(note.to_owned()));
+    let afresh = |open| Start::Afresh {
+        note: Some(note.to_owned()),
+        open,
+    };
     if !checkpoint.finishing {
-        return Ok(afresh);
+        return Ok(afresh(false));
     }
     // The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
     let digest = match checkpoint.part_size {
@@ -412,7 +427,7 @@ async fn gone(
             error.report_mut().etag = report.etag;
             Ok(Start::Over(Err(error)))
         }
-        _ if harmless => Ok(afresh),
+        _ if harmless => Ok(afresh(true)),
         _ => {
             error.add("if it never appears, remove the checkpoint to upload afresh");
             Err(error)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use us3::client::Client;
-use us3::error::{Error, ObjectState, Report, Result, Status};
+use us3::error::{Error, Report, Result, Status};
 use us3::etag::EtagHasher;
 use us3::policy::PutPolicy;
 use us3::source::Source;
@@ -244,21 +244,9 @@ fn resumable(
         }
         // No time to wait until a lost finish cannot run any more.
         request.timeout = Some(HURRY);
-        let next = client.upload(request.clone());
-        // A run that fails before its own finish says nothing of the one before: what was told of that stands.
-        let forgotten =
-            failed_with(&last, ObjectState::Unknown) && failed_with(&next, ObjectState::NotStored);
-        if forgotten {
-            break;
-        }
-        last = next;
+        last = client.upload(request.clone());
     }
     last
-}
-
-fn failed_with(result: &Result<Report>, object: ObjectState) -> bool {
-    let error = result.as_ref().err();
-    error.is_some_and(|error| error.report().object == object)
 }
 
 fn cancelled(
