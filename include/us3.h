@@ -169,14 +169,15 @@
  *     401   -148643   no authorization found            set the keys; a proxy may drop the header
  *     403   -148643   invalid signature                 check public_key and private_key
  *     400   -148660   invalid put policy                check the policy with us3_policy_check
- *     599   20003     send request error: Post ...      the callback service cannot be reached
+ *     599   20003     send request error: Post ...      it was not reached, or broke off: see below
  *     599   20008     expect json, but received ...     it must answer as application/json
  *     599   20008     expect json, but the response     it must answer strict JSON
  *                     body is not a strict json string
  *
  * A 599 of this form, to a request with a policy, says that the object is stored: US3_CALLBACK_FAILED.
- * With 20003 the callback service was not reached if ErrMsg ends in a failed dial to callbackUrl; else
- * it may have run. With 20008 it ran. A 599 in another form is a gateway's, and says nothing.
+ * "It" is the callback service: with 20003 it was not reached if ErrMsg ends in a failed dial to
+ * callbackUrl, else it may have run; with 20008 it ran. A 599 in another form is a gateway's, and says
+ * nothing.
  */
 
 #ifndef US3_H

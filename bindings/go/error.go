@@ -47,7 +47,7 @@ type ObjectState int32
 const (
 	ObjectNotStored ObjectState = C.US3_OBJECT_NOT_STORED // This call did not store it; an older one may be there.
 	ObjectStored    ObjectState = C.US3_OBJECT_STORED     // It is stored.
-	ObjectUnknown   ObjectState = C.US3_OBJECT_UNKNOWN    // The answer was lost: HeadFile may tell.
+	ObjectUnknown   ObjectState = C.US3_OBJECT_UNKNOWN    // HeadFile may tell later.
 )
 
 // String is such as "not stored".
@@ -69,7 +69,7 @@ const (
 	CallbackNotRequested CallbackState = C.US3_CALLBACK_NOT_REQUESTED // The call carried no policy.
 	CallbackDelivered    CallbackState = C.US3_CALLBACK_DELIVERED     // The callback service answered: see Result.Body.
 	CallbackNotDelivered CallbackState = C.US3_CALLBACK_NOT_DELIVERED // It did not run.
-	CallbackUnknown      CallbackState = C.US3_CALLBACK_UNKNOWN       // The answer was lost: it may have run.
+	CallbackUnknown      CallbackState = C.US3_CALLBACK_UNKNOWN       // It may have run: ask the callback service.
 	CallbackReplyRefused CallbackState = C.US3_CALLBACK_REPLY_REFUSED // It ran, and US3 refused its reply, which was no JSON.
 )
 
