@@ -572,7 +572,8 @@ fn lost_for_good() -> Vec<Strike> {
     let ends = places.map(|place| ENDS.map(|end| (Kind::End(end), place, false)));
     let mut strikes = ends.concat();
     strikes.extend(gateways(Spot::Finish));
-    strikes.retain(|(_, _, once)| !once);
+    // Some of those that repeat are refusals in the form: the finish did not run.
+    strikes.retain(|(kind, _, once)| !once && !matches!(kind, Kind::Repeats(_)));
     strikes
 }
 
