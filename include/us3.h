@@ -405,7 +405,8 @@ typedef struct us3_config {
     /// it, so that a callback may run twice but is not missed. Default false.
     bool callback_at_least_once;
     /// Milliseconds to find out, by HeadFile and ListParts, what became of a PutFile or finish whose
-    /// answer was lost. At least one question is asked. 0 is the default, 5000.
+    /// answer was lost. At least one question is asked, and the last may take 10 seconds more. 0 is
+    /// the default, 5000.
     uint32_t settle_timeout_ms;
 } us3_config;
 

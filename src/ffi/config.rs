@@ -68,7 +68,8 @@ pub struct us3_config {
     /// it, so that a callback may run twice but is not missed. Default false.
     pub callback_at_least_once: c_bool,
     /// Milliseconds to find out, by HeadFile and ListParts, what became of a PutFile or finish whose
-    /// answer was lost. At least one question is asked. 0 is the default, 5000.
+    /// answer was lost. At least one question is asked, and the last may take 10 seconds more. 0 is
+    /// the default, 5000.
     pub settle_timeout_ms: u32,
 }
 
