@@ -81,7 +81,7 @@ pub(super) async fn run(
         head: None,
     };
     let time = engine.service.config().settle_timeout;
-    let outcome = operation.settle(time, asking.to_the_end(time)).await;
+    let outcome = operation.settle(time, asking.until_settled(time)).await;
     let outcome = outcome.unwrap_or(Outcome::Unknown(Why::NoAnswer));
     Settled {
         outcome,
@@ -100,7 +100,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn to_the_end(&mut self, time: Duration) -> Outcome {
+    async fn until_settled(&mut self, time: Duration) -> Outcome {
         let until = Instant::now() + time;
         let mut pause = FIRST_PAUSE;
         let mut time_left = !self.question.hasty;
