@@ -122,7 +122,7 @@
  * without a policy) are sent again when the connection fails, a limit passes, or the service
  * answers 408, 429, 500, 502, 503 or 504: max_retries times, after pauses that grow to at most
  * 10 seconds and are random, or as long as Retry-After asks, at most 60 seconds. A connection that
- * the service closed while it was idle is replaced at once, which does not count. With max_retries
+ * the service closed while it was idle is replaced at once; max_retries does not count that. With max_retries
  * 0 nothing that was sent is sent again.
  *
  * A request that carries a policy goes over a connection that is new or was used within the last
@@ -226,7 +226,8 @@ enum us3_status
     US3_TIMEOUT = 7,
     /// The host cancelled.
     US3_CANCELLED = 8,
-    /// The service refused: see http_status, ret_code, err_msg and session_id.
+    /// The service, or a gateway before it, answered an error: see http_status, ret_code, err_msg and
+    /// session_id; object_state tells what is stored.
     US3_SERVICE_ERROR = 9,
     /// The object is stored, but its upload callback is not known to have succeeded: see callback_state.
     /// Uploading again would store it twice and may call back twice: ask or repair the callback
@@ -331,8 +332,8 @@ typedef struct us3_result {
     char *session_id;
     /// The object's (or part's) ETag, without quotes. NULL if unknown.
     char *etag;
-    /// The multipart upload that the call was about, NULL if there was none. After a failure it
-    /// names an upload that still exists with the service.
+    /// The multipart upload that the call was about, NULL if there was none. After a failure it is
+    /// set only if the upload still exists with the service, or may.
     char *upload_id;
     /// The service's last answer, as it came, with a NUL behind it; NULL if it was empty. On the
     /// success of a call with a policy it is the reply of the callback service.
@@ -377,12 +378,13 @@ typedef struct us3_config {
     /// Compare the ETag that the service answers with the one computed while the bytes were
     /// sent; a difference is US3_INTEGRITY_ERROR. Default true.
     bool verify_etag;
-    /// Milliseconds to connect, TLS included. 0 is the default, 10000.
+    /// Milliseconds to connect, TLS included: 1 to 86400000 (24 h). 0 is the default, 10000.
     uint32_t connect_timeout_ms;
-    /// Milliseconds in which no byte of a request can be sent. 0 is the default, 30000.
+    /// Milliseconds in which no byte of a request can be sent: 1 to 86400000. 0 is the default, 30000.
     uint32_t idle_timeout_ms;
     /// Milliseconds between the end of a request's body and the beginning of the answer, and again
-    /// for the whole answer. An upload callback runs in the first. 0 is the default, 60000.
+    /// for the whole answer. An upload callback runs in the first. 1 to 86400000; 0 is
+    /// the default, 60000.
     uint32_t response_timeout_ms;
     /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
     /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.
@@ -1140,7 +1142,8 @@ us3_status us3_upload_part(us3_multipart *multipart,
  * - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
  *   smaller than the part size, or the upload is finished or aborted
  * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
- * - US3_SERVICE_ERROR: the service refused; the upload still exists
+ * - US3_SERVICE_ERROR: the service or a gateway answered an error; object_state tells what is stored,
+ *   and upload_id is set if the upload still exists, or may
  * - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
  * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
  * - US3_INTEGRITY_ERROR: stored, but not what was sent
@@ -1183,7 +1186,7 @@ us3_status us3_abort_multipart_upload(us3_multipart *multipart,
  *
  * @return one of
  * - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
- * - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, the key or the id is not one; nothing was
+ * - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, key or upload_id has an invalid value; nothing was
  *   sent
  * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
  *   finished or aborted before, or the name is wrong

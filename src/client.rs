@@ -164,7 +164,9 @@ async fn delete(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Resul
     match engine.service.delete(key, operation).await {
         Ok(reply) => Ok(reply.report()),
         // An earlier try whose answer was lost has deleted it.
-        Err(failure) if failure.ran_before_it_was_unknown() => Ok(failure.error.report().clone()),
+        Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
+            Ok(failure.error.report().clone())
+        }
         Err(failure) => Err(failure.error),
     }
 }
@@ -177,7 +179,9 @@ async fn abort_upload(
     let mut report = match engine.service.abort(target, operation).await {
         Ok(reply) => reply.report(),
         // An earlier try whose answer was lost has aborted it.
-        Err(failure) if failure.ran_before_it_was_unknown() => failure.error.report().clone(),
+        Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
+            failure.error.report().clone()
+        }
         Err(failure) => return Err(failure.error),
     };
     report.upload_id = Some(target.upload_id.to_owned());

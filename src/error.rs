@@ -93,7 +93,7 @@ pub struct Report {
     pub session_id: Option<String>,
     /// ETag, without quotes.
     pub etag: Option<String>,
-    /// The multipart upload that this was about; after a failure, one that still exists.
+    /// The multipart upload that this was about; after a failure, one that still exists, or may.
     pub upload_id: Option<String>,
     /// Parts that an earlier run had sent and that were not sent again.
     pub parts_resumed: u32,

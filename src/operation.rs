@@ -16,7 +16,7 @@ use crate::error::{Error, Report, Status};
 /// Clean-up without a deadline: the host should not wait long for a service that is gone.
 const LONGEST_CLEAN_UP: Duration = Duration::from_secs(10);
 
-/// How long an answer is awaited that tells what is to be cleared up.
+/// Longest wait, after the end of the work, for an answer that names an upload to abort.
 const LONGEST_GRACE: Duration = Duration::from_secs(2);
 
 /// How far an upload is.

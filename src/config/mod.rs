@@ -147,6 +147,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether a PutFile or finish may run twice: it fires no callback, or the host accepts a second one.
+    pub(crate) fn may_run_twice(&self, policy: bool) -> bool {
+        !policy || self.callback_at_least_once
+    }
+
     /// Checks every field and works out the origin.
     ///
     /// # Errors

@@ -21,6 +21,12 @@ fn on_states(result: &us3_result) -> Option<&'static str> {
     if status(us3_status::US3_INTERNAL_ERROR) {
         return None;
     }
+    if status(us3_status::US3_INTEGRITY_ERROR) {
+        return Some(match object(us3_object_state::US3_OBJECT_NOT_STORED) {
+            true => DAMAGED_PART,
+            false => DAMAGED_OBJECT,
+        });
+    }
     if object(us3_object_state::US3_OBJECT_UNKNOWN) {
         return Some(
             match callback(us3_callback_state::US3_CALLBACK_NOT_REQUESTED) {
@@ -30,12 +36,8 @@ fn on_states(result: &us3_result) -> Option<&'static str> {
         );
     }
     let callback_unknown = callback(us3_callback_state::US3_CALLBACK_UNKNOWN);
-    if object(us3_object_state::US3_OBJECT_STORED) && callback_unknown {
-        return Some(ASK_THE_CALLBACK_SERVICE);
-    }
-    let damaged_part =
-        status(us3_status::US3_INTEGRITY_ERROR) && object(us3_object_state::US3_OBJECT_NOT_STORED);
-    damaged_part.then_some(DAMAGED_PART)
+    let ask = object(us3_object_state::US3_OBJECT_STORED) && callback_unknown;
+    ask.then_some(ASK_THE_CALLBACK_SERVICE)
 }
 
 const ASK_FOR_THE_OBJECT: &str = "wait some seconds, ask with us3_head_file whether the object is stored, and upload again only if it \
@@ -44,6 +46,8 @@ const ASK_FOR_BOTH: &str = "wait some seconds, ask with us3_head_file whether th
      it was told of it; upload again only if neither is so.";
 const ASK_THE_CALLBACK_SERVICE: &str = "do not upload again: the object is stored. Ask the callback service whether it was told of \
      it, and tell it yourself if not.";
+const DAMAGED_OBJECT: &str = "do not use the stored object: delete it and upload again. If it happens again, look for \
+     failing memory, and for a proxy that alters requests.";
 const DAMAGED_PART: &str = "upload again. If it happens again, look for failing memory, and for a \
      proxy that alters requests.";
 
@@ -207,11 +211,7 @@ const STATUSES: [(us3_status, &str); 16] = [
         us3_status::US3_CALLBACK_FAILED,
         "repair the callback service. Do not upload the object again just to call back.",
     ),
-    (
-        us3_status::US3_INTEGRITY_ERROR,
-        "do not use the stored object: delete it or upload it again. If it happens again, look for \
-         failing memory, and for a proxy that alters requests.",
-    ),
+    (us3_status::US3_INTEGRITY_ERROR, DAMAGED_OBJECT),
     (
         us3_status::US3_PROTOCOL_ERROR,
         "check file_host or endpoint: something other than US3 may be answering there.",
@@ -379,6 +379,12 @@ mod tests {
                 US3_OBJECT_NOT_STORED,
                 US3_CALLBACK_DELIVERED,
                 DAMAGED_PART,
+            ),
+            (
+                US3_INTEGRITY_ERROR,
+                US3_OBJECT_STORED,
+                US3_CALLBACK_UNKNOWN,
+                DAMAGED_OBJECT,
             ),
         ] {
             let result = us3_result {

@@ -40,12 +40,13 @@ pub struct us3_config {
     /// Compare the ETag that the service answers with the one computed while the bytes were
     /// sent; a difference is US3_INTEGRITY_ERROR. Default true.
     pub verify_etag: c_bool,
-    /// Milliseconds to connect, TLS included. 0 is the default, 10000.
+    /// Milliseconds to connect, TLS included: 1 to 86400000 (24 h). 0 is the default, 10000.
     pub connect_timeout_ms: u32,
-    /// Milliseconds in which no byte of a request can be sent. 0 is the default, 30000.
+    /// Milliseconds in which no byte of a request can be sent: 1 to 86400000. 0 is the default, 30000.
     pub idle_timeout_ms: u32,
     /// Milliseconds between the end of a request's body and the beginning of the answer, and again
-    /// for the whole answer. An upload callback runs in the first. 0 is the default, 60000.
+    /// for the whole answer. An upload callback runs in the first. 1 to 86400000; 0 is
+    /// the default, 60000.
     pub response_timeout_ms: u32,
     /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
     /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.

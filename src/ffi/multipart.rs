@@ -150,7 +150,8 @@ pub unsafe extern "C" fn us3_upload_part(
 /// - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
 ///   smaller than the part size, or the upload is finished or aborted
 /// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
-/// - US3_SERVICE_ERROR: the service refused; the upload still exists
+/// - US3_SERVICE_ERROR: the service or a gateway answered an error; object_state tells what is stored,
+///   and upload_id is set if the upload still exists, or may
 /// - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
 /// - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
 /// - US3_INTEGRITY_ERROR: stored, but not what was sent
@@ -206,7 +207,7 @@ pub unsafe extern "C" fn us3_abort_multipart_upload(
 ///
 /// @return one of
 /// - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
-/// - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, the key or the id is not one; nothing was
+/// - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, key or upload_id has an invalid value; nothing was
 ///   sent
 /// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
 ///   finished or aborted before, or the name is wrong

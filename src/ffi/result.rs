@@ -41,8 +41,8 @@ pub struct us3_result {
     pub session_id: *mut c_char,
     /// The object's (or part's) ETag, without quotes. NULL if unknown.
     pub etag: *mut c_char,
-    /// The multipart upload that the call was about, NULL if there was none. After a failure it
-    /// names an upload that still exists with the service.
+    /// The multipart upload that the call was about, NULL if there was none. After a failure it is
+    /// set only if the upload still exists with the service, or may.
     pub upload_id: *mut c_char,
     /// The service's last answer, as it came, with a NUL behind it; NULL if it was empty. On the
     /// success of a call with a policy it is the reply of the callback service.

@@ -30,7 +30,8 @@ pub enum us3_status {
     US3_TIMEOUT = 7,
     /// The host cancelled.
     US3_CANCELLED = 8,
-    /// The service refused: see http_status, ret_code, err_msg and session_id.
+    /// The service, or a gateway before it, answered an error: see http_status, ret_code, err_msg and
+    /// session_id; object_state tells what is stored.
     US3_SERVICE_ERROR = 9,
     /// The object is stored, but its upload callback is not known to have succeeded: see callback_state.
     /// Uploading again would store it twice and may call back twice: ask or repair the callback

@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
+use super::CLOCKS_APART;
+
 /// A2: how long the service may still be at work once response_timeout_ms has passed.
 const GATEWAYS: Duration = Duration::from_secs(10);
-
-/// Both times are cut to whole seconds, by clocks within 2 s of each other (A4).
-const CLOCKS_APART: u64 = 3;
 
 /// F, the time after its last byte in which a request runs, if it runs at all (A2).
 pub fn longest_run(response_timeout: Duration) -> Duration {
@@ -19,7 +18,7 @@ pub fn longest_run(response_timeout: Duration) -> Duration {
 pub struct Sent {
     /// When, by the service's Date, in seconds since 1970; None when no answer had told the time.
     pub at: Option<u64>,
-    /// Its last byte left, and F passed, at most this long after.
+    /// Time after `at` until it can no longer run: to connect, to send it, and F.
     pub lasts: Duration,
 }
 
@@ -28,7 +27,7 @@ pub struct Sent {
 pub fn may_still_run(sent: Sent, now: Option<u64>, since_start: Duration) -> Duration {
     let from_start = sent.lasts.saturating_sub(since_start);
     let by_date = sent.at.zip(now).map(|(at, now)| {
-        let over = at + sent.lasts.as_secs() + CLOCKS_APART;
+        let over = at.saturating_add((sent.lasts + CLOCKS_APART).as_secs());
         Duration::from_secs(over.saturating_sub(now))
     });
     by_date.map_or(from_start, |by_date| by_date.min(from_start))

@@ -5,10 +5,8 @@
 
 use std::time::Duration;
 
+use super::CLOCKS_APART;
 use crate::error::{CallbackState, ObjectState};
-
-/// A4: the clocks behind Last-Modified and Date are within 2 s of each other; both are cut to whole seconds.
-const CLOCKS_APART: Duration = Duration::from_secs(3);
 
 /// The PutFile or finish that is in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

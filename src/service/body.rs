@@ -56,8 +56,8 @@ impl Delivery {
         self.decided.store(UNDECIDED, Ordering::Release);
     }
 
-    /// The connection writes nothing more. It drops the pieces that it still holds, which makes them look as if
-    /// they had left: so this is called before.
+    /// The connection writes nothing more. Called before it drops the pieces that it still holds: a dropped piece
+    /// counts as sent.
     pub(super) fn decide(&self) {
         let decided = if self.is_complete() {
             COMPLETE

@@ -1,7 +1,7 @@
 //! Connections: how they are made (DNS, TCP, proxy, TLS) and what the library sees of each socket.
 //!
-//! Every socket is wrapped in a [`Connection`], whose [`Line`] tells the sender three things that an
-//! HTTP client hides: that bytes still leave, how to stop them, and how to hang up.
+//! Every socket is wrapped in a [`Connection`], whose [`Line`] tells the sender what an HTTP
+//! client hides: that bytes still leave, how to stop them, how to hang up, and whether the whole request had left.
 
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};

@@ -88,8 +88,8 @@ pub(crate) struct Call<'a> {
     pub(crate) policy: Option<&'a PutPolicy>,
     /// A PutFile or finish, after which an object is stored.
     pub(crate) stores: bool,
-    /// Only its answer names what it has begun, and what would stay behind without a name.
-    pub(crate) names: bool,
+    /// Creates an upload whose id only the answer tells; giving up at once would leak it.
+    pub(crate) creates_upload: bool,
 }
 
 impl<'a> Call<'a> {
@@ -104,7 +104,7 @@ impl<'a> Call<'a> {
             headers: &[],
             policy: None,
             stores: false,
-            names: false,
+            creates_upload: false,
         }
     }
 
@@ -119,7 +119,7 @@ impl<'a> Call<'a> {
 
     /// Resolves when this request must be given up, and says why.
     async fn given_up(&self, operation: &Operation) -> Error {
-        if self.names {
+        if self.creates_upload {
             operation.ended_a_while_ago().await
         } else {
             operation.ended().await
@@ -184,12 +184,12 @@ impl Failure {
     }
 
     /// The service, in its own words, does not know the upload.
-    pub(crate) fn is_unknown(&self) -> bool {
+    pub(crate) fn upload_is_gone(&self) -> bool {
         self.gone
     }
 
-    /// The last of several tries found nothing any more, and an earlier one may have seen to that.
-    pub(crate) fn ran_before_it_was_unknown(&self) -> bool {
+    /// The last try was answered 404, and an earlier try whose answer was lost may be the reason.
+    pub(crate) fn an_earlier_try_may_have_succeeded(&self) -> bool {
         self.lost_before && self.error.report().http_status == 404
     }
 
@@ -325,7 +325,7 @@ impl Service {
         };
         Err(Failure {
             retry_after: reply.retry_after(),
-            gone: reply.says_that_it_is_gone(),
+            gone: reply.says_upload_is_gone(),
             page: reply.is_page(),
             ..Failure::judged(error, evidence)
         })

@@ -85,7 +85,7 @@ impl Service {
     ) -> Result<(Initiated, Reply), Failure> {
         let mut call = Call::new("InitiateMultipartUpload", Method::POST, key);
         call.query = "uploads".to_owned();
-        call.names = true;
+        call.creates_upload = true;
         call.content_type = Some(content_type);
         call.headers = headers;
         let reply = self.call(&call, Payload::none, operation).await?;
@@ -155,7 +155,7 @@ impl Service {
         self.call(&call, Payload::none, operation).await
     }
 
-    /// Whether the service still has the upload, by one request: an error, [`Failure::is_unknown`] or not,
+    /// Whether the service still has the upload, by one request: an error, [`Failure::upload_is_gone`] or not,
     /// if it does not say so.
     pub(crate) async fn upload_exists(
         &self,
@@ -245,7 +245,11 @@ fn initiated(body: &[u8]) -> Result<Initiated, (Option<String>, String)> {
     }
     if upload_id.len() > LONGEST_UPLOAD_ID || !upload_id.bytes().all(|byte| byte.is_ascii_graphic())
     {
-        return Err((None, "its UploadId is not one".to_owned()));
+        return Err((
+            None,
+            "its UploadId is longer than 1024 bytes or has characters other than visible ASCII"
+                .to_owned(),
+        ));
     }
     match u64::try_from(part_size) {
         Ok(part_size @ 1..=LARGEST_PART) => Ok(Initiated {

@@ -130,7 +130,7 @@ impl Reply {
 
     /// Whether the service itself says that it does not know the upload. What a gateway says does not count,
     /// which may repeat the URL and its uploadId.
-    pub(super) fn says_that_it_is_gone(&self) -> bool {
+    pub(super) fn says_upload_is_gone(&self) -> bool {
         let Some(refusal) = self.refusal() else {
             return false;
         };
@@ -241,8 +241,8 @@ fn ret_code(refusal: &Refusal) -> i32 {
     i32::try_from(refusal.ret_code).unwrap_or(-1)
 }
 
-/// As much of a text from outside as a message bears, without secrets. They are taken out before the text is cut, so
-/// that no half of one stays.
+/// A text from outside for a message: secrets masked, then cut to 300 characters. Masking comes first, so that the
+/// cut leaves no part of a secret.
 fn shown(text: &str, mask: impl Fn(&str) -> String) -> String {
     const MASKED: usize = 16 << 10;
     const SHOWN: usize = 300;

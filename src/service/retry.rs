@@ -63,7 +63,7 @@ impl Service {
                 .try_once(call, Payload::none(), &mut tries, operation)
                 .await;
             match sent {
-                Err(failure) if failure.stale => {}
+                Err(failure) if self.replaces_connection(&failure) => operation.count_resend(),
                 sent => return sent,
             }
         }
@@ -97,10 +97,7 @@ impl Service {
         if !may_send_again(failure.verdict, twice) {
             return false;
         }
-        // An idle connection that the service had closed says nothing about this request: the next one
-        // is tried at once. They run out, and a new one is not stale.
-        let at_once = failure.stale && self.config().max_retries > 0;
-        if !at_once {
+        if !self.replaces_connection(failure) {
             let Some(pause) = self.pause(failure, tries.failures) else {
                 return false;
             };
@@ -113,6 +110,12 @@ impl Service {
         }
         operation.count_resend();
         true
+    }
+
+    /// Whether the next connection is tried at once: an idle one broke that the service had closed, which says
+    /// nothing about this request. They run out, and a new one is not stale.
+    fn replaces_connection(&self, failure: &Failure) -> bool {
+        failure.stale && self.config().max_retries > 0
     }
 
     /// How long to wait after so many failures; None to give up.

@@ -89,8 +89,8 @@ fn base64_at(text: &[u8]) -> Option<(u8, usize)> {
     Some((byte, len))
 }
 
-/// What base64 of a text that has the secret in it looks like, by where the secret begins: its characters that no
-/// neighbour has a part in.
+/// The base64 characters that depend on the secret alone, for each offset (0, 1, 2 modulo 3) at which the secret can
+/// begin in the encoded text.
 fn in_base64(secret: &str) -> [String; 3] {
     [0, 1, 2].map(|before| {
         let mut bytes = vec![0; before];

@@ -1,6 +1,6 @@
 //! The checkpoint file of a resumable upload: which upload it is, of which file, and no secrets.
 //!
-//! It is written twice, after the upload was begun and before it is finished; which parts are
+//! It is written when the upload has begun, before each finish, and after a finish that did not run; which parts are
 //! there the service itself tells. Each write is atomic, so that a process that is killed leaves
 //! the old or the new checkpoint. Whoever works on it holds a lock on it.
 
@@ -52,7 +52,7 @@ pub(super) struct FinishSent {
     pub(super) policy: bool,
     /// By the service's Date, in seconds since 1970; None when it had not told the time.
     pub(super) at: Option<u64>,
-    /// It does not run any more so many milliseconds later.
+    /// Milliseconds after `at` until it can no longer run.
     pub(super) lasts_ms: u64,
 }
 

@@ -1,6 +1,7 @@
 //! Resumable uploads: a checkpoint, reconciled with what the service has and the file holds.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -89,12 +90,13 @@ pub(super) async fn run(
             false => session.abandon(error, operation).await,
         });
     }
+    let marked = AtomicBool::new(false);
     let result = async {
-        let kept = |error| session.name_in(error);
         let sent = send_parts(&session, upload, operation).await;
-        sent.map_err(kept)?;
+        sent.map_err(|error| session.name_in(error))?;
         let policy = upload.policy.as_ref();
         let about_to_send = || {
+            marked.store(true, Relaxed);
             let mut checkpoint = checkpoint.clone();
             checkpoint.finishing = true;
             checkpoint.finish = Some(sent_now(engine, &session, policy.is_some()));
@@ -116,7 +118,7 @@ pub(super) async fn run(
     report.note = report.note.take().or(note);
     let did_not_run =
         matches!(&result, Err(error) if error.report().object == ObjectState::NotStored);
-    if did_not_run {
+    if did_not_run && marked.load(Relaxed) {
         // The next run need not wait for this one's finish. If that is not written down, it waits in vain.
         let _ = operation.clean_up(save(&claim, &checkpoint)).await;
     }
@@ -238,7 +240,8 @@ async fn look(
     let mut session = Session::known(engine.clone(), &checkpoint);
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let twice = upload.policy.is_none() || engine.service.config().callback_at_least_once;
+    let config = engine.service.config();
+    let twice = config.may_run_twice(upload.policy.is_some());
     let finish = earlier_finish(engine, &checkpoint);
     let changed = checkpoint.file != *identity;
     if changed && finish.is_none() {
@@ -250,10 +253,10 @@ async fn look(
         let listed = engine.service.list_parts(upload_id, count, operation).await;
         let (listed, date) = match listed {
             Ok(listed) => listed,
-            Err(failure) if failure.is_unknown() && changed => {
+            Err(failure) if failure.upload_is_gone() && changed => {
                 return Ok(changed_file(&session, operation).await);
             }
-            Err(failure) if failure.is_unknown() => {
+            Err(failure) if failure.upload_is_gone() => {
                 return gone(engine, upload, &checkpoint, operation).await;
             }
             Err(failure) => {
@@ -270,7 +273,7 @@ async fn look(
         });
         if let Some(finish) = finish.filter(|_| !left.is_zero()) {
             if finish.policy && !twice {
-                let waited = wait_for_finish(&session, left, operation).await;
+                let waited = wait_before_next_look(&session, left, operation).await;
                 waited.map_err(|error| session.name_in(in_doubt(error, upload, true)))?;
                 continue;
             }
@@ -312,7 +315,7 @@ fn milliseconds(time: Duration) -> u64 {
 }
 
 /// Waits until an earlier finish may have ended, or fails at once when the deadline does not allow that.
-async fn wait_for_finish(
+async fn wait_before_next_look(
     session: &Session,
     left: Duration,
     operation: &Arc<Operation>,
@@ -405,7 +408,7 @@ async fn gone(
         _ => None,
     };
     let policy = upload.policy.is_some();
-    let harmless = !policy || engine.service.config().callback_at_least_once;
+    let harmless = engine.service.config().may_run_twice(policy);
     let question = Question {
         key: &upload.key,
         upload_id: None,

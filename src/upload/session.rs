@@ -281,7 +281,7 @@ impl Session {
         let aborted = self.engine.service.abort(self.target(), operation).await;
         let mut report = match aborted {
             Ok(reply) => reply.report(),
-            Err(failure) if failure.is_unknown() => failure.error.report().clone(),
+            Err(failure) if failure.upload_is_gone() => failure.error.report().clone(),
             Err(failure) => return Err(failure.error),
         };
         report.upload_id = Some(self.upload_id.clone());

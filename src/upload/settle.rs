@@ -153,7 +153,7 @@ impl Asking<'_> {
             .await;
         self.settling.saw_upload(match asked {
             Ok(()) => Upload::Listed,
-            Err(failure) if failure.is_unknown() => Upload::Gone,
+            Err(failure) if failure.upload_is_gone() => Upload::Gone,
             Err(_) => Upload::Unsaid,
         });
     }
@@ -183,7 +183,7 @@ pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) 
 }
 
 /// What a HEAD without a 2xx answer says.
-fn refused(failure: &Failure) -> Object {
+pub(super) fn refused(failure: &Failure) -> Object {
     let Some(answer) = failure.answer else {
         return Object::NoAnswer;
     };

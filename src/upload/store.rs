@@ -54,7 +54,7 @@ impl<R: Request> Store<'_, R> {
     /// Sends until it is known what became of it, or until nothing more can be known.
     pub(super) async fn run(&self) -> Result<Report> {
         let config = self.engine.service.config();
-        let twice = !self.storing.policy || config.callback_at_least_once;
+        let twice = config.may_run_twice(self.storing.policy);
         let mut tries = Tries::default();
         let mut lost = self.storing.lost;
         loop {
@@ -123,7 +123,7 @@ impl<R: Request> Store<'_, R> {
                     let error = reply.protocol_error(&what, "HEAD finds no object of this request");
                     return Next::Doubt(Failure::lost(error));
                 }
-                Look::Nothing(why) => {
+                Look::NoEtag(why) => {
                     report.note = Some(format!("the answer has no ETag to compare, and {why}"));
                 }
             }
@@ -140,6 +140,17 @@ impl<R: Request> Store<'_, R> {
         since: Begun,
     ) -> Next {
         let mut error = failure.error;
+        let (etag, note) = match self.look(since).await {
+            Look::Etag(etag) => (Some(etag), None),
+            Look::NoEtag(why) => (
+                None,
+                Some(format!("what is stored was not compared: {why}")),
+            ),
+            Look::Absent => {
+                error.add("but HEAD finds no object of this request");
+                return Next::Doubt(Failure::lost(error));
+            }
+        };
         error.set_status(Status::CallbackFailed);
         error.add(match callback {
             CallbackState::ReplyRefused => {
@@ -152,19 +163,11 @@ impl<R: Request> Store<'_, R> {
                 "the object is stored, but whether its callback ran is unknown; ask the callback service: the object needs no second upload"
             }
         });
-        error.report_mut().object = ObjectState::Stored;
-        error.report_mut().callback = callback;
-        match self.look(since).await {
-            Look::Etag(etag) => error.report_mut().etag = Some(etag),
-            Look::Absent => {
-                error.add("but HEAD finds no object of this request");
-                error.set_status(Status::ProtocolError);
-                return Next::Doubt(Failure::lost(error));
-            }
-            Look::Nothing(why) => {
-                error.report_mut().note = Some(format!("what is stored was not compared: {why}"));
-            }
-        }
+        let report = error.report_mut();
+        report.object = ObjectState::Stored;
+        report.callback = callback;
+        report.etag = etag;
+        report.note = note;
         let verify = self.engine.service.config().verify_etag;
         let digest = match verify {
             true => self.request.digest().await,
@@ -178,8 +181,8 @@ impl<R: Request> Store<'_, R> {
         verify::look(self.engine, self.storing.key, since, self.operation).await
     }
 
-    /// Finds out what became of a request that is not simply sent again.
-    /// What did not run, but may be sent again, stays in doubt.
+    /// Finds out what became of a request that was not sent again. A failure that is still in doubt did not run, and
+    /// may be sent again.
     async fn settle(&self, failure: Failure, lost: Option<Begun>, begun: Begun) -> Next {
         let known = together(&failure, lost);
         if known == Known::NotRun {

@@ -16,7 +16,7 @@ pub(super) enum Look {
     /// No object, or one from before the request.
     Absent,
     /// No ETag, and why.
-    Nothing(String),
+    NoEtag(String),
 }
 
 /// Asks HEAD once for the ETag of what a request has stored that began then.
@@ -28,21 +28,20 @@ pub(super) async fn look(
 ) -> Look {
     let head = engine.service.head_once(key, operation);
     match operation.settle(Duration::ZERO, head).await {
-        Some(Ok(reply)) if reply.is_page() => Look::Nothing("a gateway answered HEAD".to_owned()),
-        Some(Ok(reply)) if settle::seen(&reply, begun, None) == Object::Older => Look::Absent,
-        Some(Ok(reply)) => match reply.etag() {
-            Some(etag) => Look::Etag(etag),
-            None => Look::Nothing("HEAD tells none either".to_owned()),
+        Some(Ok(reply)) => match (settle::seen(&reply, begun, None), reply.etag()) {
+            (Object::NoAnswer, _) => Look::NoEtag("a gateway answered HEAD".to_owned()),
+            (Object::Older, _) => Look::Absent,
+            (_, Some(etag)) => Look::Etag(etag),
+            (_, None) => Look::NoEtag("HEAD tells none either".to_owned()),
         },
-        Some(Err(failure)) => match failure.answer {
-            Some(answer) if answer.status == 404 && !failure.page => Look::Absent,
-            Some(answer) => Look::Nothing(format!(
-                "HEAD was refused with {} (the token may lack READ)",
-                answer.status
+        Some(Err(failure)) => match settle::refused(&failure) {
+            Object::Absent => Look::Absent,
+            Object::Refused(status) => Look::NoEtag(format!(
+                "HEAD was refused with {status}; the token may lack READ"
             )),
-            None => Look::Nothing("HEAD was not answered".to_owned()),
+            _ => Look::NoEtag("HEAD was not answered".to_owned()),
         },
-        None => Look::Nothing("no time was left to ask HEAD".to_owned()),
+        None => Look::NoEtag("no time was left to ask HEAD".to_owned()),
     }
 }
 
