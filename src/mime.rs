@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_upload_is_gone() {
+    fn binary_is_unknown() {
         assert_eq!(of(&[0; 4096]), UNKNOWN);
         assert_eq!(of(b"\xFE\xDC\xBA"), UNKNOWN);
         assert_eq!(of(b"text\0text"), UNKNOWN);

@@ -350,9 +350,15 @@ const BEYOND_THE_SOCKETS: [usize; 4] = [400 << 10, 440 << 10, 470 << 10, 510 << 
 fn an_upload_given_up_while_its_last_bytes_leave_is_told_as_the_service_saw_it() {
     let started = Instant::now();
     let manner = Manner::Late { around: IDLE };
-    let tally = race(manner, rounds(), &AROUND_THE_SOCKETS);
-    assert_true("given up at the idle limit", &tally, started);
-    assert!(tally.nothing + tally.unknown > 0, "nothing was given up");
+    // On a busy machine the service may be in time for all of them.
+    for _ in 0..20 {
+        let tally = race(manner, rounds(), &AROUND_THE_SOCKETS);
+        assert_true("given up at the idle limit", &tally, started);
+        if tally.nothing + tally.unknown > 0 {
+            return;
+        }
+    }
+    panic!("nothing was given up");
 }
 
 #[test]
