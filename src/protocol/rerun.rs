@@ -28,7 +28,8 @@ pub struct Sent {
 pub fn may_still_run(sent: Sent, now: Option<u64>, since_start: Duration) -> Duration {
     let from_start = sent.lasts.saturating_sub(since_start);
     let by_date = sent.at.zip(now).map(|(at, now)| {
-        let over = at + sent.lasts.as_secs() + CLOCKS_APART;
+        let lasts = sent.lasts.as_secs().saturating_add(CLOCKS_APART);
+        let over = at.saturating_add(lasts);
         Duration::from_secs(over.saturating_sub(now))
     });
     by_date.map_or(from_start, |by_date| by_date.min(from_start))
@@ -57,6 +58,7 @@ mod tests {
             // A clock that was set back does not keep the upload waiting for ever.
             (Some(5000), Some(1000), 0, 70),
             (Some(5000), Some(1000), 70, 0),
+            (Some(u64::MAX), Some(1000), 10, 60),
         ] {
             let sent = Sent { at, lasts };
             let told = may_still_run(sent, now, Duration::from_secs(since_start));
