@@ -161,6 +161,10 @@ impl Reply {
         if self.is_success() {
             return None;
         }
+        // serde also takes an array for a struct.
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
         let refusal: Refusal = serde_json::from_slice(&self.body).ok()?;
         (refusal.ret_code != 0).then_some(refusal)
     }
