@@ -115,7 +115,9 @@ impl Reply {
                 failed_dial: is_failed_dial(&refusal.err_msg, is_own),
             };
         }
-        if self.incomplete.is_some() {
+        // The service's own success has an ETag (A9), a portal's page does not.
+        let portal = self.is_success() && self.is_page() && self.etag().is_none();
+        if self.incomplete.is_some() || portal {
             Form::Other
         } else if self.body.is_empty() {
             Form::Empty
