@@ -140,16 +140,16 @@ impl Reply {
         self.status == 404 || (self.status == 400 && named)
     }
 
-    /// Whether it is a gateway's page: HTML, or an error in other text, without the service's session id.
+    /// Whether it is a gateway's page: HTML, or an error of any type, without the service's session id.
     pub(crate) fn is_page(&self) -> bool {
         let content_type = self.header("content-type").unwrap_or_default();
         let content_type = content_type.trim_start().to_lowercase();
-        let text = if self.is_success() {
-            "text/html"
+        let typed = if self.is_success() {
+            content_type.starts_with("text/html")
         } else {
-            "text/"
+            !content_type.is_empty()
         };
-        content_type.starts_with(text) && !self.headers.contains_key(&SESSION_ID)
+        typed && !self.headers.contains_key(&SESSION_ID)
     }
 
     /// Seconds since 1970 that a header tells as an HTTP date.
