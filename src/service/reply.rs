@@ -247,9 +247,8 @@ fn ret_code(refusal: &Refusal) -> i32 {
 /// As much of a text from outside as a message bears, without secrets. They are taken out before the text is cut, so
 /// that no half of one stays.
 fn shown(text: &str, mask: impl Fn(&str) -> String) -> String {
-    const MASKED: usize = 16 << 10;
     const SHOWN: usize = 300;
-    let mut text = mask(first(text, MASKED));
+    let mut text = mask(text);
     let end = first(&text, SHOWN).len();
     if end < text.len() {
         text.truncate(end);
