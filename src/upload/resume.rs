@@ -1,6 +1,7 @@
 //! Resumable uploads: a checkpoint, reconciled with what the service has and the file holds.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,7 @@ pub(super) async fn run(
             false => session.abandon(error, operation).await,
         });
     }
+    let recorded = AtomicBool::new(false);
     let result = async {
         let kept = |error| session.name_in(error);
         let sent = send_parts(&session, upload, operation).await;
@@ -84,8 +86,11 @@ pub(super) async fn run(
         let policy = upload.policy.as_ref();
         let about_to_send = || {
             let mut checkpoint = checkpoint.clone();
+            // An earlier one that may still run keeps its policy.
+            let earlier = session.is_lost() && finish.is_some_and(|finish| finish.policy);
             checkpoint.finishing = true;
-            checkpoint.finish = Some(sent_now(engine, &session, policy.is_some()));
+            checkpoint.finish = Some(sent_now(engine, &session, policy.is_some() || earlier));
+            recorded.store(true, Relaxed);
             let claim = &claim;
             let saving = async move { operation.work(save(claim, &checkpoint)).await? };
             saving.boxed()
@@ -102,6 +107,13 @@ pub(super) async fn run(
     };
     report.parts_resumed = resumed;
     report.note = report.note.take().or(note);
+    let refused = report.object == ObjectState::NotStored;
+    if refused && recorded.load(Relaxed) {
+        // No finish is open, so the next run need not wait for one.
+        checkpoint.finishing = false;
+        checkpoint.finish = None;
+        let _ = operation.clean_up(save(&claim, &checkpoint)).await;
+    }
     conclude(result, &claim, &session, operation).await
 }
 
@@ -217,25 +229,31 @@ async fn look(
             checkpoint.key, checkpoint.bucket, checkpoint.endpoint
         )));
     }
-    let mut session = Session::known(engine.clone(), &checkpoint);
-    if checkpoint.file != *identity {
-        // Its parts are of no use to anybody.
-        let _ = operation.work(session.abort(operation)).await;
-        let note = "the file changed since the checkpoint; the upload started afresh";
-        return Ok(Start::Afresh(Some(note.to_owned())));
-    }
+    let session = Session::known(engine.clone(), &checkpoint);
+    let changed = checkpoint.file != *identity;
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let twice = upload.policy.is_none() || engine.service.config().callback_at_least_once;
     let finish = earlier_finish(engine, &checkpoint);
     let begun = Instant::now();
+    // Whatever the file holds by now: a finish that may still run may fire the callback of this upload.
+    let fires = finish.is_some_and(|finish| finish.policy) && !twice;
     loop {
+        if changed && !fires {
+            return Ok(changed_since(&session, operation).await);
+        }
         let upload_id = &checkpoint.upload_id;
         let listed = engine.service.list_parts(upload_id, count, operation).await;
         let (listed, date) = match listed {
             Ok(listed) => listed,
             Err(failure) if failure.is_unknown() => {
-                return gone(engine, upload, &checkpoint, operation).await;
+                return match gone(engine, upload, &checkpoint, operation).await {
+                    // Unless it was only touched: then the object is what the file holds.
+                    Err(error) if changed && error.status() == Status::NetworkError => {
+                        Ok(changed_since(&session, operation).await)
+                    }
+                    gone => gone,
+                };
             }
             Err(failure) => {
                 let error = in_doubt(failure.error, upload, finish.is_some());
@@ -257,12 +275,22 @@ async fn look(
             }
             session.set_lost(Begun::Date(finish.at));
         }
+        if changed {
+            return Ok(changed_since(&session, operation).await);
+        }
         session.set_date(date);
         let verified = verified(&session, &upload.content, listed, upload.jobs);
         let verified = operation.work(verified).await.and_then(|verified| verified);
         *session.parts() = verified.map_err(|error| in_doubt(error, upload, session.is_lost()))?;
         return Ok(Start::Resume(session, finish));
     }
+}
+
+/// The parts of the file as it was are of no use to anybody.
+async fn changed_since(session: &Session, operation: &Arc<Operation>) -> Start {
+    let _ = operation.work(session.abort(operation)).await;
+    let note = "the file changed since the checkpoint; the upload started afresh";
+    Start::Afresh(Some(note.to_owned()))
 }
 
 /// The finish that the run before may have sent.
