@@ -317,9 +317,19 @@ impl Meter {
 
     /// The same bytes, counted when they are dropped.
     pub(crate) fn count(&self, bytes: Bytes) -> Bytes {
+        self.piece(bytes, true)
+    }
+
+    /// The same bytes, whose leaving is watched; they are not content, and do not count.
+    pub(crate) fn watch(&self, bytes: Bytes) -> Bytes {
+        self.piece(bytes, false)
+    }
+
+    fn piece(&self, bytes: Bytes, counts: bool) -> Bytes {
         self.0.pieces.fetch_add(1, Relaxed);
         Bytes::from_owner(Counted {
             bytes,
+            counts,
             meter: self.clone(),
         })
     }
@@ -350,6 +360,7 @@ impl Meter {
 
 struct Counted {
     bytes: Bytes,
+    counts: bool,
     meter: Meter,
 }
 
@@ -361,7 +372,9 @@ impl AsRef<[u8]> for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.meter.add(self.bytes.len() as u64);
+        if self.counts {
+            self.meter.add(self.bytes.len() as u64);
+        }
         self.meter.0.pieces.fetch_sub(1, Relaxed);
     }
 }

@@ -27,7 +27,8 @@ pub struct Sent {
 pub fn may_still_run(sent: Sent, now: Option<u64>, since_start: Duration) -> Duration {
     let from_start = sent.lasts.saturating_sub(since_start);
     let by_date = sent.at.zip(now).map(|(at, now)| {
-        let over = at.saturating_add((sent.lasts + CLOCKS_APART).as_secs());
+        let lasts = sent.lasts.saturating_add(CLOCKS_APART);
+        let over = at.saturating_add(lasts.as_secs());
         Duration::from_secs(over.saturating_sub(now))
     });
     by_date.map_or(from_start, |by_date| by_date.min(from_start))

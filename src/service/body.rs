@@ -121,7 +121,7 @@ impl Body {
         match &mut self.payload {
             Payload::Protocol(bytes) => {
                 let bytes = std::mem::take(bytes);
-                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(self.meter.watch(bytes))))
             }
             Payload::Content(chunks) => {
                 let next = std::task::ready!(chunks.poll_next(cx));

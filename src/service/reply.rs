@@ -115,7 +115,9 @@ impl Reply {
                 failed_dial: is_failed_dial(&refusal.err_msg, is_own),
             };
         }
-        if self.incomplete.is_some() {
+        // The service's own success has an ETag (A9), a portal's page does not.
+        let portal = self.is_success() && self.is_page() && self.etag().is_none();
+        if self.incomplete.is_some() || portal {
             Form::Other
         } else if self.body.is_empty() {
             Form::Empty
@@ -162,6 +164,10 @@ impl Reply {
 
     fn refusal(&self) -> Option<Refusal> {
         if self.is_success() {
+            return None;
+        }
+        // serde also takes an array for a struct.
+        if !self.body.trim_ascii_start().starts_with(b"{") {
             return None;
         }
         let refusal: Refusal = serde_json::from_slice(&self.body).ok()?;
@@ -244,9 +250,8 @@ fn ret_code(refusal: &Refusal) -> i32 {
 /// A text from outside for a message: secrets masked, then cut to 300 characters. Masking comes first, so that the
 /// cut leaves no part of a secret.
 fn shown(text: &str, mask: impl Fn(&str) -> String) -> String {
-    const MASKED: usize = 16 << 10;
     const SHOWN: usize = 300;
-    let mut text = mask(first(text, MASKED));
+    let mut text = mask(text);
     let end = first(&text, SHOWN).len();
     if end < text.len() {
         text.truncate(end);

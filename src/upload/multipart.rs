@@ -13,7 +13,7 @@ use super::session::{Parts, Session};
 use super::{Upload, input};
 use crate::blocking;
 use crate::engine::Engine;
-use crate::error::{Error, ObjectState, Report, Result};
+use crate::error::{CallbackState, Error, ObjectState, Report, Result};
 use crate::mime;
 use crate::operation::Operation;
 use crate::policy::PutPolicy;
@@ -176,7 +176,15 @@ impl Multipart {
         };
         self.progress().closed = stored.then_some("is finished");
         result.map_err(|mut error| {
-            error.report_mut().callback_did_not_run(requested);
+            let report = error.report_mut();
+            // Nothing was sent, but what became of an earlier finish is open.
+            if self.session.is_lost() && report.object == ObjectState::NotStored {
+                report.object = ObjectState::Unknown;
+                if requested {
+                    report.callback = CallbackState::Unknown;
+                }
+            }
+            report.callback_did_not_run(requested);
             error
         })
     }

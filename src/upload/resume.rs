@@ -18,12 +18,14 @@ use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::etag::{BLOCK_SIZE, EtagHasher, Verdict};
 use crate::operation::Operation;
 use crate::protocol::rerun::{Sent, longest_run, may_still_run};
-use crate::protocol::settle::Outcome;
+use crate::protocol::settle::{Outcome, Why};
 use crate::service::ListedPart;
 use crate::source::{Content, Identity};
 
 /// Between two looks at an upload whose finish may still run.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+const FILE_CHANGED: &str = "the file changed since the checkpoint; the upload started afresh";
 
 /// Written on threads that may block.
 type SharedClaim = Arc<Mutex<Claim>>;
@@ -90,16 +92,18 @@ pub(super) async fn run(
             false => session.abandon(error, operation).await,
         });
     }
-    let marked = AtomicBool::new(false);
+    let recorded = AtomicBool::new(false);
     let result = async {
         let sent = send_parts(&session, upload, operation).await;
         sent.map_err(|error| session.name_in(error))?;
         let policy = upload.policy.as_ref();
         let about_to_send = || {
-            marked.store(true, Relaxed);
             let mut checkpoint = checkpoint.clone();
+            // An earlier one that may still run keeps its policy.
+            let earlier = session.is_lost() && finish.is_some_and(|finish| finish.policy);
             checkpoint.finishing = true;
-            checkpoint.finish = Some(sent_now(engine, &session, policy.is_some()));
+            checkpoint.finish = Some(sent_now(engine, &session, policy.is_some() || earlier));
+            recorded.store(true, Relaxed);
             let claim = &claim;
             let saving = async move { operation.work(save(claim, &checkpoint)).await? };
             saving.boxed()
@@ -116,10 +120,11 @@ pub(super) async fn run(
     };
     report.parts_resumed = resumed;
     report.note = report.note.take().or(note);
-    let did_not_run =
-        matches!(&result, Err(error) if error.report().object == ObjectState::NotStored);
-    if did_not_run && marked.load(Relaxed) {
-        // The next run need not wait for this one's finish. If that is not written down, it waits in vain.
+    let refused = report.object == ObjectState::NotStored;
+    if refused && recorded.load(Relaxed) {
+        // No finish is open, so the next run need not wait for one.
+        checkpoint.finishing = false;
+        checkpoint.finish = None;
         let _ = operation.clean_up(save(&claim, &checkpoint)).await;
     }
     conclude(result, &claim, &session, operation).await
@@ -237,14 +242,16 @@ async fn look(
             checkpoint.key, checkpoint.bucket, checkpoint.endpoint
         )));
     }
-    let mut session = Session::known(engine.clone(), &checkpoint);
+    let session = Session::known(engine.clone(), &checkpoint);
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let config = engine.service.config();
     let twice = config.may_run_twice(upload.policy.is_some());
     let finish = earlier_finish(engine, &checkpoint);
     let changed = checkpoint.file != *identity;
-    if changed && finish.is_none() {
+    // Whatever the file holds by now: a finish that may still run may fire the callback of this upload.
+    let fires = finish.is_some_and(|finish| finish.policy) && !twice;
+    if changed && !fires {
         return Ok(changed_file(&session, operation).await);
     }
     let begun = Instant::now();
@@ -253,11 +260,8 @@ async fn look(
         let listed = engine.service.list_parts(upload_id, count, operation).await;
         let (listed, date) = match listed {
             Ok(listed) => listed,
-            Err(failure) if failure.upload_is_gone() && changed => {
-                return Ok(changed_file(&session, operation).await);
-            }
             Err(failure) if failure.upload_is_gone() => {
-                return gone(engine, upload, &checkpoint, operation).await;
+                return gone(engine, upload, &checkpoint, changed, operation).await;
             }
             Err(failure) => {
                 let error = in_doubt(failure.error, upload, finish.is_some());
@@ -272,7 +276,7 @@ async fn look(
             may_still_run(sent, date, begun.elapsed())
         });
         if let Some(finish) = finish.filter(|_| !left.is_zero()) {
-            if finish.policy && !twice {
+            if fires {
                 let waited = wait_before_next_look(&session, left, operation).await;
                 waited.map_err(|error| session.name_in(in_doubt(error, upload, true)))?;
                 continue;
@@ -293,8 +297,7 @@ async fn look(
 /// Of another file the parts are of no use to anybody.
 async fn changed_file(session: &Session, operation: &Arc<Operation>) -> Start {
     let _ = operation.work(session.abort(operation)).await;
-    let note = "the file changed since the checkpoint; the upload started afresh";
-    Start::afresh(Some(note.to_owned()))
+    Start::afresh(Some(FILE_CHANGED.to_owned()))
 }
 
 /// The finish that the run before may have sent.
@@ -385,10 +388,15 @@ async fn gone(
     engine: &Engine,
     upload: &Upload,
     checkpoint: &Checkpoint,
+    changed: bool,
     operation: &Arc<Operation>,
 ) -> Result<Start> {
-    let note =
-        "the service no longer knows the upload of the checkpoint; the upload started afresh";
+    let note = match changed {
+        true => FILE_CHANGED,
+        false => {
+            "the service no longer knows the upload of the checkpoint; the upload started afresh"
+        }
+    };
     let afresh = |open| Start::Afresh {
         note: Some(note.to_owned()),
         open,
@@ -413,6 +421,7 @@ async fn gone(
         key: &upload.key,
         upload_id: None,
         answered: None,
+        session: false,
         begun: Begun::Date(checkpoint.finish.and_then(|finish| finish.at)),
         hasty: harmless,
     };
@@ -431,6 +440,8 @@ async fn gone(
             Ok(Start::Over(Err(error)))
         }
         _ if harmless => Ok(afresh(true)),
+        // The file was not only touched: what the earlier run stored is other content.
+        (Outcome::Unknown(Why::Another), _) if changed && digest.is_some() => Ok(afresh(true)),
         _ => {
             error.add("if it never appears, remove the checkpoint to upload afresh");
             Err(error)

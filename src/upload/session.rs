@@ -48,8 +48,8 @@ pub(super) struct Session {
     /// Bytes of every part but the last.
     pub(super) part_size: u64,
     parts: Mutex<Parts>,
-    /// The service's Date, and when it was told.
-    date: Option<(u64, Instant)>,
+    /// The service's Date as it was last told, and when. Our clock may have slept since an earlier one.
+    date: Mutex<Option<(u64, Instant)>>,
     /// When the first finish began of which nobody knows what became.
     lost: Mutex<Option<Begun>>,
 }
@@ -98,7 +98,7 @@ impl Session {
             upload_id,
             part_size,
             parts: Mutex::default(),
-            date: told_now(reply.date("date")),
+            date: Mutex::new(told_now(reply.date("date"))),
             lost: Mutex::default(),
         };
         Ok((session, report))
@@ -112,7 +112,7 @@ impl Session {
             upload_id: checkpoint.upload_id.clone(),
             part_size: checkpoint.part_size,
             parts: Mutex::default(),
-            date: None,
+            date: Mutex::default(),
             lost: Mutex::default(),
         }
     }
@@ -128,13 +128,19 @@ impl Session {
     }
 
     /// The service has told its Date just now.
-    pub(super) fn set_date(&mut self, date: Option<u64>) {
-        self.date = told_now(date);
+    pub(super) fn set_date(&self, date: Option<u64>) {
+        if let Some(told) = told_now(date) {
+            *self.date() = Some(told);
+        }
+    }
+
+    fn date(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
+        self.date.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time by the service's clock, in seconds since 1970, if it has told it.
     pub(super) fn service_time(&self) -> Option<u64> {
-        let (date, told) = self.date?;
+        let (date, told) = (*self.date())?;
         Some(date + told.elapsed().as_secs())
     }
 
@@ -171,6 +177,7 @@ impl Session {
         let reply = service
             .upload_part(self.target(), number, md5.as_deref(), chunks, operation)
             .await?;
+        self.set_date(reply.date("date"));
         let digest = read.digest().await?;
         let etag = self.check_part(number, &reply, digest.as_ref())?;
         operation.count_part(size);
@@ -190,7 +197,7 @@ impl Session {
         };
         // It goes into a list joined with commas.
         if !etag.chars().all(|c| c.is_ascii_graphic() && c != ',') {
-            return Err(reply.protocol_error(&what, format_args!("with the ETag {etag:?}")));
+            return Err(reply.protocol_error(&what, "with an ETag that no list can hold"));
         }
         match digest.map(|digest| digest.compare_part(&etag)) {
             Some(Verdict::Different { expected }) => {

@@ -48,6 +48,8 @@ pub(super) struct Question<'a> {
     pub(super) upload_id: Option<&'a str>,
     /// Status and RetCode of the answer in the service's form; None when the answer is lost.
     pub(super) answered: Option<(u16, i32)>,
+    /// That answer had a session id, as all of the service's have: an error of HEAD without one is a gateway's.
+    pub(super) session: bool,
     pub(super) begun: Begun,
     /// One look is enough: running twice does no harm.
     pub(super) hasty: bool,
@@ -127,6 +129,11 @@ impl Asking<'_> {
                 let seen = seen(&reply, self.question.begun, self.digest);
                 self.head = Some(reply);
                 seen
+            }
+            Err(failure)
+                if self.question.session && failure.error.report().session_id.is_none() =>
+            {
+                Object::NoAnswer
             }
             Err(failure) => refused(&failure),
         };

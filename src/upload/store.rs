@@ -9,7 +9,7 @@ use super::settle::{self, Begun, Question, Settled};
 use super::verify::{self, Look, compare};
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::etag::ContentDigest;
+use crate::etag::{ContentDigest, Verdict as EtagVerdict};
 use crate::operation::Operation;
 use crate::protocol::settle::Outcome;
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
@@ -116,7 +116,7 @@ impl<R: Request> Store<'_, R> {
             }
         };
         let verify = self.engine.service.config().verify_etag;
-        if verify && report.etag.is_none() {
+        if verify && !is_comparable(report.etag.as_deref(), digest.as_ref()) {
             match self.look(since).await {
                 Look::Etag(etag) => report.etag = Some(etag),
                 Look::Absent => {
@@ -192,6 +192,7 @@ impl<R: Request> Store<'_, R> {
             key: self.storing.key,
             upload_id: self.storing.upload_id,
             answered: failure.refusal().filter(|_| known == Known::Answered),
+            session: failure.error.report().session_id.is_some(),
             begun: lost.unwrap_or(begun),
             hasty: false,
         };
@@ -251,6 +252,14 @@ impl<R: Request> Store<'_, R> {
             ));
         }
     }
+}
+
+/// Whether a success's ETag says whose it is. Gateways and portals have ETags too; where the content's digest is
+/// not known, any has to do.
+fn is_comparable(etag: Option<&str>, digest: Option<&ContentDigest>) -> bool {
+    etag.is_some_and(|etag| {
+        digest.is_none_or(|digest| digest.compare_object(etag) != EtagVerdict::Incomparable)
+    })
 }
 
 /// What is known of this request, and of the earlier one that is lost.
