@@ -147,6 +147,7 @@ impl<R: Request> Store<'_, R> {
                 Some(format!("what is stored was not compared: {why}")),
             ),
             Look::Absent => {
+                error.set_status(Status::ProtocolError);
                 error.add("but HEAD finds no object of this request");
                 return Next::Doubt(Failure::lost(error));
             }
