@@ -236,11 +236,15 @@ async fn look(
         }
         Found::Checkpoint(checkpoint) => *checkpoint,
     };
-    if !checkpoint.same_object(&unbegun(engine, upload, identity)) {
-        return Err(Error::argument(format!(
+    let asked = unbegun(engine, upload, identity);
+    if !checkpoint.same_object(&asked) {
+        let error = Error::argument(format!(
             "the checkpoint is of another upload, to key {:?} of bucket {} at {}; use one resume_path for each upload",
             checkpoint.key, checkpoint.bucket, checkpoint.endpoint
-        )));
+        ));
+        // The same object may have another address.
+        let same = (&checkpoint.bucket, &checkpoint.key) == (&asked.bucket, &asked.key);
+        return Err(in_doubt(error, upload, same && checkpoint.finishing));
     }
     let session = Session::known(engine.clone(), &checkpoint);
     let count = upload.content.size().div_ceil(checkpoint.part_size);
