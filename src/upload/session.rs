@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -15,7 +14,7 @@ use md5::{Digest, Md5};
 use super::Upload;
 use super::checkpoint::Checkpoint;
 use super::put::hex;
-use super::settle::Begun;
+use super::settle::{Begun, Moment};
 use super::store::{Request, Store, Storing};
 use super::verify::differs;
 
@@ -49,7 +48,7 @@ pub(super) struct Session {
     pub(super) part_size: u64,
     parts: Mutex<Parts>,
     /// The service's Date as it was last told, and when. Our clock may have slept since an earlier one.
-    date: Mutex<Option<(u64, Instant)>>,
+    date: Mutex<Option<(u64, Moment)>>,
     /// When the first finish began of which nobody knows what became.
     lost: Mutex<Option<Begun>>,
 }
@@ -134,7 +133,7 @@ impl Session {
         }
     }
 
-    fn date(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
+    fn date(&self) -> MutexGuard<'_, Option<(u64, Moment)>> {
         self.date.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -323,8 +322,8 @@ impl Session {
     }
 }
 
-fn told_now(date: Option<u64>) -> Option<(u64, Instant)> {
-    Some((date?, Instant::now()))
+fn told_now(date: Option<u64>) -> Option<(u64, Moment)> {
+    Some((date?, Moment::now()))
 }
 
 /// Called before a finish is sent.

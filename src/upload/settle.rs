@@ -2,7 +2,7 @@
 //! mean, `protocol::settle` decides.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -17,18 +17,33 @@ use crate::service::{Failure, Reply};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A moment by both clocks of the machine: one stands still while it sleeps, the other may be set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(Instant, SystemTime);
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    /// The time since then, at most.
+    pub(super) fn elapsed(self) -> Duration {
+        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
+    }
+}
+
 /// When the request in doubt began: an object from before is not its object.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Begun {
     /// In this process.
-    Here(Instant),
+    Here(Moment),
     /// In an earlier one, by the service's Date, in seconds since 1970; None when nobody knows.
     Date(Option<u64>),
 }
 
 impl Begun {
     pub(super) fn now() -> Self {
-        Self::Here(Instant::now())
+        Self::Here(Moment::now())
     }
 
     /// How long ago that was when the service's Date was `date`.
@@ -248,5 +263,19 @@ fn reason(why: Why) -> String {
         Why::NoAnswer => {
             "whether the object is stored could not be found out: HEAD was not answered".to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_slept_does_not_make_its_own_object_an_older_one() {
+        let hour = Duration::from_secs(3600);
+        let slept = Moment(Instant::now(), SystemTime::now() - hour);
+        assert!(slept.elapsed() >= hour);
+        let set_back = Moment(Instant::now(), SystemTime::now() + hour);
+        assert!(set_back.elapsed() < hour);
     }
 }
