@@ -561,3 +561,115 @@ fn stray(delay: u64, pause: u64) {
         "{error}"
     );
 }
+
+/// F13. A portal's JSON without an ETag, and the same content from last year under the key.
+#[test]
+fn an_identical_older_object_does_not_make_a_portals_answer_a_success() {
+    for (content_type, body) in [
+        ("text/html", "1"),
+        ("application/json", r#"{"captive":true}"#),
+        // 599 as well: A6 and A4 together say that this is not the service's.
+        ("599", r#"{"RetCode":20008,"ErrMsg":"x"}"#),
+    ] {
+        let service = scripted(move |head| match head {
+            head if head.starts_with("PUT") && content_type == "599" => reply("599 x", JSON, body),
+            head if head.starts_with("PUT") => {
+                reply("200 OK", &format!("Content-Type: {content_type}\r\n"), body)
+            }
+            _ => {
+                let (now, then, etag) = (date(0), date(-30_000_000), etag(&content(1000)));
+                let headers =
+                    format!("Date: {now}\r\nLast-Modified: {then}\r\nETag: \"{etag}\"\r\n");
+                reply("200 OK", &headers, "")
+            }
+        });
+        let result = client(service.address).upload(put(1000));
+        let error = result
+            .map(|report| format!("{report:?}"))
+            .expect_err("a portal's");
+        assert_eq!(
+            states(&error),
+            (ObjectState::Unknown, CallbackState::Unknown),
+            "{content_type}: {error}"
+        );
+    }
+}
+
+/// F14. The same bucket by another address: what an earlier run left in doubt stays so.
+#[test]
+fn another_address_does_not_deny_an_earlier_finish() {
+    let body = content(MIB);
+    let file = TempFile::new(&body);
+    let service = scripted(move |head| parted(head, &body, || date(0), || None));
+    let first = client(service.address).upload(resumable(&file));
+    first.expect_err("lost");
+    let address = format!("localhost:{}", service.address.port());
+    let error = client(address)
+        .upload(resumable(&file))
+        .expect_err("another");
+    assert_eq!(error.status(), Status::InvalidArgument, "{error}");
+    assert_eq!(
+        states(&error),
+        (ObjectState::Unknown, CallbackState::Unknown),
+        "{error}"
+    );
+}
+
+/// Uploads in parts, cancelled at random: what is said against what the service received.
+#[test]
+fn a_finish_that_the_service_has_is_never_denied() {
+    let received = Arc::new(Mutex::new(std::collections::HashSet::new()));
+    let seen = received.clone();
+    let service = scripted(move |head| {
+        let key = head.split(' ').nth(1)?.split(['?', '/']).nth(1)?.to_owned();
+        if head.starts_with("POST") && head.contains("uploads") {
+            return initiated(4 << 20);
+        }
+        if head.starts_with("POST") {
+            seen.lock().expect("received").insert(key);
+            // The front end waits, the object is stored later.
+            std::thread::sleep(Duration::from_millis(1));
+            return reply("504 x", "Content-Type: text/html\r\n", "<html>");
+        }
+        if head.starts_with("PUT") {
+            return reply("200 OK", "ETag: \"x\"\r\n", "");
+        }
+        if head.starts_with("HEAD") {
+            return reply("404 Not Found", "X-SessionId: s\r\n", "");
+        }
+        reply("200 OK", "", r#"{"Parts":[]}"#)
+    });
+    let mut config = config(service.address);
+    config.settle_timeout = Duration::from_millis(5);
+    let client = Client::new(config).expect("client");
+    let counts: [AtomicUsize; 3] = Default::default();
+    support::in_parallel((0..1500).collect(), 16, |number: u64| {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("f");
+        std::fs::write(&path, content(100)).expect("file");
+        let mut request = UploadRequest::new(Source::File(path), format!("k{number}"));
+        request.mode = Mode::Multipart;
+        request.policy = Some(json_policy(([127, 0, 0, 1], 9).into()));
+        request.resume_path = number.is_multiple_of(2).then(|| folder.path().join("c"));
+        let task = client.start(request, us3::task::Watch::default());
+        std::thread::sleep(Duration::from_micros(number * 7919 % 12_000));
+        task.cancel();
+        let error = task.wait(None).expect("an end").expect_err("cancelled");
+        std::thread::sleep(Duration::from_millis(3));
+        let has = received
+            .lock()
+            .expect("received")
+            .contains(&format!("k{number}"));
+        counts[usize::from(has)].fetch_add(1, SeqCst);
+        match states(&error) {
+            (ObjectState::NotStored, CallbackState::NotDelivered) => {
+                assert!(!has, "k{number}: {error}");
+            }
+            (ObjectState::Unknown, CallbackState::Unknown) => {
+                counts[2].fetch_add(1, SeqCst);
+            }
+            other => panic!("{other:?}: {error}"),
+        }
+    });
+    eprintln!("finish not received, received, said unknown: {counts:?}");
+}

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::secrets::MASK;
 use crate::error::{Error, Report, Status};
 use crate::protocol::verdict::{Answer, Form, is_before_the_policy, is_failed_dial};
 
@@ -250,8 +251,15 @@ fn ret_code(refusal: &Refusal) -> i32 {
 /// A text from outside for a message: secrets masked, then cut to 300 characters. Masking comes first, so that the
 /// cut leaves no part of a secret.
 fn shown(text: &str, mask: impl Fn(&str) -> String) -> String {
+    const MASKED: usize = 16 << 10;
     const SHOWN: usize = 300;
-    let mut text = mask(text);
+    let begin = first(text, MASKED);
+    let cut = begin.len() < text.len();
+    let mut text = mask(begin);
+    // A repeated secret may have been cut in two, and half of one is not found.
+    if let Some(last) = text.rfind(MASK).filter(|_| cut) {
+        text.truncate(last + MASK.len());
+    }
     let end = first(&text, SHOWN).len();
     if end < text.len() {
         text.truncate(end);

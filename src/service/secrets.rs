@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 /// What a secret is replaced by.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// Shorter ones would be found everywhere.
 const SHORTEST: usize = 4;

@@ -279,6 +279,7 @@ static void without_retries_nothing_is_sent_again(void)
     us3_result result = US3_RESULT_INIT;
     char *file = test_text_file("f", "hello");
 
+    fake_set(fake, FAKE_PUT, fake_answer(200, "ETag: \"" HELLO_ETAG "\"\r\n", ""));
     CHECK_STATUS(US3_OK, us3_put_file_with_policy(client, file, "k", NULL, NULL, &result), &result);
     fake_set(fake, FAKE_PUT, FAKE_CLOSE);
     CHECK_STATUS(US3_NETWORK_ERROR, us3_put_file_with_policy(client, file, "k", NULL, NULL, &result), &result);
