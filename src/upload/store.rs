@@ -116,7 +116,7 @@ impl<R: Request> Store<'_, R> {
             }
         };
         let verify = self.engine.service.config().verify_etag;
-        if verify && !is_comparable(report.etag.as_deref(), digest.as_ref()) {
+        if verify && !self.is_told_apart(report.etag.as_deref(), digest.as_ref()) {
             match self.look(since).await {
                 Look::Etag(etag) => report.etag = Some(etag),
                 Look::Absent => {
@@ -176,6 +176,16 @@ impl<R: Request> Store<'_, R> {
         };
         let same = compare(self.storing.what, error.report(), digest.as_ref());
         Next::end(same.and(Err(error)))
+    }
+
+    /// Whether a success's ETag says enough. Portals have ETags too, of other forms: with a policy, where more
+    /// is said than that the object is stored, such a one counts as none.
+    fn is_told_apart(&self, etag: Option<&str>, digest: Option<&ContentDigest>) -> bool {
+        etag.is_some_and(|etag| {
+            let comparable =
+                |digest: &ContentDigest| digest.compare_object(etag) != EtagVerdict::Incomparable;
+            !self.storing.policy || digest.is_none_or(comparable)
+        })
     }
 
     async fn look(&self, since: Begun) -> Look {
@@ -253,14 +263,6 @@ impl<R: Request> Store<'_, R> {
             ));
         }
     }
-}
-
-/// Whether a success's ETag says whose it is. Gateways and portals have ETags too; where the content's digest is
-/// not known, any has to do.
-fn is_comparable(etag: Option<&str>, digest: Option<&ContentDigest>) -> bool {
-    etag.is_some_and(|etag| {
-        digest.is_none_or(|digest| digest.compare_object(etag) != EtagVerdict::Incomparable)
-    })
 }
 
 /// What is known of this request, and of the earlier one that is lost.
