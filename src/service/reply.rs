@@ -118,8 +118,10 @@ impl Reply {
         }
         // The service's own success has an ETag (A9), a portal's page does not.
         let portal = self.is_success() && self.is_page() && self.etag().is_none();
-        if self.incomplete.is_some() || portal {
+        if self.incomplete.is_some() {
             Form::Other
+        } else if portal {
+            Form::Page
         } else if self.body.is_empty() {
             Form::Empty
         } else if serde_json::from_slice::<IgnoredAny>(&self.body).is_ok() {
