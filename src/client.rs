@@ -219,10 +219,6 @@ async fn head(
     operation: &Arc<Operation>,
 ) -> Result<(FileInfo, Report)> {
     let reply = engine.service.head(key, operation).await?;
-    if reply.is_page() && reply.etag().is_none() {
-        let what = format!("HeadFile {key}");
-        return Err(reply.protocol_error(&what, "with a page that is not US3's"));
-    }
     let Some(object) = ObjectHead::of(&reply) else {
         let what = format!("HeadFile {key}");
         return Err(reply.protocol_error(&what, "without a usable Content-Length"));

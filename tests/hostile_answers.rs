@@ -1,4 +1,4 @@
-//! What a hostile reviewer found: services that make the library lie, or repeat itself. One test a finding.
+//! Services and gateways whose answers made the library lie, or repeat itself. One test a finding.
 
 mod support;
 
@@ -103,7 +103,7 @@ fn parted(
     reply("204 No Content", &date, "")
 }
 
-/// F1. A gateway that answers JSON, as Kong and many others do: its 404 to HEAD proves no absence.
+/// A gateway that answers JSON, as Kong and many others do: its 404 to HEAD proves no absence.
 #[test]
 fn a_json_gateways_404_to_head_proves_nothing() {
     let puts = Arc::new(AtomicUsize::new(0));
@@ -130,7 +130,7 @@ fn a_json_gateways_404_to_head_proves_nothing() {
     );
 }
 
-/// F2. An array is no object with RetCode and ErrMsg.
+/// An array is no object with RetCode and ErrMsg.
 #[test]
 fn an_array_is_not_the_services_form() {
     let puts = Arc::new(AtomicUsize::new(0));
@@ -166,7 +166,7 @@ fn an_array_does_not_deny_either() {
     );
 }
 
-/// F3. A portal's static JSON has an ETag, as every web server gives one.
+/// A portal's static JSON has an ETag, as every web server gives one.
 #[test]
 fn a_foreign_etag_is_none() {
     for etag in ["\"5f3759df-1a2b\"", "W/\"5f3759df-1a2b\"", "\"x\""] {
@@ -189,7 +189,7 @@ fn a_foreign_etag_is_none() {
     }
 }
 
-/// F4. A portal that answers everything with an empty page.
+/// A portal that answers everything with an empty page.
 #[test]
 fn an_empty_page_is_no_success() {
     let service = scripted(move |_| reply("200 OK", "Content-Type: text/html\r\n", ""));
@@ -202,7 +202,7 @@ fn an_empty_page_is_no_success() {
     assert_eq!(error.report().object, ObjectState::Unknown, "{error}");
 }
 
-/// F5. The host's clock slept while the parts were sent, the service's did not.
+/// The host's clock slept while the parts were sent, the service's did not.
 #[test]
 fn a_finish_is_dated_by_what_the_service_said_last() {
     let body = content(MIB);
@@ -239,7 +239,7 @@ fn a_finish_is_dated_by_what_the_service_said_last() {
     );
 }
 
-/// F6. A run without the policy forgets that the finish before it had one.
+/// A run without the policy forgets that the finish before it had one.
 #[test]
 fn a_finish_with_a_policy_is_not_forgotten_by_one_without() {
     let body = content(MIB);
@@ -270,7 +270,7 @@ fn a_finish_with_a_policy_is_not_forgotten_by_one_without() {
     assert_eq!(policies.load(SeqCst), 1, "{error}");
 }
 
-/// F7. The file was touched (its bytes are the same) while a finish with a policy may still run.
+/// The file was touched (its bytes are the same) while a finish with a policy may still run.
 #[test]
 fn a_touched_file_does_not_fire_the_callback_again() {
     let body = content(MIB);
@@ -304,7 +304,7 @@ fn a_touched_file_does_not_fire_the_callback_again() {
     );
 }
 
-/// F8. A finish that was refused is not in doubt.
+/// A finish that was refused is not in doubt.
 #[test]
 fn a_refused_finish_does_not_hold_up_the_next_run() {
     let body = content(MIB);
@@ -343,7 +343,7 @@ fn a_refused_finish_does_not_hold_up_the_next_run() {
     assert_eq!(report.callback, CallbackState::Delivered);
 }
 
-/// F9. A checkpoint that somebody has edited.
+/// A checkpoint that somebody has edited.
 #[test]
 fn a_checkpoint_from_the_end_of_time_does_no_harm() {
     let body = content(MIB);
@@ -379,7 +379,7 @@ fn a_checkpoint_from_the_end_of_time_does_no_harm() {
     );
 }
 
-/// F10. A second finish by hand that is refused before anything is sent knows nothing of the first.
+/// A second finish by hand that is refused before anything is sent knows nothing of the first.
 #[test]
 fn a_finish_that_was_not_sent_does_not_deny_the_one_before() {
     let body = content(4 * MIB);
@@ -408,7 +408,7 @@ fn a_finish_that_was_not_sent_does_not_deny_the_one_before() {
     );
 }
 
-/// F11. A finish whose body was not through cannot have run, whatever is answered.
+/// A finish whose body was not through cannot have run, whatever is answered.
 #[test]
 fn an_early_success_of_a_large_finish_is_no_success() {
     for answer in [
@@ -460,7 +460,7 @@ fn read_any(stream: &mut TcpStream) -> Option<String> {
     read_request(stream)
 }
 
-/// F12. Secrets in what is not a body: an ETag, a session id, and a token that comes three times.
+/// Secrets in what is not a body: an ETag, a session id, and a token that comes three times.
 fn authorization(head: &str) -> String {
     let line = head
         .lines()
@@ -562,7 +562,7 @@ fn stray(delay: u64, pause: u64) {
     );
 }
 
-/// F13. A portal's JSON without an ETag, and the same content from last year under the key.
+/// A portal's JSON without an ETag, and the same content from last year under the key.
 #[test]
 fn an_identical_older_object_does_not_make_a_portals_answer_a_success() {
     for (content_type, body) in [
@@ -595,7 +595,7 @@ fn an_identical_older_object_does_not_make_a_portals_answer_a_success() {
     }
 }
 
-/// F14. The same bucket by another address: what an earlier run left in doubt stays so.
+/// The same bucket by another address: what an earlier run left in doubt stays so.
 #[test]
 fn another_address_does_not_deny_an_earlier_finish() {
     let body = content(MIB);
