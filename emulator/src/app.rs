@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broken::Broken;
 use crate::callback::Caller;
 use crate::clock::Clock;
 use crate::control;
@@ -26,6 +27,7 @@ pub(crate) struct App {
     pub detached: Arc<Detached>,
     pub token: Token,
     pub pressure: Pressure,
+    pub broken: Broken,
     /// What requests to the control listener must carry.
     pub control_token: Option<String>,
 }
@@ -37,6 +39,7 @@ impl App {
         Ok(Self {
             token,
             pressure: Pressure::new(options.requests_per_second),
+            broken: Broken::new(&options),
             control_token: control::token(&options)?,
             store: Arc::new(open(&options)?),
             journal: Arc::new(Journal::default()),
@@ -69,7 +72,8 @@ impl App {
         stored.map_err(|error| error.to_string())
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules, rights and pressure as in the options. Blocks until no detached request is left.
+    /// Back to the beginning: nothing stored, nothing seen, no rules, rights, pressure and
+    /// broken assumptions as in the options. Blocks until no detached request is left.
     pub fn reset(&self) -> io::Result<()> {
         // First, because taking the rules back lets stalled requests go on; and again, for those that met a rule
         // in between.
@@ -78,6 +82,7 @@ impl App {
         self.detached.stop();
         self.token.set(self.options.rights);
         self.pressure.set(self.options.requests_per_second);
+        self.broken.reset(&self.options);
         self.journal.clear();
         self.store.clear()
     }

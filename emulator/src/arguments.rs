@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use us3_emulator::{Options, Rights, Rule};
+use us3_emulator::{Assumption, Options, Rights, Rule};
 
 /// Where uploads are accepted when nothing is said, so that a client's configuration can be kept.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7380);
@@ -98,6 +98,9 @@ pub struct Arguments {
     /// A success with a policy comes without an ETag
     #[arg(long, help_heading = "Behaviour")]
     no_etag_with_policy: bool,
+    /// Break what clients assume of the service, A1 to A10; may be repeated
+    #[arg(long = "break", value_name = "NAME", help_heading = "Behaviour")]
+    broken: Vec<Assumption>,
     /// A fault in force from the start, as JSON; may be repeated
     #[arg(long, value_name = "JSON", value_parser = rule, help_heading = "Behaviour")]
     rule: Vec<Rule>,
@@ -131,6 +134,7 @@ impl From<Arguments> for Options {
             clock_skew_s: arguments.clock_skew_s,
             strict: arguments.strict,
             no_etag_with_policy: arguments.no_etag_with_policy,
+            broken: arguments.broken,
             rules: arguments.rule,
             log: !arguments.quiet,
         }

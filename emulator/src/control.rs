@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::broken::Assumption;
 use crate::rules::{Rule, RuleState};
 use crate::state::State;
 use crate::store::About;
@@ -33,6 +34,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/release", post(release_all))
         .route("/rights", post(set_rights))
         .route("/pressure", post(set_pressure))
+        .route("/broken", post(set_broken))
         .route(
             "/objects",
             post(put_object).layer(DefaultBodyLimit::disable()),
@@ -46,7 +48,7 @@ async fn no_such_path() -> Reply {
     (
         StatusCode::NOT_FOUND,
         Json(
-            json!({ "error": "no such path; there are /state, /reset, /rules, /release, /rights, /pressure, /objects" }),
+            json!({ "error": "no such path; there are /state, /reset, /rules, /release, /rights, /pressure, /broken, /objects" }),
         ),
     )
 }
@@ -139,6 +141,17 @@ async fn set_pressure(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
             (StatusCode::OK, Json(json!({})))
         }
         Err(error) => refused(error.to_string()),
+    }
+}
+
+/// A list of assumptions.
+async fn set_broken(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
+    match serde_json::from_slice::<Vec<Assumption>>(&body) {
+        Ok(assumptions) => {
+            app.broken.set(&assumptions);
+            (StatusCode::OK, Json(json!({})))
+        }
+        Err(error) => refused(format!("not a list of assumptions: {error}")),
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
+use crate::broken::Assumption;
 use crate::net::Listener;
 use crate::options::Options;
 use crate::rights::Rights;
@@ -212,8 +213,13 @@ impl Emulator {
         self.app.pressure.set(most);
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules; rights and pressure are those of the
-    /// options. Connections stay open. Detached requests are stopped: nothing will come of them.
+    /// Breaks these assumptions of clients from now on, and no others.
+    pub fn set_broken(&self, assumptions: &[Assumption]) {
+        self.app.broken.set(assumptions);
+    }
+
+    /// Back to the beginning: nothing stored, nothing seen, no rules; rights, pressure and broken assumptions are
+    /// those of the options. Connections stay open. Detached requests are stopped: nothing will come of them.
     ///
     /// # Panics
     /// When the index of a `data_dir` cannot be written.

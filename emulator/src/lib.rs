@@ -19,6 +19,7 @@
 //! - `serve`: one request from its head to its answer
 //! - `target`, `auth`, `policy`, `etag`, `refusal`: our reading of the protocol
 //! - `rights`, `pressure`: what the account may do, and how often
+//! - `broken`: assumptions of clients that are broken on purpose
 //! - `intake`: the body of a request, counted while it arrives
 //! - `calls`: what each call does
 //! - `store`: objects, pending uploads and their files
@@ -34,6 +35,7 @@
 mod answer;
 mod app;
 mod auth;
+mod broken;
 mod callback;
 mod calls;
 mod clock;
@@ -58,6 +60,7 @@ mod state;
 mod store;
 mod target;
 
+pub use broken::Assumption;
 pub use emulator::Emulator;
 pub use options::{Options, PRIVATE_KEY, PUBLIC_KEY};
 pub use rights::{Right, Rights};

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::broken::Assumption;
 use crate::rights::Rights;
 use crate::rules::Rule;
 
@@ -52,6 +53,8 @@ pub struct Options {
     pub strict: bool,
     /// Whether a success with a policy comes without an ETag.
     pub no_etag_with_policy: bool,
+    /// Assumptions of clients that are broken from the start.
+    pub broken: Vec<Assumption>,
     /// Rules in force from the start.
     pub rules: Vec<Rule>,
     /// Whether each request is logged on stderr.
@@ -78,6 +81,7 @@ impl Default for Options {
             clock_skew_s: 0,
             strict: false,
             no_etag_with_policy: false,
+            broken: Vec::new(),
             rules: Vec::new(),
             log: false,
         }

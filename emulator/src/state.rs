@@ -59,6 +59,9 @@ pub struct ObjectState {
     pub storage_class: String,
     /// The `X-Ufile-Meta-` headers, names lower-cased and without the prefix.
     pub metadata: BTreeMap<String, String>,
+    /// Content-Disposition, Cache-Control and Content-Encoding, those that came.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// Seconds since 1970.
     pub last_modified: u64,
 }

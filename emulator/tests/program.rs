@@ -213,6 +213,7 @@ fn the_help_names_every_option() {
         "--data-dir <DIR>",
         "--callback-timeout-ms <MS>",
         "--rights <LIST>",
+        "--break <NAME>",
         "--requests-per-second <N>",
         "--clock-skew-s <SECONDS>",
         "--strict",

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::answer::Answer;
 use crate::app::App;
+use crate::broken::Assumption;
 use crate::faults;
 use crate::log;
 use crate::policy::Policy;
@@ -63,7 +64,10 @@ impl Caller {
         policy: &Policy,
         rule: Option<u64>,
     ) -> Result<Answer, Refusal> {
-        let outgoing = Outgoing::of(policy);
+        let mut outgoing = Outgoing::of(policy);
+        if app.broken.has(Assumption::A7) {
+            outgoing.sort_query();
+        }
         let written_down = CallbackSent {
             rule,
             ..outgoing.written_down(request, key)
@@ -149,6 +153,16 @@ impl Outgoing {
             content_type: None,
             body: Bytes::new(),
         }
+    }
+
+    /// As a server does that parses the query and writes it anew.
+    fn sort_query(&mut self) {
+        let query = self.url.query().unwrap_or_default();
+        let mut pairs: Vec<&str> = query.split('&').collect();
+        pairs.sort_unstable();
+        let sorted = pairs.join("&");
+        self.url
+            .set_query(Some(sorted.as_str()).filter(|query| !query.is_empty()));
     }
 
     fn written_down(&self, request: u64, key: &str) -> CallbackSent {

@@ -1,16 +1,19 @@
-//! What the headers of an upload tell about the object: type, storage class, metadata.
+//! What the headers of an upload tell about the object: type, storage class, metadata, and how to hand it out.
 
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::broken::{Assumption, Broken};
 use crate::refusal::Refusal;
 use crate::store::About;
 
+/// Kept as they come, for those who fetch the object.
+const KEPT: [&str; 3] = ["Content-Disposition", "Cache-Control", "Content-Encoding"];
 const META: &str = "x-ufile-meta-";
 const META_LIMIT: usize = 8 << 10;
 
-pub(super) fn read(headers: &HeaderMap) -> Result<About, Refusal> {
+pub(super) fn read(headers: &HeaderMap, broken: &Broken) -> Result<About, Refusal> {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .map(text)
@@ -25,6 +28,11 @@ pub(super) fn read(headers: &HeaderMap) -> Result<About, Refusal> {
         content_type,
         storage_class: storage_class(headers)?,
         metadata: metadata(headers)?,
+        headers: if broken.has(Assumption::A8) {
+            BTreeMap::new()
+        } else {
+            kept(headers)?
+        },
     })
 }
 
@@ -58,6 +66,15 @@ fn metadata(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Refusal> {
         )));
     }
     Ok(metadata)
+}
+
+fn kept(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Refusal> {
+    let given = KEPT
+        .iter()
+        .filter_map(|name| Some((name, headers.get(*name)?)));
+    given
+        .map(|(name, value)| Ok((name.to_string(), text(value)?)))
+        .collect()
 }
 
 fn meta_name(name: &HeaderName) -> Result<Option<&str>, Refusal> {

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::auth;
+use crate::broken::Assumption;
 use crate::intake::Intake;
 use crate::policy::{self, Policy};
 use crate::refusal::Refusal;
@@ -35,7 +36,7 @@ pub(crate) async fn dispatch(exchange: &mut Exchange) -> Result<Answer, Stop> {
     app.pressure.admit()?;
     let encoded = auth::check(&app.options, &exchange.head, &exchange.target)?;
     app.token.check(call)?;
-    let policy = read_policy(call, encoded, app.options.strict)?;
+    let policy = read_policy(call, encoded, app.broken.has(Assumption::A10))?;
     let advice = policy.as_ref().and_then(|policy| policy.advice.clone());
     if !call.has_body() {
         exchange.intake.drain().await?;
@@ -89,22 +90,26 @@ fn read_policy(
         .map_err(Refusal::invalid_put_policy)
 }
 
-/// Receives the body into a file, and compares it with the Content-MD5 when there is one.
+/// Receives the body into a file.
 async fn receive(exchange: &mut Exchange) -> Result<Received, Stop> {
-    let expected = exchange.head.headers.get("content-md5").cloned();
-    let mut sink: Sink = exchange.app.store.sink(expected.is_some())?;
+    let with_md5 = exchange.head.headers.contains_key("content-md5");
+    let mut sink: Sink = exchange.app.store.sink(with_md5)?;
     while let Some(bytes) = exchange.intake.chunk().await? {
         sink = sink.write(bytes).await?;
     }
-    let received = sink.finish().await?;
-    let (Some(expected), Some(md5)) = (&expected, &received.md5) else {
-        return Ok(received);
-    };
-    if expected.as_bytes() != md5.as_bytes() {
-        let note = format!("Content-MD5 is {expected:?}, the body's is {md5:?}");
-        return Err(Refusal::check_md5_failed().with_note(note).into());
+    sink.finish().await
+}
+
+/// Compares the body with the Content-MD5 when there is one.
+fn check_md5(exchange: &Exchange, received: &Received) -> Result<(), Refusal> {
+    let expected = exchange.head.headers.get("content-md5");
+    match (expected, &received.md5) {
+        (Some(expected), Some(md5)) if expected.as_bytes() != md5.as_bytes() => {
+            let note = format!("Content-MD5 is {expected:?}, the body's is {md5:?}");
+            Err(Refusal::check_md5_failed().with_note(note))
+        }
+        _ => Ok(()),
     }
-    Ok(received)
 }
 
 /// What an upload answers: `plain`, or with a policy what the callback service answered.
@@ -119,8 +124,16 @@ async fn conclude(
     let Some(policy) = policy else {
         return Ok(plain.with_etag(etag));
     };
-    let answer = app.caller.call(app, request, key, &policy).await?;
-    let has_etag = answer.status == 200 && !app.options.no_etag_with_policy;
+    let answered = app.caller.call(app, request, key, &policy).await;
+    let removes = match &answered {
+        Ok(answer) => answer.status != 200 && app.broken.has(Assumption::A3),
+        Err(_) => app.broken.has(Assumption::A6),
+    };
+    if removes {
+        app.store.delete(key)?;
+    }
+    let answer = answered?;
+    let has_etag = answer.status == 200 && !app.broken.has(Assumption::A9);
     Ok(if has_etag {
         answer.with_etag(etag)
     } else {

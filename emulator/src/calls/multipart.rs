@@ -4,8 +4,9 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::{Exchange, about, conclude, receive};
+use super::{Exchange, about, check_md5, conclude, receive};
 use crate::answer::Answer;
+use crate::broken::Assumption;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::serve::Stop;
@@ -18,7 +19,7 @@ const MOST_PARTS_LISTED: u32 = 1000;
 
 pub(super) async fn initiate(exchange: &mut Exchange) -> Result<Answer, Stop> {
     let key = exchange.target.key()?.to_string();
-    let about = about::read(&exchange.head.headers)?;
+    let about = about::read(&exchange.head.headers, &exchange.app.broken)?;
     if !exchange.intake.small(0).await?.is_empty() {
         return Err(Refusal::bad_request("initiate takes no body").into());
     }
@@ -47,6 +48,7 @@ pub(super) async fn part(exchange: &mut Exchange) -> Result<Answer, Stop> {
         return Err(Refusal::invalid_part(why).into());
     }
     let received = receive(exchange).await?;
+    check_md5(exchange, &received)?;
     let etag = received.sums.part_etag();
     let part = Part {
         sums: received.sums,
@@ -78,7 +80,8 @@ pub(super) async fn finish(
         String::from_utf8(etags).map_err(|_| Refusal::bad_request("the ETags are not text"))?;
 
     let (store, options) = (&exchange.app.store, &exchange.app.options);
-    let finished = store.finish(&id, &key, &split(&etags), options.part_size)?;
+    let stays = exchange.app.broken.has(Assumption::A5);
+    let finished = store.finish(&id, &key, &split(&etags), options.part_size, stays)?;
     let (about, segments, part_size) = (
         finished.about.clone(),
         finished.segments(),

@@ -9,6 +9,7 @@ use futures_util::stream::try_unfold;
 
 use super::Exchange;
 use crate::answer::Answer;
+use crate::broken::{self, Assumption, Broken};
 use crate::clock;
 use crate::refusal::Refusal;
 use crate::serve::Stop;
@@ -18,12 +19,12 @@ use crate::store::{Object, Segment};
 type Reading = (std::vec::IntoIter<Segment>, Option<File>);
 
 pub(super) async fn head(exchange: &mut Exchange) -> Result<Answer, Stop> {
-    Ok(describe(&find(exchange)?))
+    Ok(describe(&find(exchange)?, &exchange.app.broken))
 }
 
 pub(super) async fn get(exchange: &mut Exchange) -> Result<Answer, Stop> {
     let object = find(exchange)?;
-    let mut answer = describe(&object);
+    let mut answer = describe(&object, &exchange.app.broken);
     let begin = (object.segments.into_iter(), None);
     answer.body = Body::from_stream(try_unfold(begin, next_piece));
     Ok(answer)
@@ -45,14 +46,23 @@ fn find(exchange: &Exchange) -> Result<Object, Refusal> {
         .ok_or_else(Refusal::no_such_object)
 }
 
-fn describe(object: &Object) -> Answer {
+fn describe(object: &Object, broken: &Broken) -> Answer {
     let state = &object.state;
+    let behind = if broken.has(Assumption::A4) {
+        broken::OLDER_S
+    } else {
+        0
+    };
+    let last_modified = clock::http_date(state.last_modified.saturating_sub(behind));
     let mut answer = Answer::empty(200)
         .with("Content-Length", state.size.to_string())
         .with("Content-Type", &state.content_type)
-        .with("Last-Modified", clock::http_date(state.last_modified))
+        .with("Last-Modified", last_modified)
         .with("X-Ufile-Storage-Class", &state.storage_class)
         .with_etag(&state.etag);
+    for (name, value) in &state.headers {
+        answer = answer.with(name, value);
+    }
     for (name, value) in &state.metadata {
         answer = answer.with(&format!("X-Ufile-Meta-{name}"), value);
     }

@@ -1,7 +1,8 @@
 //! PutFile.
 
-use super::{Exchange, about, conclude, receive};
+use super::{Exchange, about, check_md5, conclude, receive};
 use crate::answer::Answer;
+use crate::broken::{self, Assumption};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::serve::Stop;
@@ -10,11 +11,18 @@ const LIMIT: u64 = 512 << 20;
 
 pub(super) async fn put(exchange: &mut Exchange, policy: Option<Policy>) -> Result<Answer, Stop> {
     let key = exchange.target.key()?.to_string();
-    let about = about::read(&exchange.head.headers)?;
+    let about = about::read(&exchange.head.headers, &exchange.app.broken)?;
     if exchange.intake.length()? > LIMIT {
         return Err(Refusal::file_too_large().into());
     }
     let received = receive(exchange).await?;
+    let checked = check_md5(exchange, &received);
+    if !exchange.app.broken.has(Assumption::A1) {
+        checked.clone()?;
+    }
+    if policy.is_none() && exchange.app.broken.has(Assumption::A2) {
+        tokio::time::sleep(broken::LATE).await;
+    }
     let (app, etag) = (&exchange.app, received.sums.object_etag());
     app.store.put(
         &key,
@@ -23,7 +31,7 @@ pub(super) async fn put(exchange: &mut Exchange, policy: Option<Policy>) -> Resu
         etag.clone(),
         vec![received.segment],
     )?;
-    conclude(
+    let answer = conclude(
         app,
         exchange.sequence,
         &key,
@@ -31,5 +39,7 @@ pub(super) async fn put(exchange: &mut Exchange, policy: Option<Policy>) -> Resu
         &etag,
         Answer::empty(200),
     )
-    .await
+    .await?;
+    checked?;
+    Ok(answer)
 }

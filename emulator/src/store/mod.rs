@@ -32,6 +32,8 @@ pub(crate) struct About {
     pub content_type: String,
     pub storage_class: String,
     pub metadata: BTreeMap<String, String>,
+    /// Headers that are kept as they came, by name.
+    pub headers: BTreeMap<String, String>,
 }
 
 impl Default for About {
@@ -40,6 +42,7 @@ impl Default for About {
             content_type: "application/octet-stream".into(),
             storage_class: "STANDARD".into(),
             metadata: BTreeMap::new(),
+            headers: BTreeMap::new(),
         }
     }
 }
@@ -159,6 +162,7 @@ impl Store {
             content_type: about.content_type,
             storage_class: about.storage_class,
             metadata: about.metadata,
+            headers: about.headers,
             last_modified: self.clock.ago(age),
         };
         let object = Object {

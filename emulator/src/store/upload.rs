@@ -33,7 +33,7 @@ pub(crate) struct Part {
     pub uploaded: u64,
 }
 
-/// An upload whose parts were found to be right; it is no longer pending.
+/// An upload whose parts were found to be right.
 pub(crate) struct Finished {
     pub about: About,
     parts: Vec<Part>,
@@ -127,26 +127,27 @@ impl Store {
             .ok_or_else(Refusal::no_such_upload)
     }
 
-    /// Takes an upload out when its parts are complete and the ETags are theirs.
+    /// Takes an upload out when its parts are complete and the ETags are theirs; one that stays is pending as before.
     pub fn finish(
         &self,
         id: &str,
         key: &str,
         etags: &[&str],
         part_size: u64,
+        stays: bool,
     ) -> Result<Finished, Refusal> {
         self.check_upload(id, key)?;
         let mut index = self.index.lock().unwrap();
         let upload = index.uploads.get(id).ok_or_else(Refusal::no_such_upload)?;
         check_parts(&upload.parts, etags, part_size)?;
-        let upload = index
-            .uploads
-            .remove(id)
-            .ok_or_else(Refusal::no_such_upload)?;
-        Ok(Finished {
-            about: upload.about,
-            parts: upload.parts.into_values().collect(),
-        })
+        let finished = Finished {
+            about: upload.about.clone(),
+            parts: upload.parts.values().cloned().collect(),
+        };
+        if !stays {
+            index.uploads.remove(id);
+        }
+        Ok(finished)
     }
 }
 
