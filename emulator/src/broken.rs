@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::options::Options;
 
 /// How late a PutFile runs after its last byte, when A2 is broken.
-pub(crate) const LATE: Duration = Duration::from_secs(2);
+pub(crate) const LATE: Duration = Duration::from_secs(1);
 
 /// How much older than it is HEAD shows an object, in seconds, when A4 is broken.
 pub(crate) const OLDER_S: u64 = 60;
@@ -24,7 +24,7 @@ pub(crate) const OLDER_S: u64 = 60;
 pub enum Assumption {
     /// A wrong Content-MD5 is found only after the object is stored and the callback sent.
     A1,
-    /// A PutFile without a policy runs 2 s after its last byte.
+    /// A PutFile without a policy runs 1 s after its last byte.
     A2,
     /// An error of the callback service removes the object.
     A3,
