@@ -22,7 +22,7 @@ STATIC_NEEDS = $(abspath $(PROFILES))/release/libus3.native-static-libs
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
-.PHONY: all lib built install uninstall tarball deb wheel bindings demo docs
+.PHONY: all lib built install uninstall tarball deb wheel bindings demo probe docs
 .PHONY: test test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs dev-build
 .PHONY: fmt lint check-header check-docs abi abi-update test-sanitize soak model fuzz
 .PHONY: bench bench-leaves bench-guard bench-guard-update bench-programs
@@ -75,6 +75,14 @@ bindings: need-cc ## generate what the Lua and Python bindings know of the heade
 demo: lib need-cc ## run the five operations against a local US3 with real callbacks
 	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
 	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
+
+# What the program prints is build/probe/report.md; its status is that of examples-c/probe.c.
+probe: lib need-cc ## try on the live service what libus3 assumes of it: CONFIG=config.json, CALLBACK=http://host:port/, LISTEN=address:port
+	@[ -n "$(CONFIG)" ] || { echo "make probe needs an account: make probe CONFIG=config.json; docs/assumptions.md tells more" >&2; exit 2; }
+	@mkdir -p build/probe
+	$(CC) -std=c99 $(CFLAGS) -Iinclude -o build/probe/us3-probe examples-c/probe.c examples-c/probe/*.c -L"$(LIB_DIR)" -lus3 -lpthread -Wl,-rpath,"$(abspath $(LIB_DIR))"
+	@status=0; build/probe/us3-probe $(if $(LISTEN),--listen "$(LISTEN)") $(if $(CALLBACK),--callback "$(CALLBACK)") $(PROBE_OPTIONS) \
+		"$(CONFIG)" >build/probe/report.md || status=$$?; cat build/probe/report.md; echo "The report is build/probe/report.md" >&2; exit $$status
 
 docs: ## build the API reference into build/docs; needs Doxygen
 	@scripts/docs.sh build "$(VERSION)"

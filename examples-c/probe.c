@@ -39,9 +39,6 @@
 
 enum { BROKEN = 1, COULD_NOT_RUN = 2 };
 
-/* More time than F, so that an answer that comes too late is seen. */
-enum { MORE_THAN_F_MS = 10000 };
-
 struct options {
     const char *config, *listen, *callback, *dead_callback;
     long bound_ms;
@@ -114,10 +111,37 @@ static char *random_digits(void)
 /* The port of http://host:port/, on all addresses. */
 static const char *listen_for(const char *url)
 {
-    const char *host = strstr(url, "://");
-    const char *port = host == NULL ? NULL : strrchr(host + 3, ':');
+    const char *port = strrchr(strstr(url, "://") + 3, ':');
 
     return say("0.0.0.0:%ld", port == NULL ? 80 : strtol(port + 1, NULL, 10));
+}
+
+/* Whether a policy can have this callback URL, to which the probe adds a path; says so if not. */
+static bool is_callback_url(const char *option, const char *url)
+{
+    us3_result result = US3_RESULT_INIT;
+    char *policy = us3_policy_build(url, "{}", "application/json", NULL, 0, &result);
+    bool ok = policy != NULL && strpbrk(url, "\"\\?#") == NULL;
+
+    if (!ok)
+        fprintf(stderr, "probe: %s %s: %s\n", option, url,
+                policy == NULL ? result.err_msg : "write http://host:port/ without a query");
+    us3_string_free(policy);
+    us3_result_clear(&result);
+    return ok;
+}
+
+static bool check_callback_urls(const struct options *options)
+{
+    if (options->callback != NULL && !is_callback_url("--callback", options->callback))
+        return false;
+    if (options->dead_callback != NULL && !is_callback_url("--dead-callback", options->dead_callback))
+        return false;
+    if (options->callback == NULL || options->listen != NULL || strncmp(options->callback, "http:", 5) == 0)
+        return true;
+    fprintf(stderr, "probe: --callback %s: the probe speaks no https; say with --listen where the server before it passes "
+                    "callbacks on to\n", options->callback);
+    return false;
 }
 
 /* Begins to listen; where US3 finds the callback service, or NULL, with `ok` false if that failed. */
@@ -166,11 +190,12 @@ static int run(const struct options *options, const struct settings *settings, u
 
     if (trials.bound_ms == 0)
         trials.bound_ms = (long)settings->response_timeout_ms + 10000;
+    trials.missing_bucket = say("us3-probe-%s", random);
     trials.dead_callback = options->dead_callback == NULL ? "http://libus3-probe.invalid/" : options->dead_callback;
     trials.callback = open_callback(options, random, &ok);
     if (!ok)
         return COULD_NOT_RUN;
-    bucket_use(settings, client, say("libus3-probe-%s/", random), trials.bound_ms + MORE_THAN_F_MS);
+    bucket_use(settings, client, say("libus3-probe-%s/", random), trials.bound_ms);
     ok = try_everything(&trials);
     bool stopped = interrupts > 0;
     fprintf(stderr, "probe: %scleaning up\n", stopped ? "interrupted; " : "");
@@ -194,7 +219,7 @@ int main(int argc, char **argv)
     us3_client *client = NULL;
     int status = COULD_NOT_RUN;
 
-    if (!read_options(argc, argv, &options))
+    if (!read_options(argc, argv, &options) || !check_callback_urls(&options))
         return COULD_NOT_RUN;
     handle_signals();
     if (us3_client_from_file(options.config, &client, &result) != US3_OK)

@@ -101,6 +101,13 @@ build_callback_service() {
     ${CC:-cc} -std=c99 -Wall -Wextra -Werror -pedantic ${CFLAGS:-} -o "$1" "$root/examples-c/callback_service.c"
 }
 
+# build_probe FILE LIB_DIR
+build_probe() {
+    # shellcheck disable=SC2086 # CC and CFLAGS are lists of words
+    ${CC:-cc} -std=c99 -Wall -Wextra -Werror -pedantic ${CFLAGS:-} -I"$root/include" -o "$1" "$root/examples-c/probe.c" \
+        "$root"/examples-c/probe/*.c -L"$2" -lus3 -lpthread -Wl,-rpath,"$2"
+}
+
 # start_test_servers DIR EMULATOR CALLBACK_SERVICE [EMULATOR_OPTION…]: both servers, with their files in DIR, and
 #
 #   US3_TEST_ENDPOINT   where uploads go; bucket "demo", and the keys above

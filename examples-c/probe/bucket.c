@@ -14,24 +14,29 @@
 static const struct settings *settings;
 static us3_client *client;
 static const char *prefix;
-static int64_t patience_ms;
+/* F of A2. */
+static int64_t bound_ms;
+
+/* More than F, so that an answer that comes too late is seen. */
+enum { MORE_THAN_F_MS = 10000 };
 
 /* What is to be removed at the end. */
 static struct trace {
     const char *key;
     /* NULL: it is an object. */
     const char *upload_id;
-    /* A request for it ended without an answer, so that it may still appear. */
+    /* Nobody knows what became of a request for it, which ended then. */
     bool may_come;
+    int64_t ended_ms;
     struct trace *next;
 } *traces;
 
-void bucket_use(const struct settings *used, us3_client *with, const char *keys, int64_t patience)
+void bucket_use(const struct settings *used, us3_client *with, const char *keys, int64_t bound)
 {
     settings = used;
     client = with;
     prefix = keys;
-    patience_ms = patience;
+    bound_ms = bound;
 }
 
 /* ---- what is left behind --------------------------------------------------------------------- */
@@ -66,7 +71,7 @@ static void set_may_come(const char *key, bool may_come)
 {
     for (struct trace *trace = traces; trace != NULL; trace = trace->next)
         if (trace->upload_id == NULL && strcmp(trace->key, key) == 0)
-            trace->may_come = may_come;
+            trace->may_come = may_come, trace->ended_ms = now_ms();
 }
 
 void settled(const char *key)
@@ -119,6 +124,8 @@ const struct answer *send_request(int row, const char *what, const struct reques
     const char *body = or_empty(request->body), *type = request->body == NULL ? "" : "text/plain";
     const char *name = *host == '[' ? say_part(host + 1, strlen(host) - 2) : host;
     struct text text = {0};
+    long ret_code;
+    char *err_msg;
 
     append_format(&text, "%s /%s%s%s HTTP/1.1\r\nHost: %s%s%s\r\n", request->method, encoded(request->key, false),
                   request->query == NULL ? "" : "?", or_empty(request->query), host,
@@ -136,8 +143,9 @@ const struct answer *send_request(int row, const char *what, const struct reques
     bool is_head = strcmp(request->method, "HEAD") == 0;
     bool stores = request->bucket == NULL && strcmp(request->method, "GET") != 0 && !is_head;
     const struct answer *answer =
-        http_exchange(name, settings->port, bytes, strlen(bytes), is_head, request->cut, patience_ms);
-    if (stores && answer->status == 0 && answer->sent)
+        http_exchange(name, settings->port, bytes, strlen(bytes), is_head, request->cut, bound_ms + MORE_THAN_F_MS);
+    bool is_known = answer->status / 100 == 2 || is_form(answer, &ret_code, &err_msg);
+    if (stores && answer->sent && !is_known)
         set_may_come(request->key, true);
     log_exchange(row, what, bytes, request->policy, answer);
     return answer;
@@ -248,22 +256,46 @@ static const char *find_uploads(void)
 }
 
 /* What is wrong afterwards; NULL if nothing is. */
-static const char *remove_trace(const struct trace *trace, int *removed)
+static const char *remove_trace(struct trace *trace, int *removed)
 {
     us3_result result = US3_RESULT_INIT;
     const char *wrong = NULL;
     us3_status status = trace->upload_id == NULL ? us3_delete_file(client, trace->key, &result)
                                                  : us3_abort_upload(client, trace->key, trace->upload_id, &result);
 
-    if (status == US3_OK)
+    if (status == US3_OK) {
         ++*removed;
-    else if (result.http_status != 404)
+        trace->may_come = false;
+    } else if (result.http_status != 404) {
         wrong = say("%s %s is still there: %s", trace->upload_id == NULL ? "the object" : "an upload of", trace->key,
                     or_empty(result.err_msg));
-    else if (trace->may_come)
-        wrong = say("the object %s may still appear, because its request ended without an answer", trace->key);
+    }
     us3_result_clear(&result);
     return wrong;
+}
+
+/* Deletes an object that may still come; what is wrong afterwards. */
+static const char *await_and_remove(struct trace *trace, int *removed)
+{
+    const char *wrong = NULL;
+    int64_t pause = 100;
+
+    while (trace->may_come && wrong == NULL && interrupts < 2 && now_ms() < trace->ended_ms + bound_ms) {
+        pause_ms(pause, 2);
+        pause = pause < 1000 ? pause * 2 : 2000;
+        wrong = remove_trace(trace, removed);
+    }
+    if (trace->may_come && interrupts >= 2)
+        wrong = say("the object %s may still appear: nobody knows what became of its request", trace->key);
+    return wrong;
+}
+
+static bool may_any_come(void)
+{
+    for (const struct trace *trace = traces; trace != NULL; trace = trace->next)
+        if (trace->may_come && now_ms() < trace->ended_ms + bound_ms)
+            return true;
+    return false;
 }
 
 bool bucket_clean_up(char **said)
@@ -274,8 +306,16 @@ bool bucket_clean_up(char **said)
 
     if (why != NULL)
         append_format(&wrong, "; %s", why);
-    for (const struct trace *trace = traces; trace != NULL; trace = trace->next) {
+    for (struct trace *trace = traces; trace != NULL; trace = trace->next) {
         why = remove_trace(trace, trace->upload_id == NULL ? &objects : &uploads);
+        if (why != NULL)
+            append_format(&wrong, "; %s", why);
+    }
+    if (may_any_come() && interrupts < 2)
+        fprintf(stderr, "probe: waiting for objects that may still come, at most %" PRId64 " s; Ctrl-C%s leaves without them\n",
+                (bound_ms + 999) / 1000, interrupts > 0 ? "" : " twice");
+    for (struct trace *trace = traces; trace != NULL; trace = trace->next) {
+        why = trace->may_come ? await_and_remove(trace, &objects) : NULL;
         if (why != NULL)
             append_format(&wrong, "; %s", why);
     }

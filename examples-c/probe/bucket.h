@@ -22,8 +22,9 @@ struct request {
     bool cut;
 };
 
-/* Once, before everything else here. Keys begin with `prefix`; no answer is waited for longer than `patience_ms`. */
-void bucket_use(const struct settings *settings, us3_client *client, const char *prefix, int64_t patience_ms);
+/* Once, before everything else here. Keys begin with `prefix`; a request is waited for
+ * somewhat longer than `bound_ms`, F of A2. */
+void bucket_use(const struct settings *settings, us3_client *client, const char *prefix, int64_t bound_ms);
 
 /* A key of the probe's own. The object is deleted at the end. */
 const char *new_key(const char *name);
@@ -38,10 +39,11 @@ const struct answer *head(int row, const char *what, const char *key);
 
 /* The upload is aborted at the end unless it is gone. */
 void track_upload(const char *key, const char *upload_id);
-/* An object whose request ended without an answer was seen: nothing more is to come. */
+/* An object whose request ended without an answer was seen: nothing more will come. */
 void settled(const char *key);
 
-/* Deletes and aborts; says in one sentence what was done, and whether nothing is left. */
+/* Deletes and aborts. What may still come, because nobody knows what became of its request, is waited for until F has
+ * passed, or the user asks to stop for the second time. Says in one sentence what was done, and whether nothing is left. */
 bool bucket_clean_up(char **said);
 
 #endif

@@ -31,9 +31,9 @@ int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void pause_ms(int64_t ms)
+void pause_ms(int64_t ms, int until_interrupts)
 {
-    for (int64_t end = now_ms() + ms; now_ms() < end && interrupts == 0;)
+    for (int64_t end = now_ms() + ms; now_ms() < end && interrupts < until_interrupts;)
         poll(NULL, 0, end - now_ms() < TICK_MS ? (int)(end - now_ms()) : TICK_MS);
 }
 

@@ -31,8 +31,8 @@ struct answer {
 
 /* Milliseconds of a clock that never goes back. */
 int64_t now_ms(void);
-/* Waits, unless the user asks to stop. */
-void pause_ms(int64_t ms);
+/* Waits; shorter when the user has asked to stop so often. */
+void pause_ms(int64_t ms, int until_interrupts);
 /* The socket is ready for `events` of poll(2) before the deadline. */
 bool ready(int fd, short events, int64_t deadline);
 

@@ -150,11 +150,16 @@ static void end_entry(struct text *text)
 
 void log_exchange(int row, const char *what, const char *request, const char *policy, const struct answer *answer)
 {
-    struct text *text = begin_entry(row, what);
+    struct text *text;
 
+    pthread_mutex_lock(&lock);
     logged++;
     if (answer->status != 0 && answer->answered_ms > longest_ms)
         longest_ms = answer->answered_ms;
+    pthread_mutex_unlock(&lock);
+    if (row == 0)
+        return;
+    text = begin_entry(row, what);
     append_shown(text, request, strlen(request));
     if (policy != NULL)
         append_format(text, "(policy: %s)\n", policy);

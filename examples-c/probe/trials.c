@@ -126,8 +126,10 @@ static void try_callback(void)
     const struct answer *answer = put_calling(A9, "PutFile with a policy", "a9", new_key("a9"));
 
     called_back = calls_of("a9") > 0;
-    if (!called_back)
+    if (!called_back) {
         why_no_callback = say("US3 did not reach CALLBACK: PutFile with a policy was answered %s", in_short(answer));
+        not_tried(A9, "%s", why_no_callback);
+    }
     if (!called_back || given->settings->no_requests_by_hand != NULL)
         return;
     judge_etag("PutFile", answer);
@@ -407,7 +409,7 @@ static void try_refusals(void)
     const char *whole = policy_to(address_for("a1-policy"));
 
     try_refusal("wrong signature", refusals[0], (struct request){.private_key = "a-private-key-of-nobody"});
-    try_refusal("wrong bucket", refusals[1], (struct request){.bucket = "us3-probe-no-such-bucket"});
+    try_refusal("wrong bucket", refusals[1], (struct request){.bucket = given->missing_bucket});
     try_refusal("wrong Content-MD5", refusals[2], (struct request){.content_md5 = "00000000000000000000000000000000"});
     /* Without its last brace it is no JSON. */
     try_refusal("a policy that is cut off", refusals[3], (struct request){.policy = say_part(whole, strlen(whole) - 1)});
@@ -426,48 +428,54 @@ static void count_late_callbacks(void)
 
 /* ---- A2: how late a request can run ---------------------------------------------------------------------------- */
 
-static const char *cut_key;
-static int64_t cut_at;
-
-static void cut_off(void)
+/* How long the object of a request that was cut off is waited for: F, and then long enough to see it come too late. */
+static int64_t patience_after_cut(void)
 {
-    cut_key = new_key("a2");
-    struct request request = {.method = "PUT", .key = cut_key, .body = content_of(cut_key), .cut = true};
-    const struct answer *answer = send_request(A2, "PutFile whose connection is closed after its last byte", &request);
-
-    cut_at = now_ms();
-    if (!answer->sent) {
-        not_tried(A2, "the request could not be sent: %s", in_short(answer));
-        cut_key = NULL;
-    }
+    return given->bound_ms + (given->bound_ms > 10000 ? given->bound_ms : 10000);
 }
 
-/* Waits for the object of the cut request, at most twice F. */
-static void await_cut_off(void)
+/* Asks until the object is there; when it was there and when it was last seen to be absent, -1 for never. */
+static const struct answer *await_object(const char *key, int64_t since, int64_t *there_at, int64_t *absent_at)
 {
-    int64_t absent_at = -1, asked_at = 0, pause = 100;
-    const struct answer *seen = NULL;
+    struct request request = {.method = "HEAD", .key = key};
+    const struct answer *seen;
+    int64_t pause = 50, asked_at;
 
-    while (interrupts == 0 && (asked_at = now_ms() - cut_at) <= 2 * given->bound_ms) {
-        struct request request = {.method = "HEAD", .key = cut_key};
-        seen = send_request(A2, say("HeadFile, %" PRId64 " ms after the last byte", asked_at), &request);
+    *there_at = *absent_at = -1;
+    do {
+        asked_at = now_ms() - since;
+        seen = send_request(0, "HeadFile", &request);
+        *there_at = seen->status == 200 ? now_ms() - since : -1;
+        *absent_at = seen->status == 404 ? asked_at : *absent_at;
         if (seen->status == 200)
             break;
-        absent_at = seen->status == 404 ? asked_at : absent_at;
-        pause_ms(pause);
-        pause = pause < 2000 ? pause * 2 : 2000;
-    }
-    if (seen == NULL || interrupts > 0)
+        pause_ms(pause, 1);
+        pause = pause < 1000 ? pause * 2 : 2000;
+    } while (interrupts == 0 && asked_at < patience_after_cut());
+    return seen;
+}
+
+static void try_cut_off(void)
+{
+    const char *key = new_key("a2");
+    struct request request = {.method = "PUT", .key = key, .body = content_of(key), .cut = true};
+    const struct answer *answer = send_request(A2, "PutFile whose connection is closed after its last byte", &request), *seen;
+    int64_t there_at, absent_at, since = now_ms();
+
+    if (!answer->sent) {
+        not_tried(A2, "the request could not be sent: %s", in_short(answer));
         return;
-    if (seen->status == 200) {
-        settled(cut_key);
-        judge(A2, absent_at <= given->bound_ms, "cut off: there %" PRId64 " ms after the last byte%s", asked_at,
-              absent_at < 0 ? "" : say(", absent at %" PRId64 " ms", absent_at));
-    } else if (seen->status == 404) {
-        judge(A2, true, "cut off: not there within 2 F, so it did not run");
-    } else {
-        note(A2, "cut off: HEAD: %s", in_short(seen));
     }
+    seen = await_object(key, since, &there_at, &absent_at);
+    if (seen->status == 200)
+        settled(key);
+    if (seen->status == 200)
+        judge(A2, absent_at <= given->bound_ms, "cut off: there %" PRId64 " ms after the last byte%s", there_at,
+              absent_at < 0 ? "" : say(", absent at %" PRId64 " ms", absent_at));
+    else if (seen->status == 404 && interrupts == 0)
+        judge(A2, true, "cut off: not there %" PRId64 " ms after the last byte, so it did not run", absent_at);
+    else
+        note(A2, "cut off: HEAD: %s", in_short(seen));
 }
 
 static void judge_times(void)
@@ -497,7 +505,6 @@ static const struct step {
     bool needs_callback, by_hand;
     int row;
 } steps[] = {
-    {cut_off, false, true, A2},
     {try_more_heads, false, true, A4},
     {try_callback, true, false, A9},
     {try_head_within_callback, true, true, A4},
@@ -508,6 +515,7 @@ static const struct step {
     {try_headers_of_put, false, true, A8},
     {try_multipart, false, true, A5},
     {try_refusals, false, true, A1},
+    {try_cut_off, false, true, A2},
 };
 
 /* Assumptions that only requests by hand can try. */
@@ -544,8 +552,6 @@ bool try_everything(const struct trials *trials)
         fprintf(stderr, "probe: A%d\n", step->row);
         step->try();
     }
-    if (cut_key != NULL)
-        await_cut_off();
     if (given->settings->no_requests_by_hand == NULL && interrupts == 0)
         judge_times();
     count_late_callbacks();

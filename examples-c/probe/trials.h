@@ -13,6 +13,8 @@ struct trials {
     const char *callback;
     /* Where nobody is reached. */
     const char *dead_callback;
+    /* A bucket that does not exist. */
+    const char *missing_bucket;
     /* F of A2. */
     long bound_ms;
 };

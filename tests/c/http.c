@@ -70,7 +70,7 @@ static void join_chunks(struct http_reply *reply)
     reply->body_len = (size_t)(to - reply->body);
 }
 
-struct http_reply http_request(const char *method, const char *url, const char *headers)
+static struct http_reply http_send(const char *method, const char *url, const char *headers, const char *sent)
 {
     struct http_reply reply = {0};
     char *request, *bytes, *end, *coding;
@@ -79,8 +79,8 @@ struct http_reply http_request(const char *method, const char *url, const char *
     size_t len;
     int fd = http_connect(url);
 
-    request = format("%s %s HTTP/1.1\r\nHost: %.*s\r\nContent-Length: 0\r\nConnection: close\r\n%s\r\n", method,
-                     host[host_len] == '\0' ? "/" : host + host_len, host_len, host, headers);
+    request = format("%s %s HTTP/1.1\r\nHost: %.*s\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n%s", method,
+                     host[host_len] == '\0' ? "/" : host + host_len, host_len, host, strlen(sent), headers, sent);
     REQUIRE(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
     bytes = read_all(fd, &len);
     close(fd);
@@ -97,6 +97,16 @@ struct http_reply http_request(const char *method, const char *url, const char *
     if (coding != NULL)
         join_chunks(&reply);
     return reply;
+}
+
+struct http_reply http_request(const char *method, const char *url, const char *headers)
+{
+    return http_send(method, url, headers, "");
+}
+
+struct http_reply http_post(const char *url, const char *body)
+{
+    return http_send("POST", url, "", body);
 }
 
 char *http_header(const struct http_reply *reply, const char *name)

@@ -20,6 +20,8 @@ int http_connect(const char *url);
 struct http_reply http_request(const char *method, const char *url, const char *headers);
 /* The value of a header, in the arena; NULL without one. */
 char *http_header(const struct http_reply *reply, const char *name);
+/* A POST with a body, likewise. */
+struct http_reply http_post(const char *url, const char *body);
 void http_reply_free(struct http_reply *reply);
 
 /* Percent-encodes everything but letters, digits and "-_.~/"; in the arena. */

@@ -45,6 +45,9 @@ build_helpers() {
         esac
     done
     build_callback_service "$build/callback_service"
+    if wanted probe; then
+        build_probe "$build/us3-probe" "$lib"
+    fi
 }
 
 # Options for the emulator stand in the test's first comment, or are in emulator_extra.
@@ -61,7 +64,8 @@ start_servers() {
     US3_TEST_SINK=$(server_url "$tmp/$1/sink")
     export US3_TEST_SINK
     US3_TEST_LIBRARY=$lib/libus3.so
-    export US3_TEST_LIBRARY
+    US3_TEST_PROBE=$build/us3-probe
+    export US3_TEST_LIBRARY US3_TEST_PROBE
 }
 
 run_program() {

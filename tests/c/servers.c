@@ -67,6 +67,14 @@ void emulator_reset(void)
     http_reply_free(&reply);
 }
 
+void emulator_tell(const char *path, const char *json)
+{
+    struct http_reply reply = http_post(format("%s%s", env("US3_TEST_CONTROL"), path), json);
+
+    REQUIRE(reply.status == 200);
+    http_reply_free(&reply);
+}
+
 char *emulator_state(void)
 {
     struct http_reply reply = control("GET", "/state");

@@ -92,6 +92,8 @@ bool object_exists(const char *key);
 
 /* Makes the emulator forget everything that it stored and saw. */
 void emulator_reset(void);
+/* Tells it something through its control listener, such as "/rules" or "/broken", as JSON. */
+void emulator_tell(const char *path, const char *json);
 /* Its state as JSON, without blanks. */
 char *emulator_state(void);
 /* A number of the state, such as "max_parts_in_flight". */

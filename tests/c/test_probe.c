@@ -1,0 +1,423 @@
+/* The probe for the live service (examples-c/probe.c): what it says of an emulator that is sound, and of one that breaks an
+ * assumption; and that nothing stays in the bucket, however it ends. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "http.h"
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ASSUMPTIONS = 10, MOST_ARGUMENTS = 16 };
+
+/* A free port on loopback, to which the emulator calls back. */
+#define LISTEN "--listen", "127.0.0.1:0"
+
+/* What a probe said and how it ended. */
+struct outcome {
+    int status;
+    char *report, *messages;
+};
+
+/* ---- running it -------------------------------------------------------------------------------- */
+
+static char *write_config(const char *endpoint, const char *more)
+{
+    return test_text_file("config.json",
+                          format("{\"public_key\":\"%s\",\"private_key\":\"%s\",\"bucket_name\":\"%s\",\"endpoint\":\"%s\"%s}",
+                                 TEST_PUBLIC_KEY, TEST_PRIVATE_KEY, TEST_BUCKET, endpoint, more));
+}
+
+static void redirect(int fd, const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    if (file < 0 || dup2(file, fd) < 0)
+        _exit(99);
+}
+
+/* Starts the probe with these arguments, the last of which is NULL; the configuration is put behind them. */
+static pid_t start_probe(const char *config, const char *const *arguments)
+{
+    const char *words[MOST_ARGUMENTS + 6] = {env("US3_TEST_PROBE"), "--dead-callback", refusing_url()};
+    const char *report = test_path("report.md"), *messages = test_path("messages");
+    size_t count = 3;
+    pid_t pid;
+
+    for (; *arguments != NULL; arguments++)
+        words[count++] = *arguments;
+    words[count] = config;
+    pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        redirect(STDOUT_FILENO, report);
+        redirect(STDERR_FILENO, messages);
+        execv(words[0], (char **)words);
+        _exit(99);
+    }
+    return pid;
+}
+
+static struct outcome end_of(pid_t pid)
+{
+    struct outcome outcome = {.status = -1};
+    int status = 0;
+
+    while (waitpid(pid, &status, 0) < 0)
+        REQUIRE(errno == EINTR);
+    if (WIFEXITED(status))
+        outcome.status = WEXITSTATUS(status);
+    outcome.report = read_text(test_path("report.md"));
+    outcome.messages = read_text(test_path("messages"));
+    return outcome;
+}
+
+static struct outcome run_probe(const char *config, const char *const *arguments)
+{
+    return end_of(start_probe(config, arguments));
+}
+
+#define ARGUMENTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define NO_ARGUMENTS ((const char *const[]){NULL})
+
+/* A probe of the emulator, with its own callback service. */
+static struct outcome probe_emulator(void)
+{
+    return run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN));
+}
+
+/* The same, where nothing comes late, and it is not worth while to wait for it. */
+static struct outcome probe_briefly(void)
+{
+    return run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN, "--bound-ms", "400"));
+}
+
+/* The emulator without --strict, which breaks A10. */
+static void emulator_breaks(const char *assumptions)
+{
+    emulator_reset();
+    emulator_tell("/broken", assumptions);
+}
+
+/* ---- what it said ------------------------------------------------------------------------------- */
+
+/* The verdict of an assumption, the last cell of its row. */
+static char *verdict(const struct outcome *outcome, int assumption)
+{
+    char *row = strstr(outcome->report, format("\n| A%d |", assumption)), *end, *cell;
+
+    if (row == NULL)
+        return format("no row A%d; %s", assumption, outcome->messages);
+    end = strstr(row + 1, " |\n");
+    REQUIRE(end != NULL);
+    for (cell = end; strncmp(cell, " | ", 3) != 0; cell--)
+        REQUIRE(cell > row);
+    return format("%.*s", (int)(end - cell - 3), cell + 3);
+}
+
+/* Row by row: `special` for this assumption, "holds" for all others. */
+static void check_verdicts(const struct outcome *outcome, int assumption, const char *special)
+{
+    for (int i = 1; i <= ASSUMPTIONS; i++) {
+        const char *said = verdict(outcome, i), *expected = i == assumption ? special : "holds";
+        if (strcmp(said, expected) != 0)
+            check_fail(__FILE__, __LINE__, "A%d: \"%s\", not \"%s\"; with A%d special", i, said, expected, assumption);
+    }
+}
+
+static void check_nothing_left(const struct outcome *outcome)
+{
+    CHECK_INT(0, emulator_count("objects", "\"key\":"));
+    CHECK_INT(0, pending_uploads());
+    CHECK_HAS(outcome->report, "nothing left behind.");
+}
+
+static void check_no_secret(const struct outcome *outcome)
+{
+    CHECK(strstr(outcome->report, TEST_PRIVATE_KEY) == NULL);
+    CHECK(strstr(outcome->report, TEST_PUBLIC_KEY) == NULL);
+    CHECK_HAS(outcome->report, "Authorization: UCloud ***:***");
+    for (const char *at = outcome->report; (at = strstr(at, "UCloud ")) != NULL; at++)
+        CHECK(strncmp(at, "UCloud ***:***", 14) == 0);
+}
+
+/* ---- sound and broken ------------------------------------------------------------------------------ */
+
+static void every_assumption_holds_of_a_sound_service(void)
+{
+    emulator_breaks("[]");
+    struct outcome outcome = probe_emulator();
+
+    CHECK_INT(0, outcome.status);
+    check_verdicts(&outcome, 0, "");
+    check_nothing_left(&outcome);
+    check_no_secret(&outcome);
+    /* Headers and bodies. */
+    CHECK_HAS(outcome.report, "{\"RetCode\":-15036,\"ErrMsg\":\"check md5 failed\"}");
+    CHECK_HAS(outcome.report, "Content-Disposition: attachment; filename=\"probe.txt\"");
+    CHECK_INT(0, emulator_count("requests", "\"key\":\"a"));
+}
+
+static void exactly_the_broken_assumption_is_called_broken(void)
+{
+    for (int i = 1; i <= ASSUMPTIONS; i++) {
+        emulator_breaks(format("[\"A%d\"]", i));
+        /* The emulator's late PutFile is a second late. */
+        const char *bound_ms = i == 2 ? "400" : "70000";
+        struct outcome outcome =
+            run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN, "--bound-ms", bound_ms));
+        CHECK_INT(1, outcome.status);
+        check_verdicts(&outcome, i, "**BROKEN**");
+        check_nothing_left(&outcome);
+    }
+}
+
+static void an_object_that_head_shows_late_breaks_a4(void)
+{
+    emulator_breaks("[]");
+    emulator_tell("/rules", "{\"call\":\"head\",\"nth\":1,\"fault\":{\"answer\":{\"status\":404}}}");
+    struct outcome outcome = probe_emulator();
+
+    CHECK_INT(1, outcome.status);
+    check_verdicts(&outcome, 4, "**BROKEN**");
+}
+
+static void a_callback_after_an_answer_of_before_the_policy_breaks_a1(void)
+{
+    emulator_breaks("[]");
+    /* The service calls back at once, and answers as if it had not. */
+    emulator_tell("/rules", "{\"call\":\"callback\",\"at\":\"after_executing\",\"nth\":2,\"times\":100,\"fault\":"
+                            "{\"answer\":{\"status\":400,\"body\":\"{\\\"RetCode\\\":-148660,\\\"ErrMsg\\\":\\\"no\\\"}\"}}}");
+    emulator_tell("/broken", "[\"A1\"]");
+    struct outcome outcome = probe_emulator();
+
+    CHECK_INT(1, outcome.status);
+    CHECK_STR("**BROKEN**", verdict(&outcome, 1));
+    CHECK_HAS(outcome.report, "callbacks: 1, then HEAD: 200");
+}
+
+/* ---- what is not tried ------------------------------------------------------------------------------- */
+
+static void without_a_callback_address_what_needs_one_is_not_tried(void)
+{
+    emulator_breaks("[]");
+    struct outcome outcome = run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), NO_ARGUMENTS);
+
+    CHECK_INT(0, outcome.status);
+    for (int i = 1; i <= ASSUMPTIONS; i++) {
+        const char *expected = i == 3 || i == 7 || i == 9 ? "not tried: needs CALLBACK"
+                               : i == 1                   ? "not tried: needs CALLBACK to count callbacks"
+                                                          : "holds";
+        CHECK_STR(expected, verdict(&outcome, i));
+    }
+    check_nothing_left(&outcome);
+}
+
+static void a_callback_address_that_is_not_reached_is_named(void)
+{
+    emulator_breaks("[]");
+    struct outcome outcome =
+        run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN, "--callback", refusing_url()));
+
+    CHECK_INT(0, outcome.status);
+    for (int i = 3; i <= 9; i += 2)
+        if (i != 5)
+            CHECK_HAS(verdict(&outcome, i), "not tried: US3 did not reach CALLBACK: PutFile with a policy was answered 599 / 20003");
+    CHECK_STR("holds", verdict(&outcome, 6));
+    check_nothing_left(&outcome);
+}
+
+static void a_599_that_is_not_in_the_form_says_nothing(void)
+{
+    emulator_breaks("[]");
+    emulator_tell("/rules", "{\"call\":\"put\",\"policy\":true,\"fault\":{\"gateway\":{\"status\":599}}}");
+    struct outcome outcome = run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS("--bound-ms", "400"));
+
+    CHECK_STR("not tried: no 599 in the form of RetCode and ErrMsg came", verdict(&outcome, 6));
+    check_nothing_left(&outcome);
+}
+
+static void over_https_only_what_the_library_can_send_is_tried(void)
+{
+    static const bool tried[ASSUMPTIONS + 1] = {[3] = true, [6] = true, [7] = true};
+    char *endpoint = format("https://localhost%s", strrchr(env("US3_TEST_TLS"), ':'));
+
+    emulator_breaks("[]");
+    struct outcome outcome = run_probe(write_config(endpoint, format(",\"ca_file\":\"%s\",\"settle_timeout_ms\":100", env("US3_TEST_CA"))), ARGUMENTS(LISTEN));
+    CHECK_INT(0, outcome.status);
+    for (int i = 1; i <= ASSUMPTIONS; i++)
+        CHECK_STR(tried[i] ? "holds" : "not tried: over https", verdict(&outcome, i));
+    check_nothing_left(&outcome);
+    for (int i = 3; i <= 7; i += i == 3 ? 3 : 1) {
+        emulator_breaks(format("[\"A%d\"]", i));
+        outcome = run_probe(test_path("config.json"), ARGUMENTS(LISTEN, "--bound-ms", "400"));
+        CHECK_INT(1, outcome.status);
+        CHECK_STR("**BROKEN**", verdict(&outcome, i));
+        check_nothing_left(&outcome);
+    }
+}
+
+/* ---- failures ------------------------------------------------------------------------------------------ */
+
+static void a_service_that_cannot_be_used_is_no_verdict(void)
+{
+    struct outcome outcome;
+
+    emulator_breaks("[]");
+    emulator_tell("/rights", "[]");
+    outcome = probe_emulator();
+    CHECK_INT(2, outcome.status);
+    CHECK_STR("not tried: PutFile was answered 403 / -190403 \"permission denied\"", verdict(&outcome, 4));
+    CHECK_STR("not tried: the first requests failed", verdict(&outcome, 1));
+
+    outcome = run_probe(write_config(refusing_url(), ""), NO_ARGUMENTS);
+    CHECK_INT(2, outcome.status);
+    CHECK_STR("not tried: PutFile was answered no answer: connect: Connection refused", verdict(&outcome, 4));
+
+    outcome = run_probe(test_text_file("empty.json", "{}"), NO_ARGUMENTS);
+    CHECK_INT(2, outcome.status);
+    CHECK_HAS(outcome.messages, "public_key");
+
+    outcome = run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS("--callback", "ftp://127.0.0.1/"));
+    CHECK_INT(2, outcome.status);
+    CHECK_HAS(outcome.messages, "--callback ftp://127.0.0.1/: ");
+
+    outcome = run_probe(test_path("config.json"), ARGUMENTS("--callback", "https://127.0.0.1/"));
+    CHECK_INT(2, outcome.status);
+    CHECK_HAS(outcome.messages, "the probe speaks no https");
+
+    outcome = run_probe("", ARGUMENTS("--no-such-option"));
+    CHECK_INT(2, outcome.status);
+    CHECK_HAS(outcome.messages, "usage: probe");
+}
+
+static void nothing_stays_when_the_service_fails_half_way(void)
+{
+    static const char *const rules[] = {
+        "{\"call\":\"finish\",\"nth\":1,\"fault\":\"reset\"}",
+        "{\"call\":\"finish\",\"nth\":1,\"at\":\"after_executing\",\"fault\":\"reset\"}",
+        "{\"call\":\"part\",\"fault\":{\"answer\":{\"status\":500}}}",
+        /* No answer tells its id. */
+        "{\"call\":\"initiate\",\"at\":\"after_executing\",\"fault\":\"reset\"}",
+        "{\"call\":\"put\",\"policy\":true,\"nth\":2,\"times\":100,\"at\":\"after_executing\",\"fault\":\"close\"}",
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        emulator_breaks("[]");
+        emulator_tell("/rules", rules[i]);
+        struct outcome outcome = probe_briefly();
+        CHECK_INT(0, outcome.status);
+        CHECK_HAS(outcome.report, "| not tried: ");
+        check_nothing_left(&outcome);
+    }
+}
+
+static void what_stays_is_named(void)
+{
+    emulator_breaks("[]");
+    emulator_tell("/rules", "{\"call\":\"delete\",\"nth\":1,\"fault\":{\"answer\":{\"status\":403}}}");
+    struct outcome outcome = probe_emulator();
+
+    CHECK_INT(2, outcome.status);
+    CHECK_INT(1, emulator_count("objects", "\"key\":"));
+    CHECK_HAS(outcome.messages, "15 objects deleted, 0 uploads aborted; the object libus3-probe-");
+    CHECK_HAS(outcome.messages, "is still there: ");
+    emulator_reset();
+}
+
+static void secrets_that_the_service_repeats_are_not_shown(void)
+{
+    emulator_breaks("[]");
+    emulator_tell("/rules", "{\"policy\":true,\"fault\":{\"gateway\":{\"status\":502,\"repeats\":true}}}");
+    struct outcome outcome = probe_briefly();
+
+    CHECK_HAS(outcome.report, "authorization: UCloud ***:***:");
+    check_no_secret(&outcome);
+}
+
+/* ---- interrupted ----------------------------------------------------------------------------------------- */
+
+static void await_stalled(void)
+{
+    for (int tries = 0; emulator_count("rules", "\"stalled\":1") == 0; tries++) {
+        REQUIRE(tries < 6000);
+        poll(NULL, 0, 10);
+    }
+}
+
+/* A probe that waits for an answer. */
+static pid_t start_waiting_probe(const char *rule)
+{
+    emulator_breaks("[]");
+    emulator_tell("/rules", rule);
+    pid_t pid = start_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN));
+    await_stalled();
+    return pid;
+}
+
+static void an_interrupted_probe_waits_for_the_answer_and_leaves_nothing(void)
+{
+    static const char *const rules[] = {
+        "{\"call\":\"put\",\"nth\":5,\"at\":\"after_body\",\"fault\":{\"stall\":{}}}",
+        "{\"call\":\"initiate\",\"at\":\"after_executing\",\"fault\":{\"stall\":{}}}",
+        "{\"call\":\"part\",\"at\":\"after_executing\",\"fault\":{\"stall\":{}}}",
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        pid_t pid = start_waiting_probe(rules[i]);
+        kill(pid, SIGINT);
+        emulator_tell("/release", "");
+        struct outcome outcome = end_of(pid);
+        CHECK_INT(2, outcome.status);
+        CHECK_STR("not tried: interrupted", verdict(&outcome, 1));
+        CHECK_STR("holds", verdict(&outcome, 4));
+        check_nothing_left(&outcome);
+    }
+}
+
+static void a_probe_that_is_interrupted_twice_names_what_may_still_come(void)
+{
+    pid_t pid = start_waiting_probe("{\"call\":\"put\",\"nth\":5,\"at\":\"after_body\",\"fault\":{\"stall\":{\"persist\":true}}}");
+    struct outcome outcome;
+    siginfo_t ended = {0};
+
+    /* Two signals that come together are one. */
+    while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0) {
+        if (strstr(read_text(test_path("messages")), "cleaning up") == NULL)
+            kill(pid, SIGINT);
+        poll(NULL, 0, 10);
+    }
+    outcome = end_of(pid);
+    CHECK_INT(2, outcome.status);
+    CHECK_HAS(outcome.messages, "interrupted; cleaning up");
+    CHECK_HAS(outcome.messages, "may still appear: nobody knows what became of its request");
+    CHECK_INT(0, emulator_count("objects", "\"key\":"));
+    emulator_reset();
+}
+
+int main(void)
+{
+    RUN(every_assumption_holds_of_a_sound_service);
+    RUN(exactly_the_broken_assumption_is_called_broken);
+    RUN(an_object_that_head_shows_late_breaks_a4);
+    RUN(a_callback_after_an_answer_of_before_the_policy_breaks_a1);
+    RUN(without_a_callback_address_what_needs_one_is_not_tried);
+    RUN(a_callback_address_that_is_not_reached_is_named);
+    RUN(a_599_that_is_not_in_the_form_says_nothing);
+    RUN(over_https_only_what_the_library_can_send_is_tried);
+    RUN(a_service_that_cannot_be_used_is_no_verdict);
+    RUN(nothing_stays_when_the_service_fails_half_way);
+    RUN(what_stays_is_named);
+    RUN(secrets_that_the_service_repeats_are_not_shown);
+    RUN(an_interrupted_probe_waits_for_the_answer_and_leaves_nothing);
+    RUN(a_probe_that_is_interrupted_twice_names_what_may_still_come);
+    return check_done();
+}
