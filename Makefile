@@ -76,13 +76,14 @@ demo: lib need-cc ## run the five operations against a local US3 with real callb
 	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
 	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
 
-# What the program prints is build/probe/report.md; its status is that of examples-c/probe.c.
+# What the program prints is kept in report.md. The shell waits, after Ctrl-C too, until the probe has cleaned up.
+PROBE_DIR := build/probe
 probe: lib need-cc ## try on the live service what libus3 assumes of it: CONFIG=config.json, CALLBACK=http://host:port/, LISTEN=address:port
 	@[ -n "$(CONFIG)" ] || { echo "make probe needs an account: make probe CONFIG=config.json; docs/assumptions.md tells more" >&2; exit 2; }
-	@mkdir -p build/probe
-	$(CC) -std=c99 $(CFLAGS) -Iinclude -o build/probe/us3-probe examples-c/probe.c examples-c/probe/*.c -L"$(LIB_DIR)" -lus3 -lpthread -Wl,-rpath,"$(abspath $(LIB_DIR))"
-	@status=0; build/probe/us3-probe $(if $(LISTEN),--listen "$(LISTEN)") $(if $(CALLBACK),--callback "$(CALLBACK)") $(PROBE_OPTIONS) \
-		"$(CONFIG)" >build/probe/report.md || status=$$?; cat build/probe/report.md; echo "The report is build/probe/report.md" >&2; exit $$status
+	@mkdir -p "$(PROBE_DIR)"
+	$(CC) -std=c99 $(CFLAGS) -Iinclude -o "$(PROBE_DIR)/us3-probe" examples-c/probe.c examples-c/probe/*.c -L"$(LIB_DIR)" -lus3 -lpthread -Wl,-rpath,"$(abspath $(LIB_DIR))"
+	@trap : INT TERM HUP; status=0; "$(PROBE_DIR)/us3-probe" $(if $(LISTEN),--listen "$(LISTEN)") $(if $(CALLBACK),--callback "$(CALLBACK)") $(PROBE_OPTIONS) \
+		"$(CONFIG)" >"$(PROBE_DIR)/report.md" || status=$$?; cat "$(PROBE_DIR)/report.md"; echo "The report is $(PROBE_DIR)/report.md" >&2; exit $$status
 
 docs: ## build the API reference into build/docs; needs Doxygen
 	@scripts/docs.sh build "$(VERSION)"

@@ -177,6 +177,7 @@ check "docs/errors.md lists every status and RetCode" "$DOCS/errors.sh" complete
 check "README.md and README.zh-CN.md speak of the same" same_names
 check "docs/architecture.md knows who calls whom" "$DOCS/layers.sh"
 check "docs/errors.md shows the messages as they read" "$DOCS/errors.sh" messages
+check "docs/assumptions.md shows the reports as they read" "$DOCS/assumptions.sh"
 # shellcheck disable=SC2046 # pages are words
 check_links $(for page in "$@"; do [ ! -f "$page" ] || echo "$page"; done)
 summary "Docs"
