@@ -78,7 +78,7 @@ demo: lib need-cc ## run the five operations against a local US3 with real callb
 
 # What the program prints is kept in report.md. The shell waits, after Ctrl-C too, until the probe has cleaned up.
 PROBE_DIR := build/probe
-probe: lib need-cc ## try on the live service what libus3 assumes of it: CONFIG=config.json, CALLBACK=http://host:port/, LISTEN=address:port
+probe: lib need-cc ## try on the live service what libus3 assumes: CONFIG=config.json CALLBACK=http://host:port/
 	@[ -n "$(CONFIG)" ] || { echo "make probe needs an account: make probe CONFIG=config.json; docs/assumptions.md tells more" >&2; exit 2; }
 	@mkdir -p "$(PROBE_DIR)"
 	$(CC) -std=c99 $(CFLAGS) -Iinclude -o "$(PROBE_DIR)/us3-probe" examples-c/probe.c examples-c/probe/*.c -L"$(LIB_DIR)" -lus3 -lpthread -Wl,-rpath,"$(abspath $(LIB_DIR))"

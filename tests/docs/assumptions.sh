@@ -24,8 +24,8 @@ probe() {
     status=0
     "$@" >"$report" 2>"$tmp/messages" || status=$?
     [ "$status" = "$expected" ] && return
-    echo "ended with status $status, not $expected: $*"
-    cat "$tmp/messages" "$report"
+    echo "ended with status $status, not $expected: $*" >&2
+    cat "$tmp/messages" "$report" >&2
     exit 1
 }
 
@@ -65,7 +65,7 @@ broken() {
         # shellcheck disable=SC2086 # an option and its value
         probe 1 "$tmp/broken" "$tmp/probe/us3-probe" --listen 127.0.0.1:0 $DEAD --bound-ms "$bound_ms" "$tmp/config.json"
         stop_servers
-        [ "$(grep -c '| \*\*BROKEN\*\* |$' "$tmp/broken")" = 1 ] || { cat "$tmp/broken"; exit 1; }
+        [ "$(grep -c '| \*\*BROKEN\*\* |$' "$tmp/broken")" = 1 ] || { cat "$tmp/broken" >&2; exit 1; }
         grep '| \*\*BROKEN\*\* |$' "$tmp/broken" | plain |
             sed -E 's/there [0-9]+ ms/there 1504 ms/; s/absent at [0-9]+ ms/absent at 704 ms/; s/came [0-9]+ ms/came 1004 ms/
                 s/^(\| A[0-9]+ \|) .* \| (.* \| \*\*BROKEN\*\* \|)$/\1 \2/'
