@@ -43,8 +43,10 @@ pub struct us3_upload_request {
     pub struct_size: usize,
     /// A us3_mode. Default US3_MODE_AUTO.
     pub mode: i32,
-    /// The source, if it is a file: its path, bytes. A regular file. Exactly one of file_path,
-    /// data and read is not NULL. A relative path means what it means when the upload is started.
+    /// The source, if it is a file: its path, bytes. A regular file that has its size: what is made
+    /// while it is read, as in /proc, /sys and some FUSE, is sent as a stream. Exactly one of
+    /// file_path, data and read is not NULL. A relative path means what it means when the upload is
+    /// started.
     pub file_path: *const c_char,
     /// The source, if it is memory: never copied, so leave it as it is until the end of the upload.
     /// For an empty object, any pointer but NULL, with a data_len of 0.

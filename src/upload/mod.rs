@@ -4,6 +4,7 @@ mod checkpoint;
 pub(crate) mod input;
 mod multipart;
 mod put;
+mod recheck;
 mod resume;
 mod session;
 mod settle;

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, TryStreamExt};
 
 use super::Upload;
 use super::checkpoint::{Checkpoint, Claim, FinishSent, Found};
-use super::multipart::{missing, send_parts};
+use super::multipart::{plan, send_parts};
+use super::recheck::hashed;
 use super::session::{Part, Parts, Session};
 use super::settle::{self, Begun, Question};
 use crate::blocking;
@@ -366,22 +367,17 @@ async fn verified(
     mut listed: std::collections::BTreeMap<u32, ListedPart>,
     jobs: usize,
 ) -> Result<Parts> {
-    let plan = missing(content.size(), session.part_size, &Parts::new())?;
-    let candidates = plan.into_iter().filter_map(|(number, range)| {
+    let parts = plan(content.size(), session.part_size)?.filter_map(|(number, range)| {
         let part = listed.remove(&number)?;
-        (part.size == range.end - range.start).then_some((number, range, part))
+        (part.size == range.end - range.start).then_some((range, (number, part)))
     });
-    stream::iter(candidates)
-        .map(|(number, range, part)| async move {
-            let content = content.clone();
-            let digest = blocking::begin(move || content.digest(range, EtagHasher::part())).await?;
+    hashed(content, parts, jobs)
+        .try_filter_map(|(digest, (number, part))| {
             let same = digest.compare_part(&part.etag) == Verdict::Same;
             let ListedPart { etag, size } = part;
             let digest = Some(digest);
-            Ok(same.then_some((number, Part { etag, size, digest })))
+            std::future::ready(Ok(same.then_some((number, Part { etag, size, digest }))))
         })
-        .buffer_unordered(jobs)
-        .try_filter_map(|verified| std::future::ready(Ok(verified)))
         .try_collect()
         .await
 }
