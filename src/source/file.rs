@@ -185,6 +185,17 @@ impl ChangeTime {
 }
 
 impl Identity {
+    /// Bytes in it.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether it is the same file with the same content, as far as this tells. Its path does not count, nor its
+    /// device, whose number may be another after each mount (btrfs, overlay, NFS).
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.inode, self.size, self.modified) == (other.inode, other.size, other.modified)
+    }
+
     /// Whether it is the same file, whatever its path and content.
     pub(crate) fn is_of(&self, metadata: &Metadata) -> bool {
         (self.device, self.inode) == (metadata.dev(), metadata.ino())

@@ -1,6 +1,8 @@
 //! The strategies: one PutFile, or multipart with one or many parts in flight.
 
 mod checkpoint;
+mod claim;
+mod earlier_run;
 pub(crate) mod input;
 mod multipart;
 mod put;
