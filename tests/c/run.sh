@@ -61,7 +61,8 @@ start_servers() {
     US3_TEST_SINK=$(server_url "$tmp/$1/sink")
     export US3_TEST_SINK
     US3_TEST_LIBRARY=$lib/libus3.so
-    export US3_TEST_LIBRARY
+    US3_NOT_TESTED=$tmp/not_tested
+    export US3_TEST_LIBRARY US3_NOT_TESTED
 }
 
 run_program() {
