@@ -216,7 +216,7 @@ enum us3_status
     US3_INVALID_CONFIG = 2,
     /// The put policy is not one that US3 would accept. Nothing was sent.
     US3_INVALID_POLICY = 3,
-    /// A file cannot be opened or read; us3_result.os_error is the errno.
+    /// A file cannot be opened or read, us3_result.os_error is the errno; or it has no true size.
     US3_FILE_ERROR = 4,
     /// The file changed while it was being uploaded; the upload was given up.
     US3_FILE_CHANGED = 5,
@@ -522,8 +522,10 @@ typedef struct us3_upload_request {
     size_t struct_size;
     /// A us3_mode. Default US3_MODE_AUTO.
     int32_t mode;
-    /// The source, if it is a file: its path, bytes. A regular file. Exactly one of file_path,
-    /// data and read is not NULL. A relative path means what it means when the upload is started.
+    /// The source, if it is a file: its path, bytes. A regular file that has its size: what is made
+    /// while it is read, as in /proc, /sys and some FUSE, is sent as a stream. Exactly one of
+    /// file_path, data and read is not NULL. A relative path means what it means when the upload is
+    /// started.
     const char *file_path;
     /// The source, if it is memory: never copied, so leave it as it is until the end of the upload.
     /// For an empty object, any pointer but NULL, with a data_len of 0.
@@ -552,10 +554,16 @@ typedef struct us3_upload_request {
     /// Elements of metadata.
     size_t metadata_len;
     /// A checkpoint file, bytes; NULL or "" for none. With one, an upload in parts that fails is
-    /// kept, and the next one with the same checkpoint, object and file sends only what the
-    /// service does not have yet. The file is made when the upload begins, readable by its owner
-    /// only, holds no secret, and is removed when the object is stored. It goes with file_path,
-    /// and not with US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
+    /// kept, and the next one with the same checkpoint and object sends only what the service does
+    /// not have yet. If the file's content, mime_type, storage_class or metadata are others than
+    /// before, it starts afresh, and result.note says so. The checkpoint is made when the upload
+    /// begins, readable by its owner only, holds no secret, and is removed when the object is
+    /// stored. It goes with file_path, and not with US3_MODE_PUT. One upload at a time may use it:
+    /// US3_FILE_ERROR to others.
+    /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
+    /// A symbolic link stays: the file that it leads to is the checkpoint. In a folder with the
+    /// sticky bit that others may write to, such as /tmp, a link or file of another user is
+    /// US3_FILE_ERROR; better name a folder of your own.
     const char *resume_path;
     /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
     /// have passed: US3_TIMEOUT.
@@ -839,10 +847,12 @@ void us3_upload_request_init(us3_upload_request *request);
  *   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
  *   go with the source, or the content is over 512 MiB with US3_MODE_PUT
  * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
- * - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file;
- *   or resume_path cannot be written, or another upload uses it; or read returned a negative
- *   number
- * - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored
+ * - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,
+ *   or holds more or less than its size says; or resume_path cannot be written, or another upload
+ *   uses it; or read returned a negative number
+ * - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored. A file that was only
+ *   renamed, linked, unlinked or given other permissions has not changed: it is read once more to
+ *   find that out. With verify_etag off, a PutFile cannot, and such a file counts as changed
  * - US3_SERVICE_ERROR: the service refused
  * - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
  * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known

@@ -289,7 +289,7 @@ impl Lane {
         std::future::poll_fn(|cx| self.poll_digest(cx)).await
     }
 
-    fn poll_digest(&self, cx: &mut Context<'_>) -> Poll<Result<ContentDigest>> {
+    pub(crate) fn poll_digest(&self, cx: &mut Context<'_>) -> Poll<Result<ContentDigest>> {
         loop {
             let digest = self.poll(cx, |lane| lane.digest.clone());
             if digest.is_ready() {

@@ -43,8 +43,10 @@ pub struct us3_upload_request {
     pub struct_size: usize,
     /// A us3_mode. Default US3_MODE_AUTO.
     pub mode: i32,
-    /// The source, if it is a file: its path, bytes. A regular file. Exactly one of file_path,
-    /// data and read is not NULL. A relative path means what it means when the upload is started.
+    /// The source, if it is a file: its path, bytes. A regular file that has its size: what is made
+    /// while it is read, as in /proc, /sys and some FUSE, is sent as a stream. Exactly one of
+    /// file_path, data and read is not NULL. A relative path means what it means when the upload is
+    /// started.
     pub file_path: *const c_char,
     /// The source, if it is memory: never copied, so leave it as it is until the end of the upload.
     /// For an empty object, any pointer but NULL, with a data_len of 0.
@@ -73,10 +75,16 @@ pub struct us3_upload_request {
     /// Elements of metadata.
     pub metadata_len: usize,
     /// A checkpoint file, bytes; NULL or "" for none. With one, an upload in parts that fails is
-    /// kept, and the next one with the same checkpoint, object and file sends only what the
-    /// service does not have yet. The file is made when the upload begins, readable by its owner
-    /// only, holds no secret, and is removed when the object is stored. It goes with file_path,
-    /// and not with US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
+    /// kept, and the next one with the same checkpoint and object sends only what the service does
+    /// not have yet. If the file's content, mime_type, storage_class or metadata are others than
+    /// before, it starts afresh, and result.note says so. The checkpoint is made when the upload
+    /// begins, readable by its owner only, holds no secret, and is removed when the object is
+    /// stored. It goes with file_path, and not with US3_MODE_PUT. One upload at a time may use it:
+    /// US3_FILE_ERROR to others.
+    /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
+    /// A symbolic link stays: the file that it leads to is the checkpoint. In a folder with the
+    /// sticky bit that others may write to, such as /tmp, a link or file of another user is
+    /// US3_FILE_ERROR; better name a folder of your own.
     pub resume_path: *const c_char,
     /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
     /// have passed: US3_TIMEOUT.

@@ -20,7 +20,7 @@ pub enum us3_status {
     US3_INVALID_CONFIG = 2,
     /// The put policy is not one that US3 would accept. Nothing was sent.
     US3_INVALID_POLICY = 3,
-    /// A file cannot be opened or read; us3_result.os_error is the errno.
+    /// A file cannot be opened or read, us3_result.os_error is the errno; or it has no true size.
     US3_FILE_ERROR = 4,
     /// The file changed while it was being uploaded; the upload was given up.
     US3_FILE_CHANGED = 5,

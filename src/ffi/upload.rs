@@ -35,10 +35,12 @@ use super::structs::{self, PublicStruct};
 ///   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
 ///   go with the source, or the content is over 512 MiB with US3_MODE_PUT
 /// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
-/// - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file;
-///   or resume_path cannot be written, or another upload uses it; or read returned a negative
-///   number
-/// - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored
+/// - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,
+///   or holds more or less than its size says; or resume_path cannot be written, or another upload
+///   uses it; or read returned a negative number
+/// - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored. A file that was only
+///   renamed, linked, unlinked or given other permissions has not changed: it is read once more to
+///   find that out. With verify_etag off, a PutFile cannot, and such a file counts as changed
 /// - US3_SERVICE_ERROR: the service refused
 /// - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
 /// - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known

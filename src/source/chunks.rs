@@ -54,13 +54,23 @@ impl Outcome {
 #[derive(Debug)]
 pub(crate) struct Chunks {
     content: Content,
-    offset: u64,
+    range: Range<u64>,
     /// Bytes not yet handed out.
     remaining: u64,
     state: ReadState,
     /// Where the chunks are hashed.
     lane: Option<Arc<Lane>>,
     outcome: Outcome,
+    if_touched: IfTouched,
+}
+
+/// What happens when the file was perhaps written to while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfTouched {
+    /// The last chunk waits until the range was read once more, and is what was sent.
+    Compare,
+    /// Nothing: somebody else compares before an object is made of the ranges.
+    Go,
 }
 
 #[derive(Debug)]
@@ -68,7 +78,17 @@ enum ReadState {
     /// The next chunk is likely to be in the page cache.
     Cached,
     Reading(Blocking<Read>),
+    Comparing(Comparing),
     Failed,
+}
+
+/// The last chunk of a touched file.
+#[derive(Debug)]
+struct Comparing {
+    chunk: Bytes,
+    lane: Arc<Lane>,
+    /// None while what was sent is still being hashed.
+    reading: Option<Blocking<()>>,
 }
 
 /// A chunk that was read on another thread.
@@ -77,26 +97,29 @@ pub(super) struct Read {
     pub(super) chunk: Bytes,
     /// It was in the page cache.
     pub(super) cached: bool,
+    /// It is the last one, and the file was perhaps written to.
+    pub(super) touched: bool,
 }
 
 impl Chunks {
     pub(super) fn new(
         content: Content,
-        offset: u64,
-        remaining: u64,
+        range: Range<u64>,
         lane: Option<Arc<Lane>>,
         outcome: Outcome,
+        if_touched: IfTouched,
     ) -> Self {
         let mut chunks = Self {
             content,
-            offset,
-            remaining,
+            remaining: range.end - range.start,
+            range,
             state: ReadState::Cached,
             lane,
             outcome,
+            if_touched,
         };
-        if remaining == 0 {
-            chunks.hash(&Bytes::new());
+        if chunks.remaining == 0 {
+            chunks.hash(&Bytes::new(), true);
         }
         chunks.read_ahead(true);
         chunks
@@ -117,6 +140,9 @@ impl Chunks {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
+        if let ReadState::Comparing(_) = &self.state {
+            return self.poll_compared(cx);
+        }
         if let Some(lane) = &self.lane
             && let Err(error) = ready!(lane.poll_room(cx))
         {
@@ -133,34 +159,68 @@ impl Chunks {
         let ReadState::Reading(reading) = &mut self.state else {
             return Poll::Ready(None);
         };
-        Poll::Ready(Some(match ready!(Pin::new(reading).poll(cx)) {
-            Ok(Read { chunk, cached }) => Ok(self.take(chunk, cached)),
-            Err(error) => Err(self.fail(error)),
-        }))
+        match ready!(Pin::new(reading).poll(cx)) {
+            Ok(read) if read.touched && self.if_touched == IfTouched::Compare => {
+                match self.start_comparing(read.chunk) {
+                    Ok(()) => self.poll_compared(cx),
+                    Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
+                }
+            }
+            Ok(read) => Poll::Ready(Some(Ok(self.take(read.chunk, read.cached)))),
+            Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
+        }
     }
 
     /// The next chunk, and whether it is the last.
     fn next(&self) -> (Range<u64>, bool) {
+        let offset = self.range.end - self.remaining;
         let len = self.remaining.min(CHUNK_SIZE as u64);
-        (self.offset..self.offset + len, len == self.remaining)
+        (offset..offset + len, len == self.remaining)
     }
 
     fn take(&mut self, chunk: Bytes, cached: bool) -> Bytes {
-        self.offset += chunk.len() as u64;
         self.remaining -= chunk.len() as u64;
-        self.hash(&chunk);
+        self.hash(&chunk, self.remaining == 0);
         self.state = ReadState::Cached;
         self.read_ahead(cached);
         chunk
     }
 
-    fn hash(&self, chunk: &Bytes) {
+    fn hash(&self, chunk: &Bytes, last: bool) {
         let Some(lane) = &self.lane else { return };
-        let last = self.remaining == 0;
         lane.push(chunk.clone(), last);
         if last {
             self.outcome.lock().lane = Some(lane.clone());
         }
+    }
+
+    /// Holds the last chunk back.
+    fn start_comparing(&mut self, chunk: Bytes) -> Result<()> {
+        let lane = self.lane.clone().ok_or_else(|| self.content.untold())?;
+        self.hash(&chunk, true);
+        self.state = ReadState::Comparing(Comparing {
+            chunk,
+            lane,
+            reading: None,
+        });
+        Ok(())
+    }
+
+    /// The last chunk, once the file is found to hold what was sent.
+    fn poll_compared(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let ReadState::Comparing(comparing) = &mut self.state else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(Some(
+            match ready!(comparing.poll(&self.content, &self.range, cx)) {
+                Ok(chunk) => {
+                    self.remaining = 0;
+                    self.state = ReadState::Cached;
+                    Ok(chunk)
+                }
+                Err(error) => Err(self.fail(error)),
+            },
+        ))
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -182,5 +242,25 @@ impl Chunks {
         let (range, last) = self.next();
         let job = move || content.read(range, last);
         self.state = ReadState::Reading(blocking::begin(job));
+    }
+}
+
+impl Comparing {
+    fn poll(
+        &mut self,
+        content: &Content,
+        range: &Range<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes>> {
+        if self.reading.is_none() {
+            let sent = ready!(self.lane.poll_digest(cx))?;
+            let (content, range) = (content.clone(), range.clone());
+            let job = move || content.check_content(range, &sent);
+            self.reading = Some(blocking::begin(job));
+        }
+        if let Some(reading) = &mut self.reading {
+            ready!(Pin::new(reading).poll(cx))?;
+        }
+        Poll::Ready(Ok(self.chunk.clone()))
     }
 }

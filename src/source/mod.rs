@@ -13,15 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::etag::{ContentDigest, EtagHasher};
 use crate::hashing::Hashing;
 pub use crate::reader::Reader;
 pub(crate) use buffers::Buffers;
-use chunks::Read;
 pub(crate) use chunks::{Chunks, Outcome};
-pub(crate) use file::Identity;
+use chunks::{IfTouched, Read};
 use file::OpenFile;
+pub(crate) use file::{ChangeTime, Identity};
 
 /// Bytes read at once: large enough that the calls do not matter, small enough to stay in cache
 /// between reading, hashing and sending.
@@ -29,6 +29,9 @@ const CHUNK_SIZE: usize = 256 << 10;
 
 /// A file up to here is read when it is opened, instead of another trip to a thread that may block.
 const SMALL_FILE: u64 = 64 << 10;
+
+/// Rounds of reading a file once more, when it is touched again meanwhile.
+pub(crate) const COMPARISONS: usize = 3;
 
 /// What to upload.
 #[derive(Clone, Debug)]
@@ -77,7 +80,7 @@ impl Content {
             buffers: Buffers::default(),
             hashing,
         };
-        content.read_small()?;
+        content.read_first()?;
         Ok(content)
     }
 
@@ -92,16 +95,22 @@ impl Content {
         }
     }
 
-    fn read_small(&self) -> Result<()> {
+    /// Reads a small file. Of any other sees that its size is true, before something is sent.
+    fn read_first(&self) -> Result<()> {
         let Kind::File(file) = &self.kind else {
             return Ok(());
         };
         if self.size > SMALL_FILE {
-            return Ok(());
+            return file.look().map(|_| ());
         }
-        let Read { chunk, .. } = self.read(0..self.size, false)?;
+        let whole = 0..self.size;
+        let chunk = self.load(whole.clone())?;
         // It was opened a moment ago, so its name is not looked up again.
-        file.check_untouched()?;
+        if file.look()?.is_some() {
+            let mut hasher = EtagHasher::object();
+            hasher.update(&chunk);
+            self.check_content(whole, &hasher.finish())?;
+        }
         *self.small() = Some(chunk);
         Ok(())
     }
@@ -144,22 +153,76 @@ impl Content {
         Ok(self.load(0..self.size.min(limit as u64))?.to_vec())
     }
 
-    /// Fails when the file is no longer the one that was opened. Blocks on the disk.
-    pub(crate) fn check_unchanged(&self) -> Result<()> {
+    /// Fails when the file is no longer the one that was opened, or was written to. The time of the change when it
+    /// was perhaps written to: then only its content tells. Blocks on the disk.
+    pub(crate) fn look(&self) -> Result<Option<ChangeTime>> {
         match &self.kind {
-            Kind::File(file) => file.check_unchanged(),
-            Kind::Memory(_) => Ok(()),
+            Kind::File(file) => file.look_with_name(),
+            Kind::Memory(_) => Ok(None),
         }
     }
 
-    /// Reads a range chunk by chunk. Before the last chunk is handed out the file must still be
-    /// unchanged, so that a changed file is never sent to its end. A small file was compared when it was read.
-    /// What becomes of the reading is told to `outcome`.
-    pub(crate) fn chunks(
+    /// Reads a range of a touched file once more; fails unless it has this digest, which is of what was sent.
+    /// Blocks on the disk.
+    fn check_content(&self, range: Range<u64>, sent: &ContentDigest) -> Result<()> {
+        for _ in 0..COMPARISONS {
+            let touched = self.look()?;
+            if self.digest(range.clone(), EtagHasher::object())? != *sent {
+                return Err(self.differs());
+            }
+            if self.look()? == touched {
+                return Ok(());
+            }
+        }
+        Err(self.touched_again())
+    }
+
+    /// The file holds something else than was sent.
+    pub(crate) fn differs(&self) -> Error {
+        self.changed("its content is no longer what was sent, although its size and modification time are as before")
+    }
+
+    /// It cannot be compared, because it is never left alone.
+    pub(crate) fn touched_again(&self) -> Error {
+        self.changed("it was touched again each time that it was compared with what was sent")
+    }
+
+    /// It cannot be compared, because nothing tells what was sent.
+    pub(crate) fn untold(&self) -> Error {
+        self.changed("it was written to, or only renamed, linked or given other permissions, and with verify_etag off nothing tells which")
+    }
+
+    fn changed(&self, how: &str) -> Error {
+        match &self.kind {
+            Kind::File(file) => file.changed(how),
+            Kind::Memory(_) => Error::new(Status::FileChanged, how),
+        }
+    }
+
+    /// Reads the whole content chunk by chunk, for a request that stores it. Before the last chunk is handed out
+    /// the file must still be unchanged, so that a changed file is never sent to its end. A small file was
+    /// compared when it was read. What becomes of the reading is told to `outcome`.
+    pub(crate) fn whole(&self, hasher: Option<EtagHasher>, outcome: &Outcome) -> Chunks {
+        self.chunks_of(0..self.size, hasher, outcome, IfTouched::Compare)
+    }
+
+    /// Reads a part in the same way. Whether a touched file still holds what was sent is left to whoever joins
+    /// the parts: then it is read once, not by each part.
+    pub(crate) fn part(
         &self,
         range: Range<u64>,
         hasher: Option<EtagHasher>,
         outcome: &Outcome,
+    ) -> Chunks {
+        self.chunks_of(range, hasher, outcome, IfTouched::Go)
+    }
+
+    fn chunks_of(
+        &self,
+        range: Range<u64>,
+        hasher: Option<EtagHasher>,
+        outcome: &Outcome,
+        if_touched: IfTouched,
     ) -> Chunks {
         debug_assert!(range.end <= self.size);
         let whole = range == (0..self.size);
@@ -168,8 +231,7 @@ impl Content {
             None => self.clone(),
         };
         let lane = hasher.map(|hasher| Arc::new(self.hashing.lane(hasher)));
-        let len = range.end - range.start;
-        Chunks::new(content, range.start, len, lane, outcome.clone())
+        Chunks::new(content, range, lane, outcome.clone(), if_touched)
     }
 
     /// Whether a chunk can be had without the disk: before the last one of a file leaves, the file must
@@ -192,14 +254,11 @@ impl Content {
     /// Reads a chunk. Blocks on the disk.
     fn read(&self, range: Range<u64>, last: bool) -> Result<Read> {
         let cached = self.cached(range.clone())?;
-        let read = Read {
+        Ok(Read {
             cached: cached.is_some(),
             chunk: cached.map_or_else(|| self.load(range), Ok)?,
-        };
-        if last {
-            self.check_unchanged()?;
-        }
-        Ok(read)
+            touched: last && self.look()?.is_some(),
+        })
     }
 
     /// Reads a whole range into one of the reused buffers. Blocks on the disk.

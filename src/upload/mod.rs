@@ -1,9 +1,12 @@
 //! The strategies: one PutFile, or multipart with one or many parts in flight.
 
 mod checkpoint;
+mod claim;
+mod earlier_run;
 pub(crate) mod input;
 mod multipart;
 mod put;
+mod recheck;
 mod resume;
 mod session;
 mod settle;

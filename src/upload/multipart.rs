@@ -10,8 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::session::{Parts, Session};
-use super::{Upload, input};
-use crate::blocking;
+use super::{Upload, input, recheck};
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result};
 use crate::mime;
@@ -61,26 +60,33 @@ pub(super) async fn send_parts(
         .buffer_unordered(upload.jobs)
         .try_for_each(|_| std::future::ready(Ok(())))
         .await?;
-    let content = upload.content.clone();
-    let unchanged = blocking::begin(move || content.check_unchanged());
+    let unchanged = recheck::check_unchanged(session, &upload.content, upload.jobs);
     operation.work(unchanged).await?
 }
 
-/// The plan: the parts of a content that are not yet there, in order.
-pub(super) fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u32, Range<u64>)>> {
+/// The parts of a content that are not yet there, in order.
+fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u32, Range<u64>)>> {
+    let plan = plan(size, part_size)?;
+    Ok(plan
+        .filter(|(number, _)| !have.contains_key(number))
+        .collect())
+}
+
+/// All parts of a content, in order.
+pub(super) fn plan(
+    size: u64,
+    part_size: u64,
+) -> Result<impl Iterator<Item = (u32, Range<u64>)> + use<>> {
     let count = size.div_ceil(part_size);
     if count > u64::from(MAX_PARTS) {
         return Err(Error::argument(format!(
             "{size} bytes make {count} parts of {part_size} bytes, more than {MAX_PARTS}"
         )));
     }
-    let ranges = (0..count as u32).map(|number| {
+    Ok((0..count as u32).map(move |number| {
         let start = u64::from(number) * part_size;
         (number, start..size.min(start + part_size))
-    });
-    Ok(ranges
-        .filter(|(number, _)| !have.contains_key(number))
-        .collect())
+    }))
 }
 
 /// An upload in progress that the host drives. Parts may be sent from any thread in any order.

@@ -82,9 +82,7 @@ struct PutRequest<'a> {
 impl Request for PutRequest<'_> {
     async fn send(&self, tries: &mut Tries) -> std::result::Result<Reply, Failure> {
         let hasher = self.verify.then(EtagHasher::object);
-        let chunks = self
-            .content
-            .chunks(0..self.content.size(), hasher, &self.read);
+        let chunks = self.content.whole(hasher, &self.read);
         let service = &self.engine.service;
         let reply = service.put(self.put, chunks, tries, self.operation).await?;
         self.operation.count_part(self.content.size());

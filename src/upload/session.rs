@@ -171,7 +171,7 @@ impl Session {
             (content, range, None)
         };
         let read = Outcome::default();
-        let chunks = || content.chunks(range.clone(), verify.then(EtagHasher::part), &read);
+        let chunks = || content.part(range.clone(), verify.then(EtagHasher::part), &read);
         let service = &self.engine.service;
         let reply = service
             .upload_part(self.target(), number, md5.as_deref(), chunks, operation)

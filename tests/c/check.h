@@ -41,6 +41,8 @@ void check_abandon(void)
     __attribute__((noreturn))
 #endif
     ;
+/* The running test cannot be done here, and why: a failure when REQUIRE_ALL=1, otherwise said loudly. */
+void check_missing(const char *what, const char *why);
 /* Failures of the running test so far. */
 int check_failures(void);
 void check_int(const char *file, int line, const char *what, intmax_t expected, intmax_t actual);

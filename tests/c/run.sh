@@ -65,7 +65,8 @@ start_servers() {
     export US3_TEST_SINK
     US3_TEST_LIBRARY=$lib/libus3.so
     US3_TEST_PROBE=$build/us3-probe
-    export US3_TEST_LIBRARY US3_TEST_PROBE
+    US3_NOT_TESTED=$tmp/not_tested
+    export US3_TEST_LIBRARY US3_TEST_PROBE US3_NOT_TESTED
 }
 
 run_program() {

@@ -203,6 +203,14 @@ static int32_t append_to_file(const us3_progress *progress, void *path)
     return 0;
 }
 
+/* It says that it has no byte. */
+static us3_status file_without_a_size(void)
+{
+    us3_config config = config_of(variable("ENDPOINT"));
+
+    return put_file_with(&config, "/proc/cpuinfo", "cpuinfo", NULL);
+}
+
 static us3_status file_changes(void)
 {
     us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
@@ -506,6 +514,7 @@ static const struct failure {
     {"no such file", US3_FILE_ERROR, no_such_file},
     {"a folder", US3_FILE_ERROR, a_folder},
     {"no configuration file", US3_FILE_ERROR, no_config_file},
+    {"a file of /proc", US3_FILE_ERROR, file_without_a_size},
     {"the file grows meanwhile", US3_FILE_CHANGED, file_changes},
     {"nobody listens", US3_NETWORK_ERROR, nobody_listens},
     {"the host name is unknown", US3_NETWORK_ERROR, unknown_host},

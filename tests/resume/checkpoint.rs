@@ -1,7 +1,7 @@
 //! The checkpoint file: damaged, of something else, in use, private.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use us3::error::Status;
 use us3::task::Watch;
@@ -211,4 +211,58 @@ fn the_checkpoint_is_private_and_holds_no_secret() {
         .map(|entry| entry.expect("entry").file_name())
         .collect();
     assert_eq!(names, ["file.bin"]);
+}
+
+/// The link may lead to a file that is not there yet.
+#[test]
+fn a_symbolic_link_stays_and_the_file_behind_it_is_the_checkpoint() {
+    let bench = Bench::with_parts(WHOLE);
+    let client = bench.client();
+    let folder = bench.file.folder().join("elsewhere");
+    fs::create_dir(&folder).expect("folder");
+    let target = folder.join("target");
+    symlink("elsewhere/target", bench.checkpoint()).expect("link");
+    fail_at_part(&bench, &client, 3);
+    let link = fs::symlink_metadata(bench.checkpoint()).expect("link");
+    assert!(link.is_symlink(), "the link was replaced");
+    let text = fs::read_to_string(&target).expect("checkpoint");
+    assert!(text.contains(&upload_id(&bench)), "{text}");
+    let report = delivered(&bench, client.upload(bench.resumable()));
+    assert_eq!(report.parts_resumed, 3);
+    assert!(!target.exists(), "the checkpoint stayed");
+    let link = fs::symlink_metadata(bench.checkpoint()).expect("link");
+    assert!(link.is_symlink());
+    let left = fs::read_dir(&folder).expect("folder").count();
+    assert_eq!(left, 0, "something stayed beside it");
+}
+
+#[test]
+fn symbolic_links_without_an_end_are_refused() {
+    let bench = Bench::with_parts(2);
+    let other = bench.file.folder().join("other");
+    symlink(bench.checkpoint(), &other).expect("link");
+    symlink(&other, bench.checkpoint()).expect("link");
+    let error = bench.client().upload(bench.resumable());
+    let error = error.expect_err("a loop");
+    assert_eq!(error.status(), Status::FileError, "{error}");
+    assert!(error.message().contains("links"), "{error}");
+    assert!(bench.emulator.requests().is_empty());
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_again_keeps_the_upload() {
+    let bench = Bench::with_parts(WHOLE);
+    let client = bench.client();
+    fail_at_part(&bench, &client, 3);
+    let in_the_way = bench.file.folder().join("upload.checkpoint.us3-tmp");
+    fs::create_dir(&in_the_way).expect("folder");
+    let before = upload_id(&bench);
+    let error = client.upload(bench.resumable()).expect_err("not written");
+    assert_eq!(error.status(), Status::FileError, "{error}");
+    assert!(error.message().contains("us3-tmp is in the way"), "{error}");
+    assert_eq!(error.report().upload_id.as_ref(), Some(&before), "{error}");
+    assert_eq!(upload_id(&bench), before);
+    fs::remove_dir(&in_the_way).expect("folder");
+    let report = delivered(&bench, client.upload(bench.resumable()));
+    assert_eq!(report.parts_resumed, 3);
 }

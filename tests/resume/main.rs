@@ -1,5 +1,6 @@
 //! Resumable uploads: what the checkpoint is bound to, what is sent again and what is not.
 
+mod changed;
 mod checkpoint;
 mod finish;
 mod first_run;
@@ -97,35 +98,6 @@ fn a_run_that_fails_at_every_part_in_turn_still_sends_each_part_once() {
     // Every part was refused once and taken once.
     assert_eq!(bench.count(Call::Part), 2 * PARTS);
     assert_eq!(bench.count(Call::Initiate), 1);
-}
-
-#[test]
-fn a_changed_file_starts_afresh_and_aborts_the_old_upload() {
-    let mut bench = Bench::with_parts(WHOLE);
-    let client = bench.client();
-    fail_at_part(&bench, &client, 3);
-    let old = upload_id(&bench);
-    // As long as before, so that only the modification time tells.
-    bench.content.reverse();
-    fs::write(&bench.file.path, &bench.content).expect("file");
-    let report = delivered(&bench, client.upload(bench.resumable()));
-    assert_eq!(report.parts_resumed, 0);
-    assert!(note(&report).contains("changed"), "{:?}", report.note);
-    assert_ne!(report.upload_id, Some(old));
-    assert_eq!(bench.count(Call::Abort), 1);
-    assert_eq!(bench.count(Call::Part), 4 + PARTS);
-}
-
-#[test]
-fn another_file_in_its_place_starts_afresh() {
-    let bench = Bench::with_parts(WHOLE);
-    let client = bench.client();
-    fail_at_part(&bench, &client, 3);
-    let other = bench.file.folder().join("other");
-    fs::copy(&bench.file.path, &other).expect("copy");
-    fs::rename(&other, &bench.file.path).expect("rename");
-    let report = delivered(&bench, client.upload(bench.resumable()));
-    assert!(note(&report).contains("changed"), "{:?}", report.note);
 }
 
 #[test]

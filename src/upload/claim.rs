@@ -1,0 +1,308 @@
+//! The file of a checkpoint, which one upload at a time has to itself.
+//!
+//! Whoever works on it holds a lock on it. It is written when the upload has begun, before each finish, and after a
+//! finish that did not run. Each write is atomic, so that a process that is killed leaves the old or the new
+//! checkpoint.
+//!
+//! The folder may be one that other users write to, such as /tmp. What they put in the file's place is neither
+//! followed nor read, and nothing but the checkpoint and its temporary file is ever replaced.
+
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+use super::checkpoint::{Checkpoint, Found, MAX_LEN, parse};
+use crate::error::{Error, Result, Status};
+use crate::source::Identity;
+
+/// Rounds of opening and locking, when others remove or replace the file meanwhile.
+const TRIES: usize = 100;
+
+/// Symbolic links that lead to one another; as many as the system follows.
+const MOST_LINKS: usize = 40;
+
+/// The sticky bit, and the right of others to write: a folder in which everybody may make files, and nobody may
+/// remove those of others.
+const STICKY: u32 = 0o1000;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// A checkpoint file that nobody else may use while this value lives. Without a checkpoint in
+/// it, the file is removed at the end.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// Where the file is; no symbolic link.
+    path: PathBuf,
+    locked: File,
+    keep: bool,
+    /// Why the last checkpoint may not outlive a power failure.
+    unsynced: Option<io::Error>,
+}
+
+impl Claim {
+    /// Locks the file, which is made if need be. Blocks on the disk, never on another's lock.
+    pub(super) fn take(path: &Path, source: &Identity) -> Result<(Self, Found)> {
+        let path = &followed(path)?;
+        let mut damaged = None;
+        for _ in 0..TRIES {
+            let locked = open(path)?;
+            match locked.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(in_use(path)),
+                Err(TryLockError::Error(cause)) => return Err(failed("lock", path, &cause)),
+            }
+            if source.is_of(&metadata(&locked, path)?) {
+                return Err(Error::argument(format!(
+                    "resume_path {} is the file to be uploaded; it must be a file of its own",
+                    path.display()
+                )));
+            }
+            // Between opening and locking, its owner may have removed or replaced it.
+            if !is_at(&locked, path) {
+                continue;
+            }
+            let mut claim = Self {
+                path: path.to_owned(),
+                locked,
+                keep: true,
+                unsynced: None,
+            };
+            match (claim.read()?, damaged.take()) {
+                (Found::Damaged(why), _) => {
+                    claim.move_away()?;
+                    damaged = Some(why);
+                }
+                (Found::Nothing, Some(why)) => {
+                    claim.keep = false;
+                    return Ok((claim, Found::Damaged(why)));
+                }
+                (found, _) => {
+                    claim.keep = !matches!(found, Found::Nothing);
+                    return Ok((claim, found));
+                }
+            }
+        }
+        Err(in_use(path))
+    }
+
+    fn read(&mut self) -> Result<Found> {
+        let mut text = Vec::new();
+        let read = (&self.locked).take(MAX_LEN + 1).read_to_end(&mut text);
+        read.map_err(|cause| failed("read", &self.path, &cause))?;
+        if text.is_empty() {
+            return Ok(Found::Nothing);
+        }
+        if text.len() as u64 > MAX_LEN {
+            return Ok(Found::Damaged("it is too long".to_owned()));
+        }
+        Ok(parse(&text))
+    }
+
+    /// Keeps what is no checkpoint: it may be a file of the host's that was named by mistake.
+    fn move_away(&self) -> Result<()> {
+        let moved = std::fs::rename(&self.path, beside(&self.path, ".damaged"));
+        moved.map_err(|cause| failed("move away", &self.path, &cause))
+    }
+
+    /// Replaces what the file holds, at once or not at all.
+    pub(super) fn write(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let text = serde_json::to_vec_pretty(checkpoint)
+            .map_err(|cause| Error::new(Status::InternalError, format!("checkpoint: {cause}")))?;
+        let temporary = beside(&self.path, ".us3-tmp");
+        let written = replace(&temporary, &self.path, &text);
+        let (locked, unsynced) = written.map_err(|cause| {
+            let mut error = failed("write", &self.path, &cause);
+            if cause.kind() == ErrorKind::AlreadyExists {
+                let temporary = temporary.display();
+                error.add(format_args!(
+                    "{temporary} is in the way and cannot be removed"
+                ));
+            }
+            error
+        })?;
+        // The old file is held until the new one is.
+        let _ = self.locked.unlock();
+        self.locked = locked;
+        self.unsynced = unsynced;
+        self.keep = true;
+        Ok(())
+    }
+
+    /// What the host should know of the last write.
+    pub(super) fn note(&self) -> Option<String> {
+        let cause = self.unsynced.as_ref()?;
+        let path = self.path.display();
+        Some(format!(
+            "the file system of checkpoint {path} refuses to sync it ({cause}): a killed process can go on, but after a power failure the upload may start afresh"
+        ))
+    }
+
+    /// The upload is over: the file is removed at the end.
+    pub(super) fn forget(&mut self) {
+        self.keep = false;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.keep && is_at(&self.locked, &self.path) {
+            // A checkpoint that stays is found out to be over by the next run.
+            let _ = std::fs::remove_file(&self.path);
+        }
+        // Closing would not do: a process that was forked meanwhile holds the lock as well.
+        let _ = self.locked.unlock();
+    }
+}
+
+/// A path with something added to its last segment.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Writes `text` to `temporary`, locks it and moves it to `path`. The locked file, and why it may not outlive a
+/// power failure. A failure leaves nothing behind.
+fn replace(temporary: &Path, path: &Path, text: &[u8]) -> io::Result<(File, Option<io::Error>)> {
+    // Left by a process that was killed; a new file gets our permissions.
+    let _ = std::fs::remove_file(temporary);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(temporary)?;
+    let moved = fill(&file, text).and_then(|unsynced| {
+        std::fs::rename(temporary, path)?;
+        Ok(unsynced)
+    });
+    match moved {
+        Ok(unsynced) => Ok((file, unsynced.or_else(|| sync_folder(path).err()))),
+        Err(cause) => {
+            let _ = std::fs::remove_file(temporary);
+            Err(cause)
+        }
+    }
+}
+
+/// Writes and locks a new file. Some file systems cannot sync, and say why.
+fn fill(mut file: &File, text: &[u8]) -> io::Result<Option<io::Error>> {
+    file.write_all(text)?;
+    let unsynced = match file.sync_all() {
+        Err(cause) if is_unsupported(&cause) => Some(cause),
+        synced => synced.map(|()| None)?,
+    };
+    file.try_lock()?;
+    Ok(unsynced)
+}
+
+fn is_unsupported(cause: &io::Error) -> bool {
+    let unsupported = [libc::EINVAL, libc::ENOSYS, libc::EOPNOTSUPP];
+    cause
+        .raw_os_error()
+        .is_some_and(|errno| unsupported.contains(&errno))
+}
+
+/// The new file is in its place whatever comes of this: it only has to outlive a power failure as well.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Where the file is that a path leads to: renaming to a symbolic link would replace the link.
+fn followed(path: &Path) -> Result<PathBuf> {
+    let mut file = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match std::fs::symlink_metadata(&file) {
+            Ok(found) if found.is_symlink() => {
+                check_trusted(&file, &found, "a symbolic link")?;
+                let target = std::fs::read_link(&file);
+                let target = target.map_err(|cause| failed("follow", path, &cause))?;
+                file = folder_of(&file).join(target);
+            }
+            _ => return Ok(file),
+        }
+    }
+    let cause = io::Error::from_raw_os_error(libc::ELOOP);
+    Err(failed("follow", path, &cause))
+}
+
+/// Fails when another user has put this into a folder where everybody may: the rule of Linux
+/// (fs.protected_symlinks, fs.protected_regular), which a system may have switched off.
+fn check_trusted(path: &Path, found: &Metadata, what: &str) -> Result<()> {
+    if found.uid() == geteuid().as_raw() {
+        return Ok(());
+    }
+    let folder =
+        std::fs::metadata(folder_of(path)).map_err(|cause| failed("look at", path, &cause))?;
+    let shared = folder.mode() & STICKY != 0 && folder.mode() & WRITABLE_BY_OTHERS != 0;
+    if !shared || found.uid() == folder.uid() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::FileError,
+        format!(
+            "checkpoint {} is {what} of another user (uid {}), in a folder that others may write to, and is not used; name a resume_path in a folder of your own",
+            path.display(),
+            found.uid()
+        ),
+    ))
+}
+
+fn open(path: &Path) -> Result<File> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        // A FIFO must not hold the caller, and a link that came meanwhile is not followed.
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(|cause| failed("open", path, &cause))?;
+    let found = metadata(&opened, path)?;
+    if !found.is_file() {
+        return Err(Error::new(
+            Status::FileError,
+            format!("checkpoint {} is not a regular file", path.display()),
+        ));
+    }
+    check_trusted(path, &found, "a file")?;
+    Ok(opened)
+}
+
+fn metadata(file: &File, path: &Path) -> Result<Metadata> {
+    file.metadata()
+        .map_err(|cause| failed("look at", path, &cause))
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(named)) => (ours.dev(), ours.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+fn in_use(path: &Path) -> Error {
+    Error::new(
+        Status::FileError,
+        format!(
+            "checkpoint {} is in use by another upload, in this process or another; wait for it, or use one resume_path for each upload",
+            path.display()
+        ),
+    )
+}
+
+fn failed(what: &str, path: &Path, cause: &std::io::Error) -> Error {
+    Error::file(
+        format_args!("cannot {what} checkpoint {}", path.display()),
+        cause,
+    )
+}

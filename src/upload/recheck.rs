@@ -1,0 +1,84 @@
+//! Whether a file still holds the parts that were sent of it.
+
+use std::ops::Range;
+
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::multipart::plan;
+use super::session::{Part, Session};
+use crate::blocking;
+use crate::error::Result;
+use crate::etag::{ContentDigest, EtagHasher, Verdict};
+use crate::source::{COMPARISONS, ChangeTime, Content};
+
+/// Before the parts become an object: fails unless the file is as it was opened. If it was perhaps written to, all
+/// parts of it are read once more and compared with what was sent.
+pub(super) async fn check_unchanged(
+    session: &Session,
+    content: &Content,
+    jobs: usize,
+) -> Result<()> {
+    let mut touched = look(content).await?;
+    if touched.is_none() {
+        return Ok(());
+    }
+    for _ in 0..COMPARISONS {
+        check_parts(session, content, jobs).await?;
+        let before = touched;
+        touched = look(content).await?;
+        if touched == before {
+            return Ok(());
+        }
+    }
+    Err(content.touched_again())
+}
+
+async fn look(content: &Content) -> Result<Option<ChangeTime>> {
+    let content = content.clone();
+    blocking::begin(move || content.look()).await
+}
+
+async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Result<()> {
+    let sent = session.parts().clone();
+    let parts = plan(content.size(), session.part_size)?
+        .filter_map(|(number, range)| Some((range, sent.get(&number)?)));
+    hashed(content, parts, jobs)
+        .try_for_each(|(now, part)| std::future::ready(check_part(content, &now, part)))
+        .await
+}
+
+/// What was hashed while it was sent tells; without that, what the service called the part.
+fn check_part(content: &Content, now: &ContentDigest, part: &Part) -> Result<()> {
+    let same = match &part.digest {
+        Some(sent) if sent == now => Verdict::Same,
+        Some(sent) => Verdict::Different {
+            expected: sent.object_etag(),
+        },
+        None => now.compare_part(&part.etag),
+    };
+    match same {
+        Verdict::Same => Ok(()),
+        Verdict::Different { .. } => Err(content.differs()),
+        Verdict::Incomparable => Err(content.untold()),
+    }
+}
+
+/// Reads and hashes parts of a file, several at once. What else is known of each comes with its digest.
+pub(super) fn hashed<'a, T: Send + 'a>(
+    content: &'a Content,
+    parts: impl Iterator<Item = (Range<u64>, T)> + Send + 'a,
+    jobs: usize,
+) -> BoxStream<'a, Result<(ContentDigest, T)>> {
+    stream::iter(parts)
+        .map(|(range, known)| {
+            let content = content.clone();
+            async move {
+                let digest = move || content.digest(range, EtagHasher::part());
+                Ok((blocking::begin(digest).await?, known))
+            }
+        })
+        .buffer_unordered(jobs)
+        // Boxed, because the compiler does not see through the closures that it is Send.
+        .boxed()
+}

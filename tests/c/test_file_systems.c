@@ -1,0 +1,389 @@
+/* File systems on which a checkpoint cannot be written as usual, and sizes that are not true.
+ *
+ * The functions of the C library that are defined here are called by libus3.so too: the loader finds those of the
+ * program first. A full and a read-only file system are real ones, in a mount namespace of the test's own.
+ *
+ * The first part 1 fails, until the emulator is reset.
+ * emulator options: --rule {"call":"part","part":1,"nth":1,"fault":{"answer":{"status":400}}}
+ */
+#define _GNU_SOURCE
+
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { PARTS = 3, PART_MIB = 4, NOBODY = 65534 };
+
+/* ---- the C library, which fails --------------------------------------------------------------- */
+
+static int folders_refuse_to_sync, files_refuse_to_sync; /* the errno, or 0 */
+
+int fsync(int fd)
+{
+    struct stat about;
+    int refused = 0;
+
+    if (fstat(fd, &about) == 0)
+        refused = S_ISDIR(about.st_mode) ? folders_refuse_to_sync : files_refuse_to_sync;
+    if (refused != 0) {
+        errno = refused;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* A file of so many bytes says that it has so many. */
+static uint64_t true_size, told_size;
+
+int statx(int folder, const char *restrict path, int flags, unsigned mask, struct statx *restrict about)
+{
+    int result = (int)syscall(SYS_statx, folder, path, flags, mask, about);
+
+    if (result == 0 && true_size != 0 && about->stx_size == true_size)
+        about->stx_size = told_size;
+    return result;
+}
+
+/* ---- a file system of the test's own ---------------------------------------------------------- */
+
+static bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+    if (fd >= 0)
+        close(fd);
+    return written;
+}
+
+/* Root may mount; anybody may within a user namespace, where the system allows that. */
+static bool may_mount(void)
+{
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
+
+    if (uid != 0 &&
+        (unshare(CLONE_NEWUSER) != 0 || !write_text("/proc/self/setgroups", "deny") ||
+         !write_text("/proc/self/gid_map", format("0 %d 1", (int)gid)) ||
+         !write_text("/proc/self/uid_map", format("0 %d 1", (int)uid))))
+        return false;
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* A folder that is a small file system; NULL, and said, where that cannot be made. */
+static const char *small_disk(void)
+{
+    char *path = test_path("disk");
+
+    REQUIRE(mkdir(path, 0700) == 0 || errno == EEXIST);
+    if (may_mount() && mount("none", path, "tmpfs", 0, "size=64k,mode=0700") == 0)
+        return path;
+    check_missing("a checkpoint on a full disk and in a read-only folder", "this system lets the test mount nothing");
+    return NULL;
+}
+
+static void fill(const char *disk)
+{
+    static const char page[4096];
+    int fd = open(format("%s/filler", disk), O_WRONLY | O_CREAT, 0600);
+
+    REQUIRE(fd >= 0);
+    while (write(fd, page, sizeof page) > 0)
+        ;
+    REQUIRE(errno == ENOSPC);
+    close(fd);
+}
+
+static bool exists(const char *path)
+{
+    struct stat about;
+
+    return lstat(path, &about) == 0;
+}
+
+/* ---- uploads with a checkpoint ---------------------------------------------------------------- */
+
+static us3_upload_request resumable(const char *checkpoint)
+{
+    us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
+
+    request.file_path = test_path("content");
+    if (!exists(request.file_path))
+        test_file("content", PARTS * PART_MIB * MIB, 1);
+    request.key = "k";
+    request.mode = US3_MODE_MPUT;
+    request.jobs = 1;
+    request.resume_path = checkpoint;
+    return request;
+}
+
+static us3_status upload(us3_client *client, const char *checkpoint, us3_result *result)
+{
+    us3_upload_request request = resumable(checkpoint);
+
+    return us3_upload(client, &request, result);
+}
+
+static void check_nothing_left(const char *checkpoint)
+{
+    CHECK(!exists(checkpoint));
+    CHECK(!exists(format("%s.us3-tmp", checkpoint)));
+    CHECK_INT(0, pending_uploads());
+}
+
+static void a_full_disk_ends_the_upload_and_leaves_nothing(void)
+{
+    us3_client *client;
+    us3_result result = US3_RESULT_INIT;
+    const char *disk = small_disk();
+    char *checkpoint = format("%s/checkpoint", disk);
+
+    if (disk == NULL)
+        return;
+    emulator_reset();
+    client = emulator_client();
+    fill(disk);
+    CHECK_STATUS(US3_FILE_ERROR, upload(client, checkpoint, &result), &result);
+    CHECK_INT(ENOSPC, result.os_error);
+    CHECK_HAS(result.err_msg, checkpoint);
+    CHECK_INT(US3_OBJECT_NOT_STORED, result.object_state);
+    check_nothing_left(checkpoint);
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+static void a_disk_that_is_full_later_keeps_the_upload(void)
+{
+    us3_client *client;
+    us3_result result = US3_RESULT_INIT;
+    const char *disk = small_disk();
+    char *checkpoint = format("%s/checkpoint", disk);
+
+    if (disk == NULL)
+        return;
+    client = emulator_client();
+    CHECK_STATUS(US3_SERVICE_ERROR, upload(client, checkpoint, &result), &result);
+    fill(disk);
+    CHECK_STATUS(US3_FILE_ERROR, upload(client, checkpoint, &result), &result);
+    CHECK_INT(ENOSPC, result.os_error);
+    CHECK(result.upload_id != NULL);
+    CHECK(exists(checkpoint));
+    CHECK(!exists(format("%s.us3-tmp", checkpoint)));
+    CHECK_INT(1, pending_uploads());
+
+    REQUIRE(unlink(format("%s/filler", disk)) == 0);
+    CHECK_STATUS(US3_OK, upload(client, checkpoint, &result), &result);
+    CHECK_INT(1, result.parts_resumed);
+    CHECK_STORED("k", test_bytes(PARTS * PART_MIB * MIB, 1), PARTS * PART_MIB * MIB);
+    check_nothing_left(checkpoint);
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+static void a_read_only_folder_is_refused_before_anything_is_sent(void)
+{
+    us3_client *client;
+    us3_result result = US3_RESULT_INIT;
+    const char *disk = small_disk();
+    char *checkpoint = format("%s/checkpoint", disk);
+
+    if (disk == NULL)
+        return;
+    emulator_reset();
+    client = emulator_client();
+    REQUIRE(mount(NULL, disk, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    CHECK_STATUS(US3_FILE_ERROR, upload(client, checkpoint, &result), &result);
+    CHECK_INT(EROFS, result.os_error);
+    CHECK_HAS(result.err_msg, checkpoint);
+    CHECK_INT(0, emulator_count("requests", "\"sequence\":"));
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+static void a_folder_that_cannot_be_synced_is_a_note(void)
+{
+    static const struct {
+        int folders, files;
+    } refusals[] = {{EINVAL, 0}, {EIO, 0}, {EINVAL, EINVAL}};
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    char *checkpoint = test_path("checkpoint");
+
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        emulator_reset();
+        folders_refuse_to_sync = refusals[i].folders;
+        files_refuse_to_sync = refusals[i].files;
+        CHECK_STATUS(US3_OK, upload(client, checkpoint, &result), &result);
+        CHECK_HAS(result.note, "power failure");
+        CHECK_HAS(result.note, checkpoint);
+        CHECK_STORED("k", test_bytes(PARTS * PART_MIB * MIB, 1), PARTS * PART_MIB * MIB);
+        check_nothing_left(checkpoint);
+    }
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+/* The disk itself fails: what was written may not be there. */
+static void a_checkpoint_that_does_not_reach_the_disk_ends_the_upload(void)
+{
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    char *checkpoint = test_path("checkpoint");
+
+    emulator_reset();
+    files_refuse_to_sync = EIO;
+    CHECK_STATUS(US3_FILE_ERROR, upload(client, checkpoint, &result), &result);
+    CHECK_INT(EIO, result.os_error);
+    check_nothing_left(checkpoint);
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+/* ---- what other users put there --------------------------------------------------------------- */
+
+static bool can_give_files_away(const char *what)
+{
+    if (geteuid() != 0)
+        check_missing(what, "only root can make files of another user");
+    return geteuid() == 0;
+}
+
+/* A path in a folder like /tmp. */
+static char *checkpoint_in_a_shared_folder(void)
+{
+    char *folder = test_path("shared");
+
+    REQUIRE(mkdir(folder, 0700) == 0 || errno == EEXIST);
+    REQUIRE(chmod(folder, 01777) == 0);
+    return format("%s/checkpoint", folder);
+}
+
+static void refused_as_of_another_user(const char *checkpoint, const char *what)
+{
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+
+    emulator_reset();
+    CHECK_STATUS(US3_FILE_ERROR, upload(client, checkpoint, &result), &result);
+    CHECK_HAS(result.err_msg, what);
+    CHECK_HAS(result.err_msg, "of another user (uid 65534)");
+    CHECK_INT(0, emulator_count("requests", "\"sequence\":"));
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+static void a_link_of_another_user_in_a_shared_folder_is_not_followed(void)
+{
+    char *checkpoint = checkpoint_in_a_shared_folder();
+    char *mine = test_text_file("mine", "precious");
+    char *absent = test_path("absent");
+
+    if (!can_give_files_away("a link of another user as a checkpoint"))
+        return;
+    REQUIRE(symlink(mine, checkpoint) == 0 && lchown(checkpoint, NOBODY, NOBODY) == 0);
+    refused_as_of_another_user(checkpoint, "a symbolic link");
+    CHECK_STR("precious", read_text(mine));
+    CHECK(!exists(format("%s.damaged", mine)));
+
+    REQUIRE(unlink(checkpoint) == 0);
+    REQUIRE(symlink(absent, checkpoint) == 0 && lchown(checkpoint, NOBODY, NOBODY) == 0);
+    refused_as_of_another_user(checkpoint, "a symbolic link");
+    CHECK(!exists(absent));
+}
+
+static void a_file_of_another_user_in_a_shared_folder_is_not_read(void)
+{
+    char *checkpoint = checkpoint_in_a_shared_folder();
+    static const char *const refusals[] = {"of another user", "Permission denied"};
+    us3_client *client;
+    us3_result result = US3_RESULT_INIT;
+
+    if (!can_give_files_away("a file of another user as a checkpoint"))
+        return;
+    test_text_file("shared/checkpoint", "{}");
+    REQUIRE(chown(checkpoint, NOBODY, NOBODY) == 0 && chmod(checkpoint, 0666) == 0);
+    emulator_reset();
+    client = emulator_client();
+    CHECK_STATUS(US3_FILE_ERROR, upload(client, checkpoint, &result), &result);
+    /* The system itself refuses where fs.protected_regular is on. */
+    CHECK_HAS(result.err_msg, refusals[result.os_error == EACCES]);
+    CHECK_STR("{}", read_text(checkpoint));
+    CHECK(!exists(format("%s.damaged", checkpoint)));
+    CHECK_INT(0, emulator_count("requests", "\"sequence\":"));
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+/* Only there: a folder of another user that nobody else may write to is trusted, as whoever named it does. */
+static void a_file_of_another_user_in_a_folder_of_theirs_is_a_checkpoint(void)
+{
+    char *folder = test_path("theirs"), *checkpoint = test_path("theirs/checkpoint");
+    us3_client *client;
+    us3_result result = US3_RESULT_INIT;
+
+    if (!can_give_files_away("a checkpoint in a folder of another user"))
+        return;
+    REQUIRE(mkdir(folder, 0755) == 0);
+    test_text_file("theirs/checkpoint", "");
+    REQUIRE(chown(folder, NOBODY, NOBODY) == 0 && chown(checkpoint, NOBODY, NOBODY) == 0);
+    emulator_reset();
+    client = emulator_client();
+    CHECK_STATUS(US3_OK, upload(client, checkpoint, &result), &result);
+    check_nothing_left(checkpoint);
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------ */
+
+static void a_file_of_any_length_must_have_its_size(void)
+{
+    us3_client *client = emulator_client();
+    us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
+    us3_result result = US3_RESULT_INIT;
+    static const struct {
+        uint64_t told;
+        const char *message;
+    } cases[] = {{9 * MIB, "holds more"}, {0, "holds more"}, {11 * MIB, "ends after 10485760"}};
+
+    true_size = 10 * MIB;
+    told_size = true_size;
+    request.file_path = test_file("untrue", 10 * MIB, 1);
+    request.key = "k";
+    CHECK_STATUS(US3_OK, us3_upload(client, &request, &result), &result);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (request.mode = US3_MODE_PUT; request.mode <= US3_MODE_MPUT; request.mode++) {
+            emulator_reset();
+            told_size = cases[i].told;
+            CHECK_STATUS(US3_FILE_ERROR, us3_upload(client, &request, &result), &result);
+            CHECK_HAS(result.err_msg, cases[i].message);
+            CHECK_HAS(result.err_msg, "stream");
+            CHECK(!object_exists("k"));
+            CHECK_INT(0, pending_uploads());
+        }
+    }
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+int main(void)
+{
+    RUN(a_disk_that_is_full_later_keeps_the_upload);
+    RUN(a_full_disk_ends_the_upload_and_leaves_nothing);
+    RUN(a_read_only_folder_is_refused_before_anything_is_sent);
+    RUN(a_folder_that_cannot_be_synced_is_a_note);
+    RUN(a_checkpoint_that_does_not_reach_the_disk_ends_the_upload);
+    RUN(a_link_of_another_user_in_a_shared_folder_is_not_followed);
+    RUN(a_file_of_another_user_in_a_shared_folder_is_not_read);
+    RUN(a_file_of_another_user_in_a_folder_of_theirs_is_a_checkpoint);
+    RUN(a_file_of_any_length_must_have_its_size);
+    return check_done();
+}
