@@ -485,9 +485,10 @@ typedef int64_t (*us3_read_fn)(void *user_data,
 typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
                                    void *user_data);
 
-/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave,
-/// which may be freed here; NULL if the upload was begun with us3_upload. result is the library's,
-/// valid during the call; never clear it.
+/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave, which
+/// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
+/// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
+/// the library's, valid during the call; never clear it.
 typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
@@ -1044,7 +1045,8 @@ int us3_task_fd(us3_task *task);
 /**
  * Waits for the end of an upload and frees its handle. To be quick, cancel it first. In a
  * callback, on_complete of the same task included, it does not wait: the upload goes on without
- * a handle, and its end is told as always.
+ * a handle, and its end is told as always. From the beginning of this call on, on_complete is told
+ * NULL instead of the handle.
  *
  * @param task  NULL is allowed and ignored
  *

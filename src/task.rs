@@ -146,13 +146,18 @@ impl Task {
         }
         Ok(end.descriptor.insert(descriptor).as_raw_fd())
     }
+
+    /// Closes the descriptor at once, although somebody may still have the task: a host that freed it
+    /// must not find the descriptor in its event loop any more.
+    pub(crate) fn close_descriptor(&self) {
+        self.shared.lock().descriptor = None;
+    }
 }
 
 impl Drop for Task {
-    /// Closes the descriptor: a host that polls it must not find it any more, although the thread
-    /// that told the end may still be about to forget the task.
+    /// The thread that told the end may still be about to forget what it shares with the task.
     fn drop(&mut self) {
-        self.shared.lock().descriptor = None;
+        self.close_descriptor();
     }
 }
 
