@@ -236,7 +236,7 @@ async fn drive(
         returned.await;
     }
     if completion.on_complete.is_some() {
-        host.call_in_turn(move || drop(completion)).await;
+        host.call(move || drop(completion)).await;
     }
 }
 
@@ -312,7 +312,7 @@ mod tests {
             returned: Some(Box::pin(async { drop(returned.await) })),
             ..Watch::default()
         };
-        let host = HostThreads::new(1);
+        let host = HostThreads::new();
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = async move {
             let _lent = lent;
@@ -338,7 +338,7 @@ mod tests {
         };
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = std::future::pending();
-        let (task, driver) = Task::new(operation, HostThreads::new(1), watch, running);
+        let (task, driver) = Task::new(operation, HostThreads::new(), watch, running);
         drop(driver);
         assert!(task.wait(None).expect("it is over").is_err());
         assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
