@@ -82,9 +82,13 @@
  * Callbacks. Functions of yours that the library calls run on threads of the library, on which all
  * signals are blocked. What one upload calls comes one call at a time, except that its read function
  * may run at the same time as its on_progress; different uploads call at the same time. They
- * may take their time: no other upload waits for them. A function that blocks returns
- * US3_WOULD_DEADLOCK when a callback calls it; starting, cancelling and freeing are allowed. They
- * must return: no longjmp and no C++ exception may leave them.
+ * may take their time, and wait for each other: each one that runs has a thread to itself, so that no
+ * other upload waits for it, and there are as many threads as functions that have not returned. While
+ * the system refuses the process another thread, a function waits until one of these returns or a
+ * thread can be started, which is tried every 100 ms; without any such thread it runs on one that
+ * drives sockets. A function that blocks returns US3_WOULD_DEADLOCK when a callback calls it;
+ * starting, cancelling and freeing are allowed. They must return: no longjmp and no C++ exception
+ * may leave them.
  *
  * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
  * us3_config allow. The work is done by threads of the client; yours waits, and may open the file.
@@ -485,9 +489,10 @@ typedef int64_t (*us3_read_fn)(void *user_data,
 typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
                                    void *user_data);
 
-/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave,
-/// which may be freed here; NULL if the upload was begun with us3_upload. result is the library's,
-/// valid during the call; never clear it.
+/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave, which
+/// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
+/// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
+/// the library's, valid during the call; never clear it.
 typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
@@ -795,9 +800,9 @@ us3_status us3_client_from_file(const char *json_path,
  *
  * @param client  NULL is allowed and ignored
  *
- * Any thread, once. Blocks until uploads and calls have ended. In a callback it does not wait: a
- * thread of its own ends what is left when the last upload has ended. In a forked child it only
- * releases memory.
+ * Any thread, once. Blocks until uploads and calls have ended and each on_complete has returned,
+ * however long it takes. In a callback it does not wait: a thread of its own ends what is left when
+ * the last upload has ended. In a forked child it only releases memory.
  */
 void us3_client_free(us3_client *client);
 
@@ -1054,7 +1059,8 @@ int us3_task_fd(us3_task *task);
 /**
  * Waits for the end of an upload and frees its handle. To be quick, cancel it first. In a
  * callback, on_complete of the same task included, it does not wait: the upload goes on without
- * a handle, and its end is told as always.
+ * a handle, and its end is told as always. From the beginning of this call on, on_complete is told
+ * NULL instead of the handle.
  *
  * @param task  NULL is allowed and ignored
  *

@@ -23,9 +23,9 @@ here=$root/tests/c
 emulator=$1
 lib=$2
 shift 2
-THREADED="threads jobs multipart tasks task_life reader logger guest hazards"
+THREADED="threads jobs multipart tasks task_life reader logger guest hazards stress"
 # Limits the process's address space, of which these tools themselves take more than it leaves.
-LIMITING="threads_and_large_blocks_are_refused"
+LIMITING="threads_and_large_blocks_are_refused on_complete_gets_a_thread_as_soon_as_there_may_be_one"
 # Use threads in a child: ThreadSanitizer cannot follow, and a thread of the parent may be in AddressSanitizer's allocator at
 # the fork, whose lock the child then waits for. memcheck runs them.
 FORKING="a_forked_child_is_told a_prefork_server a_forked_child_sets_its_own"

@@ -1,5 +1,5 @@
-//! Threads for work that may take its time. Each piece gets an idle thread or a new one, and a thread without
-//! work ends after a while: so no piece waits for another, and what is not used costs nothing.
+//! An elastic thread pool for work that may take its time. Each job gets an idle thread or a new one, so no job waits
+//! for another while the process may have threads; a thread that was idle for a while ends.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -35,6 +35,8 @@ struct State {
     jobs: VecDeque<Job>,
     /// Threads that wait for a job.
     idle: usize,
+    /// Threads that were started and have not looked for a job yet.
+    starting: usize,
     /// Threads that will look for a job again.
     serving: usize,
     threads: Vec<JoinHandle<()>>,
@@ -65,37 +67,64 @@ impl Crew {
         }
     }
 
-    /// Begins a piece of work.
+    /// Begins a job, on a thread of its own if the process may have one.
     ///
     /// # Errors
-    /// The work itself, when the process may have no thread for it.
-    pub(crate) fn begin(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Job> {
+    /// The job itself, when there is no thread at all that could run it.
+    pub(crate) fn begin(&self, job: impl FnOnce() + Send + 'static) -> Result<Begun, Job> {
         let job: Job = Box::new(job);
         let mut state = self.0.lock();
         if state.jobs.len() < state.idle {
             state.jobs.push_back(job);
             self.0.work.notify_one();
-            return Ok(());
+            return Ok(Begun::OnItsOwn);
         }
+        if self.start_thread(&mut state) {
+            state.jobs.push_back(job);
+            return Ok(Begun::OnItsOwn);
+        }
+        if state.serving > 0 {
+            state.jobs.push_back(job);
+            return Ok(Begun::Queued);
+        }
+        Err(job)
+    }
+
+    /// Starts threads for jobs that are queued, as far as the process may have some by now.
+    pub(crate) fn relieve(&self) {
+        let mut state = self.0.lock();
+        let without_thread = state.jobs.len().saturating_sub(state.idle + state.starting);
+        for _ in 0..without_thread {
+            if !self.start_thread(&mut state) {
+                return;
+            }
+        }
+    }
+
+    /// Whether the process may have another thread.
+    fn start_thread(&self, state: &mut State) -> bool {
         let shared = self.0.clone();
         let started = thread::Builder::new()
             .name(shared.name.to_owned())
             .spawn(move || serve(&shared));
-        match started {
-            Ok(thread) => {
-                state.jobs.push_back(job);
-                state.serving += 1;
-                state.threads.retain(|thread| !thread.is_finished());
-                state.threads.push(thread);
-            }
-            // The process has all the threads it may have: as soon as one of ours is free, then.
-            Err(_) if state.serving > 0 => {
-                state.jobs.push_back(job);
-            }
-            Err(_) => return Err(job),
-        }
-        Ok(())
+        let Ok(thread) = started else {
+            return false;
+        };
+        state.starting += 1;
+        state.serving += 1;
+        state.threads.retain(|thread| !thread.is_finished());
+        state.threads.push(thread);
+        true
     }
+}
+
+/// How a job was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// A thread is there for it.
+    OnItsOwn,
+    /// The process may have no more threads: the first that is free takes it, unless [`Crew::relieve`] gets it another.
+    Queued,
 }
 
 impl Shared {
@@ -109,6 +138,7 @@ impl Shared {
 fn serve(shared: &Shared) {
     threads::begin();
     let mut state = shared.lock();
+    state.starting -= 1;
     loop {
         if let Some(job) = state.jobs.pop_front() {
             drop(state);

@@ -76,7 +76,7 @@ impl Engine {
     pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
         let (runtimes, spread) = Runtimes::start(config.worker_threads)?;
-        let host = HostThreads::new(config.max_concurrent_uploads);
+        let host = HostThreads::new();
         let hashing = Hashing::new(Together::default());
         let slots = Arc::new(Semaphore::new(config.max_concurrent_uploads));
         let engine = Self {

@@ -1,62 +1,59 @@
 //! Threads on which the host's own code runs: its callbacks and its readers.
 //!
-//! They are not the threads that drive sockets or read files, because the host may take its time:
-//! a callback that sleeps holds up its own upload and no other. There are never more than a few for each
-//! upload that runs.
+//! They are not the threads that drive sockets or read files, because the host may take its time. Each call that runs has
+//! a thread to itself: a callback that sleeps, or waits for another callback, holds up its own upload and no other.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
-use crate::crew::Crew;
+use crate::crew::{Begun, Crew};
 use crate::panics;
+
+/// How often a call that waits for a thread asks the process for one.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// The threads; clones share them.
 #[derive(Clone)]
-pub(crate) struct HostThreads {
-    crew: Crew,
-    turns: Arc<Semaphore>,
-}
+pub(crate) struct HostThreads(Crew);
 
 impl HostThreads {
-    /// No thread yet. `turns` bounds what [`Self::call_in_turn`] runs at once.
-    pub(crate) fn new(turns: usize) -> Self {
-        Self {
-            crew: Crew::new("us3-host"),
-            turns: Arc::new(Semaphore::new(turns)),
-        }
+    /// No thread yet.
+    pub(crate) fn new() -> Self {
+        Self(Crew::new("us3-host"))
     }
 
     /// Runs the host's code and waits for it; None when it panicked. Once begun, it runs to its end
-    /// even when nobody waits any more.
+    /// even when nobody waits any more. While the process may have no more threads, it waits for one that is
+    /// free, or for a thread that the process may have again; if there is none at all, it runs here and now.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let (tell, told) = oneshot::channel();
-        let begun = self.crew.begin(move || {
+        let (tell, mut told) = oneshot::channel();
+        let begun = self.0.begin(move || {
             let _ = tell.send(call());
         });
-        if let Err(job) = begun {
-            // Without a thread for it, here and now.
-            let _ = panics::catch(job);
+        match begun {
+            Ok(Begun::OnItsOwn) => {}
+            Ok(Begun::Queued) => loop {
+                // The threads that there are may wait for this call.
+                tokio::select! {
+                    answer = &mut told => return answer.ok(),
+                    () = sleep(RETRY) => self.0.relieve(),
+                }
+            },
+            Err(job) => {
+                let _ = panics::catch(job);
+            }
         }
         told.await.ok()
     }
 
-    /// The same for calls of which there may be any number at once.
-    pub(crate) async fn call_in_turn<T: Send + 'static>(
-        &self,
-        call: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        // Never closed, so that there is always a turn to wait for.
-        let _turn = self.turns.acquire().await.ok();
-        self.call(call).await
-    }
-
     /// Lets the threads run what they have, and waits for their end. Not from one of them.
     pub(crate) fn close(&self) {
-        self.crew.close();
+        self.0.close();
     }
 }
 
@@ -68,7 +65,7 @@ mod tests {
 
     #[tokio::test]
     async fn slow_calls_hold_up_no_other() {
-        let threads = HostThreads::new(1);
+        let threads = HostThreads::new();
         let (release, held) = mpsc::channel::<()>();
         let slow = tokio::spawn({
             let threads = threads.clone();
@@ -84,9 +81,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_told_and_the_thread_goes_on() {
-        let threads = HostThreads::new(1);
+        let threads = HostThreads::new();
         assert_eq!(threads.call(|| panic!("on purpose")).await, None::<()>);
-        assert_eq!(threads.call_in_turn(|| 1).await, Some(1));
+        assert_eq!(threads.call(|| 1).await, Some(1));
         threads.close();
     }
 }

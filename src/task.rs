@@ -146,13 +146,18 @@ impl Task {
         }
         Ok(end.descriptor.insert(descriptor).as_raw_fd())
     }
+
+    /// Closes the descriptor at once, although somebody may still have the task: a host that freed it
+    /// must not find the descriptor in its event loop any more.
+    pub(crate) fn close_descriptor(&self) {
+        self.shared.lock().descriptor = None;
+    }
 }
 
 impl Drop for Task {
-    /// Closes the descriptor: a host that polls it must not find it any more, although the thread
-    /// that told the end may still be about to forget the task.
+    /// The thread that told the end may still be about to forget what it shares with the task.
     fn drop(&mut self) {
-        self.shared.lock().descriptor = None;
+        self.close_descriptor();
     }
 }
 
@@ -231,7 +236,7 @@ async fn drive(
         returned.await;
     }
     if completion.on_complete.is_some() {
-        host.call_in_turn(move || drop(completion)).await;
+        host.call(move || drop(completion)).await;
     }
 }
 
@@ -307,7 +312,7 @@ mod tests {
             returned: Some(Box::pin(async { drop(returned.await) })),
             ..Watch::default()
         };
-        let host = HostThreads::new(1);
+        let host = HostThreads::new();
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = async move {
             let _lent = lent;
@@ -333,7 +338,7 @@ mod tests {
         };
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = std::future::pending();
-        let (task, driver) = Task::new(operation, HostThreads::new(1), watch, running);
+        let (task, driver) = Task::new(operation, HostThreads::new(), watch, running);
         drop(driver);
         assert!(task.wait(None).expect("it is over").is_err());
         assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);

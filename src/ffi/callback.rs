@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -32,9 +33,10 @@ pub type us3_read_fn = Option<
 pub type us3_progress_fn =
     Option<unsafe extern "C" fn(progress: *const us3_progress, user_data: *mut c_void) -> i32>;
 
-/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave,
-/// which may be freed here; NULL if the upload was begun with us3_upload. result is the library's,
-/// valid during the call; never clear it.
+/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave, which
+/// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
+/// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
+/// the library's, valid during the call; never clear it.
 pub type us3_complete_fn = Option<
     unsafe extern "C" fn(task: *mut us3_task, result: *const us3_result, user_data: *mut c_void),
 >;
@@ -52,8 +54,26 @@ impl UserData {
     }
 }
 
-/// A handle that is made after what is told about it.
-pub(super) type Promised = Arc<AtomicPtr<us3_task>>;
+/// The task handle that on_complete is to be given: empty until the handle is made, which comes after
+/// on_complete is built, and again once on_complete or us3_task_free has taken it. Lock-free, because
+/// us3_task_free also takes it in a forked child, where a lock may be held for ever.
+#[derive(Clone, Default)]
+pub(super) struct Promised(Arc<AtomicPtr<us3_task>>);
+
+impl Promised {
+    pub(super) fn keep(&self, task: Arc<us3_task>) {
+        let before = self
+            .0
+            .swap(Arc::into_raw(task).cast_mut(), Ordering::AcqRel);
+        debug_assert!(before.is_null(), "a handle is made once");
+    }
+
+    pub(super) fn take(&self) -> Option<Arc<us3_task>> {
+        let task = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: what is not NULL was put in by keep, and nobody else can take it out now.
+        (!task.is_null()).then(|| unsafe { Arc::from_raw(task) })
+    }
+}
 
 /// # Safety
 /// `call` may be called as the header says, with `user_data`, until the end of the upload.
@@ -77,11 +97,15 @@ pub(super) unsafe fn on_complete(
     task: &Promised,
 ) -> Option<OnComplete> {
     let call = call?;
-    let task = task.clone();
+    let promised = task.clone();
     Some(Box::new(move |outcome| {
         let mut result = us3_result::of(outcome);
+        // Held during the call: a callback of another upload may free the host's handle meanwhile.
+        let task = promised.take();
+        let handle = task.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut();
         // SAFETY: our caller's promise.
-        unsafe { call(task.load(Ordering::Acquire), &result, user_data.get()) };
+        unsafe { call(handle, &result, user_data.get()) };
+        task.map(us3_task::give_back);
         // SAFETY: its strings were made just above.
         unsafe { result.release() };
     }))

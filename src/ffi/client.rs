@@ -87,9 +87,9 @@ pub unsafe extern "C" fn us3_client_from_file(
 ///
 /// @param client  NULL is allowed and ignored
 ///
-/// Any thread, once. Blocks until uploads and calls have ended. In a callback it does not wait: a
-/// thread of its own ends what is left when the last upload has ended. In a forked child it only
-/// releases memory.
+/// Any thread, once. Blocks until uploads and calls have ended and each on_complete has returned,
+/// however long it takes. In a callback it does not wait: a thread of its own ends what is left when
+/// the last upload has ended. In a forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
     guard_value((), || {

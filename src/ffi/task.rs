@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::Caller;
@@ -22,7 +22,10 @@ use super::status::us3_status;
 use super::structs::{self, Slot};
 
 /// A started upload. Any number of threads may use it at once.
-pub struct us3_task(Handle<Task>);
+pub struct us3_task {
+    handle: Handle<Task>,
+    promised: Promised,
+}
 
 /// Starts an upload and returns at once, without waiting for the network, the disk or the read
 /// function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
@@ -161,7 +164,8 @@ pub unsafe extern "C" fn us3_task_fd(task: *mut us3_task) -> c_int {
 
 /// Waits for the end of an upload and frees its handle. To be quick, cancel it first. In a
 /// callback, on_complete of the same task included, it does not wait: the upload goes on without
-/// a handle, and its end is told as always.
+/// a handle, and its end is told as always. From the beginning of this call on, on_complete is told
+/// NULL instead of the handle.
 ///
 /// @param task  NULL is allowed and ignored
 ///
@@ -174,15 +178,27 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
         if task.is_null() {
             return;
         }
-        // SAFETY: made by start with Box; the host frees it once and uses it no more.
-        let task = unsafe { Box::from_raw(task) }.0;
-        if let Ok(running) = task.enter()
-            && threads::may_block().is_ok()
-        {
-            running.wait(None);
+        // SAFETY: made by start with Arc; the host frees it once and uses it no more.
+        let task = unsafe { Arc::from_raw(task) };
+        // What on_complete is told, unless it has been called already.
+        drop(task.promised.take());
+        if let Ok(running) = task.handle.enter() {
+            if threads::may_block().is_ok() {
+                running.wait(None);
+            }
+            running.close_descriptor();
         }
-        task.free();
+        us3_task::give_back(task);
     });
+}
+
+impl us3_task {
+    /// The host, or on_complete, uses the handle no more. Whoever is the last frees it.
+    pub(super) fn give_back(task: Arc<Self>) {
+        if let Some(task) = Arc::into_inner(task) {
+            task.handle.free();
+        }
+    }
 }
 
 /// Makes the task, tells the host of it, and sets it going.
@@ -197,10 +213,13 @@ unsafe fn start(
     let promised = Promised::default();
     // SAFETY: our caller's promise.
     let (task, start) = unsafe { request.prepare(client, &promised, Caller::GoesOn) }?;
-    let handle = Box::into_raw(Box::new(us3_task(Handle::new(task))));
-    promised.store(handle, Ordering::Release);
+    let task = Arc::new(us3_task {
+        handle: Handle::new(task),
+        promised: promised.clone(),
+    });
+    promised.keep(task.clone());
     // SAFETY: our caller's promise. From here on nothing fails.
-    unsafe { out_task.write(handle) };
+    unsafe { out_task.write(Arc::into_raw(task).cast_mut()) };
     start.go();
     Ok(Report::default())
 }
@@ -217,7 +236,7 @@ fn pending(timeout_ms: i64) -> Error {
 unsafe fn enter(task: *const us3_task) -> Result<InUse<Task>> {
     input::not_null("task", task)?;
     // SAFETY: not NULL, so our caller promises a task.
-    unsafe { &*task }.0.enter()
+    unsafe { &*task }.handle.enter()
 }
 
 // The header promises that any number of threads may use a task at once.

@@ -5,6 +5,7 @@
 
 #include "operations.h"
 #include "support.h"
+#include "tasks.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -104,8 +105,51 @@ static void threads_and_large_blocks_are_refused(void)
     }
 }
 
+/* Waits for the end in a process that is refused the thread for on_complete, and then is not. */
+static void wait_for_a_thread(void)
+{
+    us3_client *client = emulator_client();
+    struct told slow = TOLD_INIT, told = TOLD_INIT;
+    us3_upload_request request = request_for("slow", "x", 1, &slow), other = request_for("other", "x", 1, &told);
+    us3_task *first, *second;
+
+    request.on_progress = other.on_progress = NULL;
+    slow.closed = true;
+    keep_small_blocks();
+    first = start(client, &request);
+    told_at_once(&slow, 1);
+    limit_memory(0);
+    second = start(client, &other);
+    CHECK_INT(US3_PENDING, us3_task_wait(second, 500, NULL));
+    CHECK_INT(0, completed_so_far(&told));
+    limit_memory(SIZE_MAX);
+    CHECK_INT(US3_OK, us3_task_wait(second, 60000, NULL));
+    CHECK_INT(1, completed_so_far(&told));
+    CHECK_INT(0, completed_so_far(&slow));
+    told_open(&slow);
+    us3_task_free(first);
+    us3_task_free(second);
+    us3_client_free(client);
+}
+
+/* A slow function holds up others only as long as the process may have no more threads. */
+static void on_complete_gets_a_thread_as_soon_as_there_may_be_one(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        wait_for_a_thread();
+        check_leave_fork();
+    }
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    CHECK_INT(0, status);
+}
+
 int main(void)
 {
     RUN(threads_and_large_blocks_are_refused);
+    RUN(on_complete_gets_a_thread_as_soon_as_there_may_be_one);
     return check_done();
 }

@@ -4,6 +4,8 @@
 #include "support.h"
 #include "tasks.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +66,7 @@ static void freed_while_others_wait(void)
     REQUIRE(pthread_create(&releaser, NULL, release_soon, fake) == 0);
     us3_task_free(task);
     CHECK_INT(1, told.completed);
+    CHECK(told.task == NULL); /* it was being freed */
     for (int i = 0; i < WAITERS; i++)
         pthread_join(waiters[i].thread, NULL);
     pthread_join(releaser, NULL);
@@ -157,6 +160,229 @@ static void a_callback_frees_its_client(void)
     /* And all that is left of the two clients ends. */
     fake_stop(fake);
     await_threads(threads - 1);
+}
+
+/* ---- freed in a callback, before on_complete or while it runs ------------------------------------ */
+
+/* An upload whose handle a callback frees. */
+struct freed {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    us3_task *task;
+    bool freed, completing, told_null;
+    struct told *told;
+};
+
+#define FREED_INIT(notes) \
+    {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .told = (notes)}
+
+static void note(struct freed *freed, bool *what)
+{
+    pthread_mutex_lock(&freed->lock);
+    *what = true;
+    pthread_cond_broadcast(&freed->changed);
+    pthread_mutex_unlock(&freed->lock);
+}
+
+static void await(struct freed *freed, const bool *what)
+{
+    pthread_mutex_lock(&freed->lock);
+    while (!*what)
+        pthread_cond_wait(&freed->changed, &freed->lock);
+    pthread_mutex_unlock(&freed->lock);
+}
+
+static void free_once(struct freed *freed)
+{
+    us3_task *task;
+
+    pthread_mutex_lock(&freed->lock);
+    task = freed->task;
+    freed->task = NULL;
+    pthread_mutex_unlock(&freed->lock);
+    us3_task_free(task);
+    note(freed, &freed->freed);
+}
+
+static void start_freed(us3_client *client, const us3_upload_request *request, struct freed *freed)
+{
+    /* Its callbacks see the handle only once it is there. */
+    pthread_mutex_lock(&freed->lock);
+    freed->task = start(client, request);
+    pthread_mutex_unlock(&freed->lock);
+}
+
+static void tell_freed(us3_task *task, const us3_result *result, void *user_data)
+{
+    struct freed *freed = user_data;
+
+    freed->told_null = task == NULL;
+    tell_complete(task, result, freed->told);
+}
+
+static int32_t free_in_progress(const us3_progress *progress, void *user_data)
+{
+    struct freed *freed = user_data;
+
+    free_once(freed);
+    return tell_progress(progress, freed->told);
+}
+
+static int64_t free_in_read(void *user_data, void *buffer, size_t capacity)
+{
+    (void)buffer, (void)capacity;
+    free_once(user_data);
+    return 0;
+}
+
+static void free_in_complete(us3_task *task, const us3_result *result, void *user_data)
+{
+    (void)task, (void)result;
+    free_once(user_data);
+}
+
+static void free_in_log(int32_t level, const char *line, void *user_data)
+{
+    (void)level;
+    if (strstr(line, "freed-in-log") != NULL)
+        free_once(user_data);
+}
+
+static us3_upload_request request_freed(const char *key, struct freed *freed)
+{
+    us3_upload_request request = request_for(key, "x", 1, freed->told);
+
+    request.on_progress = NULL;
+    request.on_complete = tell_freed;
+    request.user_data = freed;
+    return request;
+}
+
+static void freed_in_on_progress(void)
+{
+    us3_client *client = emulator_client();
+    struct told told = TOLD_INIT;
+    struct freed freed = FREED_INIT(&told);
+    us3_upload_request request = request_freed("freed-in-progress", &freed);
+
+    request.on_progress = free_in_progress;
+    start_freed(client, &request, &freed);
+    told_complete(&told, 1);
+    us3_client_free(client);
+    CHECK(freed.told_null);
+    CHECK_INT(US3_OK, told.status);
+}
+
+static void freed_in_its_read_function(void)
+{
+    us3_client *client = emulator_client();
+    struct told told = TOLD_INIT;
+    struct freed freed = FREED_INIT(&told);
+    us3_upload_request request = request_freed("freed-in-read", &freed);
+
+    request.data = NULL;
+    request.data_len = 0;
+    request.read = free_in_read;
+    request.read_user_data = &freed;
+    start_freed(client, &request, &freed);
+    told_complete(&told, 1);
+    us3_client_free(client);
+    CHECK(freed.told_null);
+    CHECK_INT(US3_OK, told.status);
+}
+
+static void freed_in_a_log_function(void)
+{
+    us3_client *client = emulator_client();
+    struct told told = TOLD_INIT;
+    struct freed freed = FREED_INIT(&told);
+    us3_upload_request request = request_freed("freed-in-log", &freed);
+
+    CHECK_INT(US3_OK, us3_set_logger(US3_LOG_DEBUG, free_in_log, &freed));
+    start_freed(client, &request, &freed);
+    told_complete(&told, 1);
+    us3_client_free(client);
+    CHECK_INT(US3_OK, us3_set_logger(US3_LOG_OFF, NULL, NULL));
+    CHECK(freed.told_null);
+    CHECK_INT(US3_OK, told.status);
+}
+
+static void freed_in_on_complete_of_another_upload(void)
+{
+    fake_service *fake = stalling_service(FAKE_PUT);
+    us3_client *client = fake_client(fake);
+    struct told told = TOLD_INIT;
+    struct freed freed = FREED_INIT(&told);
+    us3_upload_request request = request_freed("freed-by-another", &freed), other = request_freed("other", &freed);
+
+    start_freed(client, &request, &freed);
+    other.mode = US3_MODE_MPUT; /* is not held up */
+    other.on_complete = free_in_complete;
+    us3_task_free(start(client, &other));
+    await(&freed, &freed.freed);
+    fake_release(fake);
+    told_complete(&told, 1);
+    us3_client_free(client);
+    CHECK(freed.told_null);
+    CHECK_INT(US3_OK, told.status);
+    fake_stop(fake);
+}
+
+/* Blocks of the sizes that a freed handle may have had, filled with what is no handle. */
+static void overwrite_freed_memory(void)
+{
+    enum { BLOCKS = 64 };
+    void *blocks[BLOCKS];
+
+    for (size_t i = 0; i < BLOCKS; i++) {
+        REQUIRE((blocks[i] = malloc(8 + 8 * (i / 4))) != NULL);
+        memset(blocks[i], 0xEE, 8 + 8 * (i / 4));
+    }
+    for (size_t i = 0; i < BLOCKS; i++)
+        free(blocks[i]);
+}
+
+static void free_what_completes(us3_task *task, const us3_result *result, void *user_data)
+{
+    struct freed *freed = user_data;
+
+    (void)task, (void)result;
+    await(freed, &freed->completing);
+    us3_task_free(freed->task);
+    overwrite_freed_memory();
+    note(freed, &freed->freed);
+}
+
+static void use_what_is_freed(us3_task *task, const us3_result *result, void *user_data)
+{
+    struct freed *freed = user_data;
+    us3_progress progress = US3_PROGRESS_INIT;
+
+    CHECK(task != NULL);
+    note(freed, &freed->completing);
+    await(freed, &freed->freed);
+    CHECK_INT(US3_OK, us3_task_progress(task, &progress));
+    CHECK(progress.parts_done == 1);
+    CHECK_INT(US3_OK, us3_task_cancel(task));
+    CHECK_INT(US3_PENDING, us3_task_wait(task, 0, NULL));
+    tell_complete(task, result, freed->told);
+}
+
+/* on_complete may use the handle that it was given until it returns. */
+static void freed_elsewhere_while_on_complete_runs(void)
+{
+    us3_client *client = emulator_client();
+    struct told told = TOLD_INIT;
+    struct freed freed = FREED_INIT(&told);
+    us3_upload_request request = request_freed("freed-meanwhile", &freed), other = request_freed("other", &freed);
+
+    request.on_complete = use_what_is_freed;
+    start_freed(client, &request, &freed);
+    other.on_complete = free_what_completes;
+    us3_task_free(start(client, &other));
+    told_complete(&told, 1);
+    us3_client_free(client);
+    CHECK_INT(US3_OK, told.status);
 }
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
@@ -293,6 +519,11 @@ int main(void)
     RUN(freeing_the_client_waits_for_its_uploads);
     RUN(cancelled_uploads_let_the_client_go);
     RUN(a_callback_frees_its_client);
+    RUN(freed_in_on_progress);
+    RUN(freed_in_its_read_function);
+    RUN(freed_in_a_log_function);
+    RUN(freed_in_on_complete_of_another_upload);
+    RUN(freed_elsewhere_while_on_complete_runs);
     RUN(blocking_within_callbacks_is_refused);
     RUN(a_forked_child_has_no_task);
     return check_done();

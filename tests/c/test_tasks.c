@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -477,6 +478,113 @@ static void slow_callbacks_hold_up_no_other_upload(void)
     us3_client_free(client);
 }
 
+static us3_client *client_of_few_uploads(uint32_t at_once)
+{
+    us3_config config = config_for(env("US3_TEST_ENDPOINT"));
+
+    config.max_concurrent_uploads = at_once;
+    return client_with(&config);
+}
+
+/* The end of an upload is told in every way while as many slow functions run as uploads may, and more. */
+static void slow_on_complete_functions_hold_up_no_other_end(void)
+{
+    enum { AT_ONCE = 2, SLOW = 5 };
+    us3_client *client = client_of_few_uploads(AT_ONCE);
+    struct told told = TOLD_INIT, quick = TOLD_INIT;
+    us3_upload_request request = request_for("slow", "x", 1, &told), other = request_for("quick", "x", 1, &quick);
+    us3_task *tasks[SLOW], *task;
+
+    told.closed = true;
+    for (int i = 0; i < SLOW; i++)
+        tasks[i] = start(client, &request);
+    told_at_once(&told, SLOW);
+    task = start(client, &other);
+    CHECK_INT(US3_OK, us3_task_wait(task, 60000, NULL));
+    CHECK(task_is_readable(task, 60000));
+    CHECK_INT(US3_OK, us3_upload(client, &other, NULL));
+    CHECK_INT(2, completed_so_far(&quick));
+    for (int i = 0; i < SLOW; i++)
+        CHECK_INT(US3_PENDING, us3_task_wait(tasks[i], 0, NULL));
+    told_open(&told);
+    for (int i = 0; i < SLOW; i++)
+        us3_task_free(tasks[i]);
+    us3_task_free(task);
+    us3_client_free(client);
+}
+
+/* An upload whose on_complete starts the next one and waits for its end. */
+struct nested {
+    us3_client *client;
+    struct told *told, *all;
+    int level;
+};
+
+enum { NESTED = 5 };
+
+static void wait_for_the_next(us3_task *task, const us3_result *result, void *user_data)
+{
+    struct nested *nested = user_data;
+    struct told told = TOLD_INIT;
+    struct nested next = {nested->client, &told, nested->all, nested->level + 1};
+    us3_upload_request request = request_for("nested", "x", 1, NULL);
+
+    if (next.level < NESTED) {
+        request.on_progress = NULL;
+        request.on_complete = wait_for_the_next;
+        request.user_data = &next;
+        us3_task_free(start(nested->client, &request));
+        told_complete(&told, 1);
+        CHECK_INT(US3_OK, told.status);
+    }
+    tell_complete(task, result, nested->all);
+    tell_complete(task, result, nested->told);
+}
+
+static void on_complete_functions_may_wait_for_other_uploads(void)
+{
+    struct told told = TOLD_INIT, all = TOLD_INIT;
+    struct nested first = {client_of_few_uploads(1), &told, &all, 0};
+    us3_upload_request request = request_for("nested", "x", 1, NULL);
+
+    request.on_progress = NULL;
+    request.on_complete = wait_for_the_next;
+    request.user_data = &first;
+    CHECK_INT(US3_OK, us3_upload(first.client, &request, NULL));
+    CHECK_INT(NESTED, all.completed);
+    us3_client_free(first.client);
+}
+
+static void *open_soon(void *told)
+{
+    struct timespec soon = {0, 200000000};
+
+    nanosleep(&soon, NULL);
+    told_open(told);
+    return NULL;
+}
+
+static void freeing_the_client_waits_for_slow_on_complete_functions(void)
+{
+    enum { SLOW = 5 };
+    us3_client *client = client_of_few_uploads(2);
+    struct told told = TOLD_INIT;
+    us3_upload_request request = request_for("slow", "x", 1, &told);
+    us3_task *tasks[SLOW];
+    pthread_t opener;
+
+    told.closed = true;
+    for (int i = 0; i < SLOW; i++)
+        tasks[i] = start(client, &request);
+    told_at_once(&told, SLOW);
+    REQUIRE(pthread_create(&opener, NULL, open_soon, &told) == 0);
+    us3_client_free(client);
+    CHECK_INT(SLOW, told.completed);
+    for (int i = 0; i < SLOW; i++)
+        us3_task_free(tasks[i]);
+    pthread_join(opener, NULL);
+}
+
 int main(void)
 {
     RUN(the_end_is_told_in_every_way);
@@ -496,5 +604,8 @@ int main(void)
     RUN(started_first_comes_first);
     RUN(cancelled_in_the_queue);
     RUN(slow_callbacks_hold_up_no_other_upload);
+    RUN(slow_on_complete_functions_hold_up_no_other_end);
+    RUN(on_complete_functions_may_wait_for_other_uploads);
+    RUN(freeing_the_client_waits_for_slow_on_complete_functions);
     return check_done();
 }
