@@ -60,7 +60,20 @@ pub(crate) fn run(client: *mut border::us3_client, way: Way, answers: &[Vec<u8>]
     let said = upload(client, way);
     let script = locked(&SCRIPT).take().unwrap_or_default();
     let log = std::mem::take(&mut *locked(&LOG));
-    said.is_harmless(&script.signatures, &log);
+    // An input may hold the signature of another request, which a fuzzer has seen: who answers this one does not have it
+    // from this one.
+    let known: Vec<String> = answers
+        .iter()
+        .flat_map(|answer| readings(&String::from_utf8_lossy(answer)))
+        .collect();
+    let by_itself = |signature: &&String| !known.iter().any(|text| text.contains(*signature));
+    let signatures: Vec<&str> = script
+        .signatures
+        .iter()
+        .filter(by_itself)
+        .map(String::as_str)
+        .collect();
+    said.is_harmless(&signatures, &log);
     said.is_true(way, &script);
 }
 
@@ -240,10 +253,10 @@ fn log_everything() {
 
 impl Said {
     /// No secret, no second line.
-    fn is_harmless(&self, signatures: &[String], log: &[String]) {
+    fn is_harmless(&self, signatures: &[&str], log: &[String]) {
         assert_ne!(self.status, border::us3_status::US3_INTERNAL_ERROR as i32);
         let mut secrets = vec![TOKEN, PRIVATE_KEY, PUBLIC_KEY];
-        secrets.extend(signatures.iter().map(String::as_str));
+        secrets.extend(signatures);
         let lines = log.iter().map(|line| ("log", line));
         let texts = self.texts.iter().map(|(name, text)| (*name, text));
         for (name, text) in texts.chain(lines) {

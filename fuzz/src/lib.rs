@@ -29,6 +29,9 @@ const PRIVATE_KEY: &str = "private-key-nobody-may-see";
 const POLICY: &str = r#"{"callbackUrl":"http://h/","callbackBody":"a=b"}"#;
 const CONTENT: &[u8] = b"content";
 
+/// Threads of the service.
+const SERVING: usize = 8;
+
 /// Far more than the loopback address needs, and a hang all the same.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -379,11 +382,11 @@ impl World {
     fn new() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                std::thread::spawn(move || serve(connection));
-            }
-        });
+        // A thread for each connection would cost more than all the rest.
+        for _ in 0..SERVING {
+            let listener = listener.try_clone().expect("a descriptor");
+            std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+        }
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("file"), CONTENT).expect("a file");
 
