@@ -9,7 +9,7 @@ set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${FUZZ_SECONDS:-60}
-[ $# -gt 0 ] || set -- policy config checkpoint response request
+[ $# -gt 0 ] || set -- policy config checkpoint checkpoint_again response gateway likewise request
 
 missing() {
     echo "make fuzz: $1 is missing: $2" >&2
@@ -29,10 +29,15 @@ failed=
 for target; do
     echo "== fuzz $target for $seconds s"
     mkdir -p "build/fuzz/$target"
+    case $target in
+        gateway | likewise | response) words=-dict=fuzz/dictionaries/gateway.dict ;;
+        checkpoint*) words=-dict=fuzz/dictionaries/checkpoint.dict ;;
+        *) words= ;;
+    esac
     # New inputs go to the first folder; the committed corpus is only read.
-    # shellcheck disable=SC2086 # empty, or a word
+    # shellcheck disable=SC2086 # empty, or a word each
     cargo $nightly fuzz run --fuzz-dir fuzz "$target" "build/fuzz/$target" "fuzz/corpus/$target" -- \
-        -max_total_time="$seconds" -timeout=25 -rss_limit_mb=4096 || failed="$failed $target"
+        -max_total_time="$seconds" -timeout=25 -rss_limit_mb=4096 $words || failed="$failed $target"
 done
 if [ -n "$failed" ]; then
     echo "make fuzz: failed:$failed; the inputs are in fuzz/artifacts" >&2

@@ -62,7 +62,7 @@ pub mod upload;
 pub mod border {
     pub use crate::ffi::{
         us3_client, us3_client_new, us3_config, us3_config_init, us3_header, us3_result,
-        us3_result_clear, us3_result_describe, us3_result_init, us3_status, us3_string_free,
-        us3_upload, us3_upload_request, us3_upload_request_init,
+        us3_result_clear, us3_result_describe, us3_result_init, us3_set_logger, us3_status,
+        us3_string_free, us3_upload, us3_upload_request, us3_upload_request_init,
     };
 }

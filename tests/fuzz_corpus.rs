@@ -51,3 +51,18 @@ fn responses() {
 fn requests() {
     replay("request", targets::request);
 }
+
+#[test]
+fn answers_of_gateways() {
+    replay("gateway", targets::gateway);
+}
+
+#[test]
+fn refusals_likewise() {
+    replay("likewise", targets::likewise);
+}
+
+#[test]
+fn checkpoints_again() {
+    replay("checkpoint_again", targets::checkpoint_again);
+}

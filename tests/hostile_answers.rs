@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use support::{
     HandMade, TempFile, client, config, initiated, json_policy, read_head, read_request, reply,
@@ -508,6 +510,133 @@ fn a_long_token_that_is_repeated_is_not_told() {
         let error = client.upload(put(100)).expect_err("403");
         assert!(!error.message().contains("AbCd0123"), "{copies}: {error}");
     }
+}
+
+/// The signature of a request, in each form in which a gateway may write it.
+fn signature_written(head: &str) -> Vec<String> {
+    let authorization = authorization(head);
+    let signature = authorization.split(':').nth(1).expect("signature");
+    let escaped = |escape: fn(char) -> String| -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric();
+        let written = signature.chars().map(|c| match plain(c) {
+            true => c.to_string(),
+            false => escape(c),
+        });
+        written.collect()
+    };
+    vec![
+        signature.to_owned(),
+        escaped(|c| format!("%{:02X}", u32::from(c))),
+        escaped(|c| format!("%{:02x}", u32::from(c))),
+        escaped(|c| format!("%25{:02x}", u32::from(c))),
+        escaped(|c| format!("\\x{:02x}", u32::from(c))),
+        escaped(|c| format!("\\x{:02X}", u32::from(c))),
+        escaped(|c| format!("\\{:03o}", u32::from(c))),
+        escaped(|c| format!("\\u{:04x}", u32::from(c))),
+        escaped(|c| format!("&#{};", u32::from(c))),
+        escaped(|c| format!("&#x{:x};", u32::from(c))),
+    ]
+}
+
+#[test]
+fn a_signature_is_not_told_however_a_page_writes_it() {
+    for form in 0..10 {
+        let said = Arc::new(Mutex::new(String::new()));
+        let seen = said.clone();
+        let service = scripted(move |head| {
+            let written = signature_written(head)[form].clone();
+            let page = format!("<pre>Authorization: UCloud k:{written}</pre>");
+            seen.lock().expect("said").push_str(&written);
+            reply("403 x", "Content-Type: text/html\r\n", &page)
+        });
+        let error = client(service.address).delete("k").expect_err("403");
+        let written = said.lock().expect("said").clone();
+        assert!(error.message().contains("k:***"), "{form}: {error}");
+        assert!(!error.message().contains(&written), "{form}: {error}");
+    }
+}
+
+#[test]
+fn a_signature_in_a_session_id_is_not_told() {
+    for status in ["200 OK", "403 x"] {
+        for form in 0..10 {
+            let said = Arc::new(Mutex::new(String::new()));
+            let seen = said.clone();
+            let service = scripted(move |head| {
+                let written = signature_written(head)[form].clone();
+                seen.lock().expect("said").push_str(&written);
+                reply(status, &format!("X-SessionId: s-{written}-1\r\n"), "")
+            });
+            let report = match client(service.address).delete("k") {
+                Ok(report) => report,
+                Err(error) => error.report().clone(),
+            };
+            let written = said.lock().expect("said").clone();
+            let told = report.session_id.expect("a session id");
+            assert_eq!(told, "s-***-1", "{status}: {written}");
+        }
+    }
+}
+
+#[test]
+fn a_signature_in_a_location_is_not_told() {
+    let service = scripted(move |head| {
+        let written = signature_written(head)[2].clone();
+        reply(
+            "302 x",
+            &format!("Location: http://portal/?a={written}\r\n"),
+            "",
+        )
+    });
+    let error = client(service.address).delete("k").expect_err("a portal");
+    assert!(error.message().contains("http://portal/?a=***"), "{error}");
+}
+
+#[test]
+fn a_signature_in_the_answer_to_initiate_is_not_told() {
+    for json in [
+        r#"{"UploadId":"@","BlkSize":4194304}"#,
+        r#"{"UploadId":"u-@","BlkSize":0}"#,
+        r#"{"UploadId":"u","BlkSize":"@"}"#,
+        r#"{"UploadId":["@"]}"#,
+        r#"{"UploadId":{"@":1}}"#,
+    ] {
+        let said = Arc::new(Mutex::new(String::new()));
+        let seen = said.clone();
+        let service = scripted(move |head| {
+            let written = signature_written(head)[0].clone();
+            if !head.starts_with("POST /k?uploads") {
+                return reply("403 x", "", "");
+            }
+            seen.lock().expect("said").push_str(&written);
+            reply("200 OK", JSON, &json.replace('@', &written))
+        });
+        let result = client(service.address).initiate("k", None);
+        let error = result.map(drop).expect_err(json);
+        let written = said.lock().expect("said").clone();
+        let told = format!("{error} {:?}", error.report().upload_id);
+        assert_eq!(error.status(), Status::ProtocolError, "{json}: {error}");
+        assert!(!told.contains(&written), "{json}: {told}");
+    }
+}
+
+#[test]
+fn the_password_of_a_proxy_is_not_told() {
+    let proxy = scripted(move |head| {
+        let mut lines = head.lines();
+        let line = lines.find(|line| line.to_lowercase().starts_with("proxy-authorization"));
+        let page = format!("<pre>{} s3cret/password</pre>", line.expect("a login"));
+        reply("407 x", "Content-Type: text/html\r\n", &page)
+    });
+    let mut config = config("127.0.0.1:1");
+    config.proxy = Some(format!("http://user:s3cret%2Fpassword@{}", proxy.address));
+    config.max_retries = 0;
+    let client = Client::new(config).expect("client");
+    let error = client.delete("k").expect_err("407");
+    assert!(error.message().contains("Basic "), "{error}");
+    assert!(!error.message().contains("s3cret"), "{error}");
+    let encoded = STANDARD.encode("user:s3cret/password");
+    assert!(!error.message().contains(&encoded), "{error}");
 }
 
 /// S1. Answers that nobody asked for, on a connection that carries a policy next. One that arrives well before the

@@ -5,6 +5,8 @@
 //! surface, the network included: a service on the loopback address answers what it is told. No
 //! input may end in a panic, in `InternalError` (a panic that was caught), or in a secret shown.
 
+mod gateway;
+
 use std::ffi::{CString, c_char};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -26,6 +28,9 @@ use us3::upload::{Mode, UploadRequest};
 const PRIVATE_KEY: &str = "private-key-nobody-may-see";
 const POLICY: &str = r#"{"callbackUrl":"http://h/","callbackBody":"a=b"}"#;
 const CONTENT: &[u8] = b"content";
+
+/// Threads of the service.
+const SERVING: usize = 8;
 
 /// Far more than the loopback address needs, and a hang all the same.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -131,6 +136,107 @@ pub fn response(input: &[u8]) {
     if let Err(error) = result {
         check(&error, &[]);
         assert_ne!(error.status(), Status::InvalidArgument);
+    }
+}
+
+/// The answers of a gateway to an upload and to what the library then asks. The first byte chooses the way to
+/// upload; between two answers is a line of five equals signs.
+pub fn gateway(input: &[u8]) {
+    let Some((way, answers)) = input.split_first() else {
+        return;
+    };
+    let way = gateway::Way {
+        multipart: way & 1 != 0,
+        policy: way & 2 != 0,
+    };
+    let world = world();
+    gateway::run(world.scripted.0, way, &gateway::answers(answers));
+}
+
+/// What GetMultiUploadId answers (the first byte even) or ListParts, after an upload with a policy was answered
+/// in the form and HeadFile was refused with the same status. Only the same refusal once more says
+/// that the upload did not run.
+pub fn likewise(input: &[u8]) {
+    let Some((way, answer)) = input.split_first() else {
+        return;
+    };
+    let world = world();
+    let way = gateway::Way {
+        multipart: way & 1 != 0,
+        policy: true,
+    };
+    let refused = b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nX-SessionId: s\r\nConnection: close\r\nContent-Length: 30\r\n\r\n";
+    let stored = [refused.as_slice(), br#"{"RetCode":-42,"ErrMsg":"no!"}"#].concat();
+    gateway::run(
+        world.scripted.0,
+        way,
+        &[stored, refused.to_vec(), answer.to_vec()],
+    );
+}
+
+/// A checkpoint that is read, checked and written by an upload that fails, and read again: the same upload of the
+/// same object goes on, however often. The first byte says whether the upload has a policy; `@FILE@`
+/// and `@ENDPOINT@` stand for what they do in [`checkpoint`].
+pub fn checkpoint_again(input: &[u8]) {
+    let Some((policy, input)) = input.split_first() else {
+        return;
+    };
+    let world = world();
+    let (file, endpoint) = world.identity();
+    let input = replace(&replace(input, b"@FILE@", file), b"@ENDPOINT@", endpoint);
+    let path = world.write("checkpoint-again", &input);
+    world.answer(Answer::Listed);
+    let read = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).ok();
+    let mut before = read(&input);
+    for run in 0..2 {
+        let error = world.client.upload(UploadRequest {
+            resume_path: Some(path.clone()),
+            policy: PutPolicy::parse(POLICY).ok().filter(|_| policy & 1 != 0),
+            timeout: Some(Duration::from_millis(300)),
+            ..world.file()
+        });
+        let error = error.expect_err("its part was refused");
+        check(&error, &[]);
+        let after = std::fs::read(&path).ok();
+        let after = after.as_deref().and_then(read);
+        same_upload(&error, before.as_ref(), after.as_ref());
+        assert!(run == 0 || before == after, "{before:?}, then {after:?}");
+        before = after;
+    }
+    let _ = std::fs::remove_file(&path);
+}
+
+/// What is left of a checkpoint after a run that went on with it, or that left it alone.
+fn same_upload(
+    error: &Error,
+    before: Option<&serde_json::Value>,
+    after: Option<&serde_json::Value>,
+) {
+    let after = after.unwrap_or_else(|| panic!("no checkpoint: {error}"));
+    // Begun anew, which the note says, or left alone.
+    let object = before.filter(|before| before.is_object());
+    let afresh = error.report().note.is_some() || object.is_none();
+    if afresh || before == Some(after) {
+        return;
+    }
+    let before = before.expect("it was read");
+    for member in [
+        "endpoint",
+        "bucket",
+        "key",
+        "file",
+        "part_size",
+        "upload_id",
+        "finishing",
+    ] {
+        assert_eq!(before[member], after[member], "{member}: {error}");
+    }
+    assert_eq!(after["version"], 2);
+    let finish = &after["finish"];
+    assert_eq!(before["finishing"] == true, finish.is_object(), "{after}");
+    // The first version does not tell when.
+    if before["finishing"] == true && before["finish"].is_object() {
+        assert_eq!(before["finish"], *finish);
     }
 }
 
@@ -247,6 +353,8 @@ struct World {
     folder: tempfile::TempDir,
     client: Client,
     border: Border,
+    /// With a token, for the targets that write down every answer.
+    scripted: Border,
     endpoint: String,
     identity: OnceLock<Vec<u8>>,
 }
@@ -261,6 +369,8 @@ unsafe impl Send for Border {}
 enum Answer {
     /// What is right for the call.
     Good,
+    /// No part is there, and none is taken.
+    Listed,
     /// To InitiateMultipartUpload what is right, and to everything else this.
     AfterInitiate(Vec<u8>),
     Bytes(Vec<u8>),
@@ -272,11 +382,11 @@ impl World {
     fn new() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                std::thread::spawn(move || serve(connection));
-            }
-        });
+        // A thread for each connection would cost more than all the rest.
+        for _ in 0..SERVING {
+            let listener = listener.try_clone().expect("a descriptor");
+            std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+        }
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("file"), CONTENT).expect("a file");
 
@@ -288,7 +398,8 @@ impl World {
         config.settle_timeout = Duration::from_millis(1);
         Self {
             client: Client::new(config).expect("a client"),
-            border: Border(client_as_c_has_it(&endpoint)),
+            border: Border(client_as_c_has_it(&endpoint, None)),
+            scripted: Border(client_as_c_has_it(&endpoint, Some(gateway::TOKEN))),
             folder,
             endpoint,
             identity: OnceLock::new(),
@@ -349,7 +460,8 @@ fn identity_in(path: &Path) -> Vec<u8> {
     checkpoint["file"].to_string().into_bytes()
 }
 
-fn client_as_c_has_it(endpoint: &str) -> *mut border::us3_client {
+fn client_as_c_has_it(endpoint: &str, token: Option<&str>) -> *mut border::us3_client {
+    let token = token.map(|token| CString::new(token).expect("no NUL"));
     let endpoint = CString::new(endpoint).expect("no NUL");
     let private_key = CString::new(PRIVATE_KEY).expect("no NUL");
     let mut client = ptr::null_mut();
@@ -357,11 +469,14 @@ fn client_as_c_has_it(endpoint: &str) -> *mut border::us3_client {
     unsafe {
         let mut config: border::us3_config = std::mem::zeroed();
         border::us3_config_init(&mut config);
-        config.public_key = c"public-key".as_ptr();
+        let public_key = CString::new(gateway::PUBLIC_KEY).expect("no NUL");
+        config.public_key = public_key.as_ptr();
+        config.security_token = token.as_ref().map_or(ptr::null(), |token| token.as_ptr());
         config.private_key = private_key.as_ptr();
         config.bucket_name = c"bucket".as_ptr();
         config.endpoint = endpoint.as_ptr().cast::<c_char>();
-        config.settle_timeout_ms = 1;
+        // Less than the pause between two looks: every question is asked once.
+        config.settle_timeout_ms = 45;
         config.max_retries = 0;
         border::us3_client_new(&config, &mut client, ptr::null_mut());
     }
@@ -377,10 +492,15 @@ fn serve(mut connection: TcpStream) {
     let Some(head) = read_request(&mut connection) else {
         return;
     };
+    if let Some(answer) = gateway::answer_to(&head) {
+        let _ = connection.write_all(&answer);
+        return;
+    }
     let answer = match &*ANSWER.lock().expect("not poisoned") {
         Answer::Bytes(bytes) => bytes.clone(),
+        Answer::Listed if head.starts_with("PUT ") => refusal(),
         Answer::AfterInitiate(bytes) if !is_initiate(&head) => bytes.clone(),
-        Answer::Good | Answer::AfterInitiate(_) => good(&head),
+        Answer::Good | Answer::Listed | Answer::AfterInitiate(_) => good(&head),
     };
     let _ = connection.write_all(&answer);
 }

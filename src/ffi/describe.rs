@@ -11,6 +11,9 @@ use super::structs::{self, PublicStruct};
 /// As much of an answer's body as belongs into a paragraph.
 const BODY_SHOWN: usize = 400;
 
+/// In place of what may be a secret.
+const HIDDEN: &str = "***";
+
 /// Says what became of a call. Reads no member that the host's struct does not have.
 ///
 /// # Safety
@@ -199,12 +202,9 @@ impl Facts {
         if repeats_credentials(&self.body) {
             return "The last answer repeats credentials, and is not shown.".to_owned();
         }
-        let shown: String = self.body.chars().take(BODY_SHOWN).collect();
-        let more = if shown.len() < self.body.len() {
-            " …"
-        } else {
-            ""
-        };
+        let body = without_long_words(&self.body);
+        let shown: String = body.chars().take(BODY_SHOWN).collect();
+        let more = if shown.len() < body.len() { " …" } else { "" };
         format!("The last answer was: {shown}{more}")
     }
 
@@ -227,6 +227,22 @@ fn repeats_credentials(text: &str) -> bool {
     ["ucloud ", "ucloud%20", "authorization", "securitytoken"]
         .iter()
         .any(|name| text.contains(name))
+}
+
+/// Hides words that are long enough for a signature or a token: the body is as it came, and nobody can tell here
+/// which secrets the request had.
+fn without_long_words(text: &str) -> String {
+    const LONGEST: usize = 19;
+    let ends_word = |c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | '<' | '>');
+    let mut shown = String::with_capacity(text.len());
+    for piece in text.split_inclusive(ends_word) {
+        let word = piece.trim_end_matches(ends_word);
+        match word.len() {
+            0..=LONGEST => shown.push_str(piece),
+            _ => shown.extend([HIDDEN, &piece[word.len()..]]),
+        }
+    }
+    shown
 }
 
 /// Text of the host or the service on one line: lossy, and without control characters.
@@ -296,6 +312,38 @@ mod tests {
             "US3_OK (0): done. HTTP status 200. The object is stored. The callback was delivered. \
              ETag AQAAAA. The last answer was: { \"ok\":true}"
         );
+    }
+
+    #[test]
+    fn a_word_that_may_be_a_secret_is_not_shown() {
+        for (body, shown) in [
+            (c"<pre>qWW/xghQj9aOMC3TUv4o+nMSOHU=</pre>", "<pre>***</pre>"),
+            (
+                c"{\"sig\":\"qWW\\u002fxghQj9aOMC3TUv4o\"}",
+                "{\"sig\":\"***\"}",
+            ),
+            (c"Signature qWW%2FxghQj9aOMC3TUv4o", "Signature ***"),
+            (
+                c"{\"message\":\"nineteen_characters\"}",
+                "{\"message\":\"nineteen_characters\"}",
+            ),
+            (
+                c"上传成功上传成功上传成功上传成功",
+                "上传成功上传成功上传成功上传成功",
+            ),
+        ] {
+            let result = us3_result {
+                body: body.as_ptr().cast_mut(),
+                body_len: body.count_bytes(),
+                ..us3_result::INIT
+            };
+            let expected = format!("The last answer was: {shown}");
+            assert!(
+                describe(&result).ends_with(&expected),
+                "{}",
+                describe(&result)
+            );
+        }
     }
 
     #[test]

@@ -91,6 +91,7 @@ mod version;
 pub use client::{us3_client, us3_client_new};
 pub use config::{us3_config, us3_config_init};
 pub use header::us3_header;
+pub use logger::us3_set_logger;
 pub use memory::us3_string_free;
 pub use request::{us3_upload_request, us3_upload_request_init};
 pub use result::{us3_result, us3_result_clear, us3_result_describe, us3_result_init};

@@ -19,6 +19,8 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT,
 };
@@ -26,6 +28,7 @@ use http::{Method, Request, Uri};
 use hyper_util::client::proxy::matcher::Intercept;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
 
 pub(crate) use body::Payload;
 pub(crate) use multipart::{Initiated, LARGEST_PART, ListedPart, Target};
@@ -44,6 +47,7 @@ use body::{Body, Delivery};
 use cause::Cause;
 use connection::Connector;
 use pool::Pool;
+use secrets::{Secrets, masked};
 use sending::Sending;
 
 /// Everything outside `A–Z a–z 0–9 - _ . ~` is encoded in a query, and `/` is kept in a path.
@@ -70,6 +74,8 @@ pub(crate) struct Service {
     pool: Pool,
     /// Requests go through it, with absolute URLs. None for https, which goes through a tunnel.
     http_proxy: Option<Intercept>,
+    /// Of the account and the proxy: what every request's messages must not show.
+    secrets: Secrets,
 }
 
 /// One request, before it is signed.
@@ -216,6 +222,7 @@ impl Service {
         let proxy = connection::proxy(&config, &root);
         let tls = tls::client_config(&config, origin.https)?;
         Ok(Self {
+            secrets: account_secrets(&config, proxy.as_ref()),
             http_proxy: proxy.clone().filter(|_| !origin.https),
             pool: Pool::new(Connector::new(tls, proxy, config.connect_timeout), spread),
             root,
@@ -288,7 +295,7 @@ impl Service {
                     _ => return Err(sending.failed(call, &what, refused.error())),
                 },
             };
-            let reply = tokio::select! {
+            let mut reply = tokio::select! {
                 reply = sending.read(response, self.config.response_timeout) => reply,
                 why = call.given_up(operation) => return Err(sending.gave_up(call, why.about(&what), End::GivenUp)),
             };
@@ -298,6 +305,7 @@ impl Service {
             if over {
                 self.pool.give_back(lane).await;
             }
+            reply.hide_secrets(|text| self.masked(text, call));
             return self.judge(call, &what, reply, through);
         }
     }
@@ -341,11 +349,7 @@ impl Service {
     fn masked(&self, text: &str, call: &Call<'_>) -> String {
         let authorization = self.authorization(call);
         let signature = authorization.split(':').nth(1).unwrap_or_default();
-        let token = self.config.security_token.as_ref();
-        let token = token.map_or("", |token| token.expose_secret());
-        let private_key = self.config.private_key.expose_secret();
-        let secrets = [signature, token, private_key, &self.config.public_key];
-        secrets::masked(text, &secrets)
+        masked(text, &[&self.secrets, &Secrets::new(&[signature])])
     }
 
     fn url(&self, call: &Call<'_>) -> String {
@@ -411,6 +415,23 @@ impl Service {
         };
         signed.authorization(&self.config.public_key, &self.config.private_key)
     }
+}
+
+/// Public key, private key and token; user and password of the proxy.
+fn account_secrets(config: &Config, proxy: Option<&Intercept>) -> Secrets {
+    let token = config.security_token.as_ref();
+    let login = proxy.and_then(Intercept::basic_auth);
+    let login = login.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+    let login = login.and_then(|encoded| String::from_utf8(STANDARD.decode(encoded).ok()?).ok());
+    let login = Zeroizing::new(login.unwrap_or_default());
+    // Its base64 is found as well.
+    let password = login.split_once(':').map_or("", |(_, password)| password);
+    Secrets::new(&[
+        &config.public_key,
+        config.private_key.expose_secret(),
+        token.map_or("", |token| token.expose_secret()),
+        password,
+    ])
 }
 
 /// What a message calls a request: the operation and the URL, which holds no secret. Made into text only

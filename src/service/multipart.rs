@@ -89,7 +89,8 @@ impl Service {
         call.content_type = Some(content_type);
         call.headers = headers;
         let reply = self.call(&call, Payload::none, operation).await?;
-        let (upload_id, why) = match initiated(&reply.body) {
+        let secret = |upload_id: &str| self.masked(upload_id, &call) != upload_id;
+        let (upload_id, why) = match initiated(&reply.body, secret) {
             Ok(initiated) => return Ok((initiated, reply)),
             Err(unusable) => unusable,
         };
@@ -230,8 +231,12 @@ fn list_parts(upload_id: &str, marker: Option<u32>, most: u32) -> Call<'static> 
     call
 }
 
-/// What can be used of the answer; else why not, with the upload that is to be dropped.
-fn initiated(body: &[u8]) -> Result<Initiated, (Option<String>, String)> {
+/// What can be used of the answer; else why not, with the upload that is to be dropped. `is_secret` says whether an id
+/// repeats a secret of the request: an id goes into messages, logs and checkpoints.
+fn initiated(
+    body: &[u8],
+    is_secret: impl Fn(&str) -> bool,
+) -> Result<Initiated, (Option<String>, String)> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let InitiateAnswer {
         upload_id,
@@ -250,6 +255,10 @@ fn initiated(body: &[u8]) -> Result<Initiated, (Option<String>, String)> {
             "its UploadId is longer than 1024 bytes or has characters other than visible ASCII"
                 .to_owned(),
         ));
+    }
+    if is_secret(&upload_id) {
+        let why = "its UploadId repeats the signature, the token or a key of the request";
+        return Err((None, why.to_owned()));
     }
     match u64::try_from(part_size) {
         Ok(part_size @ 1..=LARGEST_PART) => Ok(Initiated {

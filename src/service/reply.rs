@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName};
+use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
 use http::response::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -59,6 +59,25 @@ impl Reply {
             headers: head.headers,
             body,
             incomplete,
+        }
+    }
+
+    /// Takes the request's secrets out of what is told of the headers. An ETag with a secret is none.
+    pub(super) fn hide_secrets(&mut self, mask: impl Fn(&str) -> String) {
+        for name in [SESSION_ID, ETAG] {
+            let Some(value) = self.headers.get(&name) else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(value.as_bytes());
+            let shown = mask(&text);
+            if shown == text {
+                continue;
+            }
+            self.headers.remove(&name);
+            let shown = HeaderValue::from_str(&shown).ok();
+            if let Some(shown) = shown.filter(|_| name == SESSION_ID) {
+                self.headers.insert(name, shown);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
 
 /// What a secret is replaced by.
 pub(super) const MASK: &str = "***";
@@ -9,27 +10,113 @@ pub(super) const MASK: &str = "***";
 /// Shorter ones would be found everywhere.
 const SHORTEST: usize = 4;
 
-/// The same text without any of the secrets, as they are, percent-encoded, escaped as in JSON or HTML, or in
-/// base64.
-pub(super) fn masked(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
-        text = without(&text, secret.as_bytes(), byte_at);
-        for encoded in in_base64(secret) {
-            text = without(&text, encoded.as_bytes(), base64_at);
-        }
-    }
-    text
+/// A text may be escaped several times; a hostile one must not take a long time to read.
+const MOST_ESCAPES: usize = 8;
+
+/// What follows an `&` that HTML has escaped.
+const AMP: &[u8] = b"amp;";
+
+/// Characters that HTML writes by name, of those that secrets are made of.
+const NAMED: [(&[u8], u8); 7] = [
+    (b"lt;", b'<'),
+    (b"gt;", b'>'),
+    (b"quot;", b'"'),
+    (b"apos;", b'\''),
+    (b"plus;", b'+'),
+    (b"sol;", b'/'),
+    (b"equals;", b'='),
+];
+
+/// What must not be shown.
+pub(super) struct Secrets {
+    needles: Vec<Needle>,
+    /// Bytes at which a secret may begin in a text.
+    begins: [bool; 256],
 }
 
-/// Reads one byte of a secret at the beginning of a text: the byte, and how long it is written.
-type ReadByte = fn(&[u8]) -> Option<(u8, usize)>;
+/// A secret, or its base64.
+struct Needle {
+    bytes: Zeroizing<Vec<u8>>,
+    base64: bool,
+}
 
-fn without(text: &str, secret: &[u8], read: ReadByte) -> String {
+impl Secrets {
+    /// Empty ones, and those of less than four bytes, are left out.
+    pub(super) fn new(secrets: &[&str]) -> Self {
+        let mut needles = Vec::new();
+        for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
+            needles.push(Needle {
+                bytes: Zeroizing::new(secret.as_bytes().to_vec()),
+                base64: false,
+            });
+            needles.extend(in_base64(secret).map(|bytes| Needle {
+                bytes,
+                base64: true,
+            }));
+        }
+        let mut begins = [false; 256];
+        for byte in [b'%', b'\\', b'&', b'-', b'_'] {
+            begins[usize::from(byte)] = true;
+        }
+        for needle in &needles {
+            begins[usize::from(needle.bytes[0])] = true;
+        }
+        Self { needles, begins }
+    }
+
+    /// How many bytes of the text write one of the secrets at its beginning.
+    fn written_at(&self, text: &[u8]) -> Option<usize> {
+        let begins = text
+            .first()
+            .is_some_and(|byte| self.begins[usize::from(*byte)]);
+        let needles = self.needles.iter().filter(|_| begins);
+        needles.filter_map(|needle| needle.written_at(text)).max()
+    }
+}
+
+impl Needle {
+    fn written_at(&self, text: &[u8]) -> Option<usize> {
+        let (first, others) = self.bytes.split_first()?;
+        // A text can be read in several ways: `%25` as three characters or as one.
+        let mut ends = self.read(text, 0, *first, Vec::new());
+        for expected in others {
+            if ends.is_empty() {
+                return None;
+            }
+            let longer = Vec::with_capacity(ends.len());
+            ends = ends.iter().fold(longer, |longer, end| {
+                self.read(text, *end, *expected, longer)
+            });
+        }
+        ends.into_iter().max()
+    }
+
+    /// Adds where the text goes on behind this byte.
+    fn read(&self, text: &[u8], at: usize, expected: u8, mut ends: Vec<usize>) -> Vec<usize> {
+        for (byte, len) in readings(&text[at..]) {
+            let byte = match byte {
+                // Both alphabets as one.
+                b'-' if self.base64 => b'+',
+                b'_' if self.base64 => b'/',
+                byte => byte,
+            };
+            if byte == expected && !ends.contains(&(at + len)) {
+                ends.push(at + len);
+            }
+        }
+        ends
+    }
+}
+
+/// The same text without any of the secrets, as they are, percent-encoded, escaped as in JSON, C or HTML, once or
+/// several times, or in base64.
+pub(super) fn masked(text: &str, secrets: &[&Secrets]) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let (piece, len) = match written_at(rest.as_bytes(), secret, read) {
+        let written = secrets.iter();
+        let written = written.filter_map(|secrets| secrets.written_at(rest.as_bytes()));
+        let (piece, len) = match written.max() {
             Some(len) => (MASK, len),
             None => (&rest[..first.len_utf8()], first.len_utf8()),
         };
@@ -39,65 +126,105 @@ fn without(text: &str, secret: &[u8], read: ReadByte) -> String {
     shown
 }
 
-/// How many bytes of the text write the secret at its beginning.
-fn written_at(text: &[u8], secret: &[u8], read: ReadByte) -> Option<usize> {
-    let mut at = 0;
-    for expected in secret {
-        let (byte, len) = read(&text[at..])?;
-        if byte != *expected {
-            return None;
+/// Each way to read one byte at the beginning of a text: the byte, and how long it is written.
+fn readings(text: &[u8]) -> impl Iterator<Item = (u8, usize)> {
+    let plain = text.first().map(|byte| (*byte, 1));
+    let escaped = match text.first() {
+        Some(b'%') => {
+            let encoded_again = 1 + repeated(&text[1..], b"25");
+            [percent(text, 1), percent(text, encoded_again), None]
         }
-        at += len;
-    }
-    Some(at)
-}
-
-fn byte_at(text: &[u8]) -> Option<(u8, usize)> {
-    escaped(text).or_else(|| text.first().map(|byte| (*byte, 1)))
-}
-
-/// One byte that is written as `%2B`, `\u002b`, `\/`, `&#43;` or `&#x2b;`.
-fn escaped(text: &[u8]) -> Option<(u8, usize)> {
-    let number = |digits: &[u8], radix| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        u8::from_str_radix(digits, radix).ok()
+        Some(b'\\') => {
+            let backslash_itself = text[1..].starts_with(b"\\").then_some((b'\\', 2));
+            [backslash(text), backslash_itself, None]
+        }
+        Some(b'&') => html(text),
+        _ => [None, None, None],
     };
-    match text {
-        [b'%', digits @ ..] => Some((number(digits.get(..2)?, 16)?, 3)),
-        [b'\\', b'u', digits @ ..] => Some((number(digits.get(..4)?, 16)?, 6)),
-        [b'\\', byte, ..] => Some((*byte, 2)),
-        [b'&', b'#', digits @ ..] => {
-            let end = digits.iter().take(6).position(|byte| *byte == b';')?;
-            let byte = match &digits[..end] {
-                [b'x' | b'X', hex @ ..] => number(hex, 16)?,
-                decimal => number(decimal, 10)?,
-            };
-            Some((byte, end + 3))
-        }
+    plain.into_iter().chain(escaped.into_iter().flatten())
+}
+
+/// `%2B`, and `%252B` when it was encoded twice.
+fn percent(text: &[u8], begin: usize) -> Option<(u8, usize)> {
+    Some((number(text.get(begin..begin + 2)?, 16)?, begin + 2))
+}
+
+/// `\u002b`, `\u{2b}`, `\x2b`, `\053` and `\/`, with more backslashes when it was escaped more than once.
+fn backslash(text: &[u8]) -> Option<(u8, usize)> {
+    let begin = repeated(text, b"\\");
+    let rest = &text[begin..];
+    let braced = |digits: &[u8]| {
+        let end = digits.iter().take(6).position(|byte| *byte == b'}')?;
+        Some((number(&digits[..end], 16)?, end + 3))
+    };
+    let read = match rest {
+        [b'u', b'{', digits @ ..] => braced(digits),
+        [b'u', digits @ ..] => digits
+            .get(..4)
+            .and_then(|digits| Some((number(digits, 16)?, 5))),
+        [b'x', digits @ ..] => digits
+            .get(..2)
+            .and_then(|digits| Some((number(digits, 16)?, 3))),
+        [b'0'..=b'3', _, _, ..] => number(&rest[..3], 8).map(|byte| (byte, 3)),
         _ => None,
-    }
+    };
+    let (byte, len) = read.or_else(|| rest.first().map(|byte| (*byte, 1)))?;
+    Some((byte, begin + len))
 }
 
-/// Both alphabets of base64 as one.
-fn base64_at(text: &[u8]) -> Option<(u8, usize)> {
-    let (byte, len) = byte_at(text)?;
-    let byte = match byte {
-        b'-' => b'+',
-        b'_' => b'/',
-        byte => byte,
+/// `&#43;`, `&#x2b;` and `&plus;`, with `amp;` in between when it was escaped more than once; and these alone, which
+/// may be an escaped `&` with other text behind it.
+fn html(text: &[u8]) -> [Option<(u8, usize)>; 3] {
+    let begin = 1 + repeated(&text[1..], AMP);
+    let ampersand = |len| (begin >= len).then_some((b'&', len));
+    let rest = &text[begin..];
+    let read = match rest {
+        [b'#', digits @ ..] => numbered(digits).map(|(byte, len)| (byte, len + 1)),
+        _ => {
+            let named = NAMED.iter().find(|(name, _)| rest.starts_with(name));
+            named.map(|(name, byte)| (*byte, name.len()))
+        }
     };
-    Some((byte, len))
+    let read = read.map(|(byte, len)| (byte, begin + len));
+    let once = 1 + AMP.len();
+    [read, ampersand(once), ampersand(begin.max(once))]
+}
+
+/// `43;` and `x2b;`.
+fn numbered(digits: &[u8]) -> Option<(u8, usize)> {
+    let end = digits.iter().take(8).position(|byte| *byte == b';')?;
+    let byte = match &digits[..end] {
+        [b'x' | b'X', hex @ ..] => number(hex, 16)?,
+        decimal => number(decimal, 10)?,
+    };
+    Some((byte, end + 1))
+}
+
+/// How many bytes at the beginning of a text are this, again and again, some times at most.
+fn repeated(text: &[u8], what: &[u8]) -> usize {
+    let count = text
+        .chunks_exact(what.len())
+        .take(MOST_ESCAPES)
+        .take_while(|chunk| *chunk == what);
+    count.count() * what.len()
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u8> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    // A sign is no digit.
+    let all = digits.bytes().all(|digit| digit.is_ascii_alphanumeric());
+    u8::from_str_radix(digits, radix).ok().filter(|_| all)
 }
 
 /// The base64 characters that depend on the secret alone, for each offset (0, 1, 2 modulo 3) at which the secret can
 /// begin in the encoded text.
-fn in_base64(secret: &str) -> [String; 3] {
+fn in_base64(secret: &str) -> [Zeroizing<Vec<u8>>; 3] {
     [0, 1, 2].map(|before| {
-        let mut bytes = vec![0; before];
+        let mut bytes = Zeroizing::new(vec![0; before]);
         bytes.extend_from_slice(secret.as_bytes());
-        let encoded = STANDARD_NO_PAD.encode(&bytes);
+        let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(&*bytes));
         let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
-        encoded[first..end].to_owned()
+        Zeroizing::new(encoded.as_bytes()[first..end].to_vec())
     })
 }
 
@@ -109,6 +236,10 @@ mod tests {
 
     const SECRET: &str = "aB3+/x=?~9";
 
+    fn without(text: &str, secrets: &[&str]) -> String {
+        masked(text, &[&Secrets::new(secrets)])
+    }
+
     #[test]
     fn a_secret_is_found_however_it_is_written() {
         for written in [
@@ -116,13 +247,52 @@ mod tests {
             "aB3%2B%2Fx%3D%3F%7E9",
             "aB3%2b/x=%3f~9",
             "%61%42%33%2B%2F%78%3D%3F%7E%39",
+            "aB3%252B%25252Fx=?~9",
             r"aB3+\/x=?~9",
+            r"aB3+\\/x=?~9",
             r"aB3\u002b\u002Fx\u003d?~9",
+            r"aB3\\u002b\\\\/x\u{3D}?~9",
+            r"aB3\x2b\x2Fx\x3D?~9",
+            r"aB3\053\057x=?~9",
             "aB3&#43;&#x2F;x&#61;?~9",
+            "aB3&amp;#43;&#X2f;x&#0061;?~9",
+            "aB3&plus;&sol;x&equals;?~9",
         ] {
             let text = format!("<p>Authorization: UCloud k:{written}</p> 中文");
             let expected = format!("<p>Authorization: UCloud k:{MASK}</p> 中文");
-            assert_eq!(masked(&text, &[SECRET]), expected, "{written}");
+            assert_eq!(without(&text, &[SECRET]), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_looks_like_an_escape_is_found_as_it_is_and_escaped() {
+        for (secret, written) in [
+            ("a%2Bc", "a%2Bc"),
+            ("a%2Bc", "a%252Bc"),
+            (r"a\x2bc", r"a\x2bc"),
+            (r"a\x2bc", r"a\\x2bc"),
+            ("a&#43;c", "a&#43;c"),
+            ("a&#43;c", "a&amp;#43;c"),
+            ("a&amp;c", "a&amp;c"),
+            ("a&amp;c", "a&amp;amp;c"),
+            ("a&lt;c", "a&amp;lt;c"),
+            ("a&b<c", "a&amp;b&lt;c"),
+        ] {
+            assert_eq!(
+                without(&format!("<{written}>"), &[secret]),
+                "<***>",
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_secret_does_not_hide_it() {
+        for before in [
+            "%", "%4", r"\", r"\x", r"\x4", r"\u00", "&", "&#", "&#6", "&amp;", "=",
+        ] {
+            let shown = without(&format!("{before}4BaB3+/x"), &["4BaB3+/x"]);
+            assert!(shown.ends_with(MASK), "{before}: {shown}");
         }
     }
 
@@ -133,7 +303,7 @@ mod tests {
                 STANDARD.encode(format!("{before}{SECRET} and more")),
                 URL_SAFE.encode(format!("{before}{SECRET} and more")),
             ] {
-                let shown = masked(&encoded, &[SECRET]);
+                let shown = without(&encoded, &[SECRET]);
                 assert!(shown.contains(MASK), "{before:?}: {shown}");
                 let bytes = STANDARD.decode(shown.replace(MASK, ""));
                 let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -143,16 +313,29 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_escapes_is_read_in_no_time() {
+        let begun = std::time::Instant::now();
+        for escape in [r"\", "%25", "&amp;", "%", "&", "%25%", r"\x"] {
+            let text = escape.repeat(16 << 10);
+            assert_eq!(
+                without(&text, &[SECRET, r"\\\\", "%25%25%25", "&&&&&&"]).is_empty(),
+                false
+            );
+        }
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+
+    #[test]
     fn other_text_stays_as_it_is() {
         for text in [
             "",
             "aB3",
             "aB3+/x=?~8",
             "100 % & <b>",
-            "%zz \\ &#; &#x;",
+            "%zz \\ &#; &#x; %25 %+4 \\u{ \\",
             "中%",
         ] {
-            assert_eq!(masked(text, &[SECRET, "", "abc"]), text);
+            assert_eq!(without(text, &[SECRET, "", "abc"]), text);
         }
     }
 }
