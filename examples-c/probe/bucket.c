@@ -28,6 +28,8 @@ static struct trace {
     /* Nobody knows what became of a request for it, which ended then. */
     bool may_come;
     int64_t ended_ms;
+    /* Removed, or never there. */
+    bool gone;
     struct trace *next;
 } *traces;
 
@@ -270,6 +272,7 @@ static const char *remove_trace(struct trace *trace, int *removed)
         wrong = say("%s %s is still there: %s", trace->upload_id == NULL ? "the object" : "an upload of", trace->key,
                     or_empty(result.err_msg));
     }
+    trace->gone = wrong == NULL;
     us3_result_clear(&result);
     return wrong;
 }
@@ -298,28 +301,51 @@ static bool may_any_come(void)
     return false;
 }
 
+/* What is left, and how much was removed. */
+struct cleaning {
+    int objects, uploads;
+    struct text wrong;
+};
+
+static void say_wrong(struct cleaning *cleaning, const char *wrong)
+{
+    if (wrong != NULL)
+        append_format(&cleaning->wrong, "; %s", wrong);
+}
+
+static void remove_all(struct cleaning *cleaning)
+{
+    say_wrong(cleaning, find_uploads());
+    for (struct trace *trace = traces; trace != NULL; trace = trace->next)
+        if (!trace->gone)
+            say_wrong(cleaning, remove_trace(trace, trace->upload_id == NULL ? &cleaning->objects : &cleaning->uploads));
+}
+
+/* Removes what comes late. */
+static void await_and_remove_all(struct cleaning *cleaning)
+{
+    fprintf(stderr, "probe: waiting for objects that may still come, at most %" PRId64 " s; Ctrl-C%s leaves without them\n",
+            (bound_ms + 999) / 1000, interrupts > 0 ? "" : " twice");
+    for (struct trace *trace = traces; trace != NULL; trace = trace->next)
+        if (trace->may_come)
+            say_wrong(cleaning, await_and_remove(trace, &cleaning->objects));
+}
+
 bool bucket_clean_up(char **said)
 {
-    struct text wrong = {0};
-    int objects = 0, uploads = 0;
-    const char *why = find_uploads();
+    struct cleaning cleaning = {0};
 
-    if (why != NULL)
-        append_format(&wrong, "; %s", why);
-    for (struct trace *trace = traces; trace != NULL; trace = trace->next) {
-        why = remove_trace(trace, trace->upload_id == NULL ? &objects : &uploads);
-        if (why != NULL)
-            append_format(&wrong, "; %s", why);
+    remove_all(&cleaning);
+    if (may_any_come()) {
+        await_and_remove_all(&cleaning);
+        /* Once more: an upload may have come as well, and what failed may work now. */
+        if (interrupts < 2) {
+            kept(&cleaning.wrong);
+            remove_all(&cleaning);
+        }
     }
-    if (may_any_come() && interrupts < 2)
-        fprintf(stderr, "probe: waiting for objects that may still come, at most %" PRId64 " s; Ctrl-C%s leaves without them\n",
-                (bound_ms + 999) / 1000, interrupts > 0 ? "" : " twice");
-    for (struct trace *trace = traces; trace != NULL; trace = trace->next) {
-        why = trace->may_come ? await_and_remove(trace, &objects) : NULL;
-        if (why != NULL)
-            append_format(&wrong, "; %s", why);
-    }
-    bool clean = wrong.len == 0;
-    *said = say("%d objects deleted, %d uploads aborted%s", objects, uploads, clean ? ", nothing left behind" : kept(&wrong));
+    bool clean = cleaning.wrong.len == 0;
+    *said = say("%d objects deleted, %d uploads aborted%s", cleaning.objects, cleaning.uploads,
+                clean ? ", nothing left behind" : kept(&cleaning.wrong));
     return clean;
 }

@@ -190,18 +190,31 @@ static void an_object_that_head_shows_late_breaks_a4(void)
     check_verdicts(&outcome, 4, "**BROKEN**");
 }
 
-static void a_callback_after_an_answer_of_before_the_policy_breaks_a1(void)
+static void a_callback_breaks_a1_though_nothing_is_stored(void)
 {
-    emulator_breaks("[]");
-    /* The service calls back at once, and answers as if it had not. */
-    emulator_tell("/rules", "{\"call\":\"callback\",\"at\":\"after_executing\",\"nth\":2,\"times\":100,\"fault\":"
-                            "{\"answer\":{\"status\":400,\"body\":\"{\\\"RetCode\\\":-148660,\\\"ErrMsg\\\":\\\"no\\\"}\"}}}");
-    emulator_tell("/broken", "[\"A1\"]");
-    struct outcome outcome = probe_emulator();
+    emulator_breaks("[\"A1\"]");
+    emulator_tell("/rules", "{\"call\":\"head\",\"nth\":3,\"times\":1000,\"fault\":{\"answer\":{\"status\":404}}}");
+    struct outcome outcome = probe_briefly();
 
     CHECK_INT(1, outcome.status);
     CHECK_STR("**BROKEN**", verdict(&outcome, 1));
-    CHECK_HAS(outcome.report, "callbacks: 1, then HEAD: 200");
+    CHECK_HAS(outcome.report, "**wrong Content-MD5: 400 / -15036 \"check md5 failed\", callbacks: 1, then HEAD: 404**");
+}
+
+/* The 14th PutFile with a policy is that with a wrong Content-MD5; the fourth without is the last of all. */
+static void a_callback_breaks_a1_though_it_comes_after_the_answer(void)
+{
+    emulator_breaks("[\"A1\"]");
+    emulator_tell("/rules", "[{\"call\":\"put\",\"policy\":true,\"nth\":14,\"at\":\"after_body\",\"detached\":50,\"fault\":"
+                            "{\"answer\":{\"status\":400,\"body\":\"{\\\"RetCode\\\":-15036,\\\"ErrMsg\\\":\\\"no\\\"}\"}}},"
+                            "{\"call\":\"put\",\"policy\":false,\"nth\":4,\"at\":\"after_body\",\"fault\":"
+                            "{\"stall\":{\"ms\":1000,\"persist\":true}}}]");
+    struct outcome outcome = probe_emulator();
+
+    CHECK_INT(1, outcome.status);
+    check_verdicts(&outcome, 1, "**BROKEN**");
+    CHECK_INT(2, emulator_count("rules", "\"fired\":1"));
+    check_nothing_left(&outcome);
 }
 
 /* ---- what is not tried ------------------------------------------------------------------------------- */
@@ -320,6 +333,28 @@ static void nothing_stays_when_the_service_fails_half_way(void)
     }
 }
 
+/* The 11th PutFile with a policy is the last whose object can come late. */
+static void what_comes_late_is_waited_for(void)
+{
+    static const char *const rules[] = {
+        "{\"call\":\"put\",\"policy\":true,\"nth\":11,\"at\":\"after_body\",\"fault\":\"reset\",\"detached\":2000}",
+        "{\"call\":\"put\",\"policy\":true,\"nth\":11,\"at\":\"after_body\",\"fault\":{\"gateway\":{\"status\":504}},\"detached\":2000}",
+        /* No answer tells the upload's id. */
+        "{\"call\":\"initiate\",\"at\":\"after_body\",\"fault\":\"reset\",\"detached\":2000}",
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        emulator_breaks("[]");
+        emulator_tell("/rules", rules[i]);
+        struct outcome outcome = run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN, "--bound-ms", "4000"));
+        CHECK_INT(0, outcome.status);
+        CHECK_INT(0, emulator_number("in_flight"));
+        CHECK_INT(1, emulator_count("requests", "\"detached_status\":200"));
+        CHECK_HAS(outcome.messages, "waiting for objects that may still come, at most 4 s");
+        check_nothing_left(&outcome);
+    }
+}
+
 static void what_stays_is_named(void)
 {
     emulator_breaks("[]");
@@ -408,13 +443,15 @@ int main(void)
     RUN(every_assumption_holds_of_a_sound_service);
     RUN(exactly_the_broken_assumption_is_called_broken);
     RUN(an_object_that_head_shows_late_breaks_a4);
-    RUN(a_callback_after_an_answer_of_before_the_policy_breaks_a1);
+    RUN(a_callback_breaks_a1_though_nothing_is_stored);
+    RUN(a_callback_breaks_a1_though_it_comes_after_the_answer);
     RUN(without_a_callback_address_what_needs_one_is_not_tried);
     RUN(a_callback_address_that_is_not_reached_is_named);
     RUN(a_599_that_is_not_in_the_form_says_nothing);
     RUN(over_https_only_what_the_library_can_send_is_tried);
     RUN(a_service_that_cannot_be_used_is_no_verdict);
     RUN(nothing_stays_when_the_service_fails_half_way);
+    RUN(what_comes_late_is_waited_for);
     RUN(what_stays_is_named);
     RUN(secrets_that_the_service_repeats_are_not_shown);
     RUN(an_interrupted_probe_waits_for_the_answer_and_leaves_nothing);
