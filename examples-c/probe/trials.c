@@ -536,9 +536,9 @@ bool try_everything(const struct trials *trials)
 {
     given = trials;
     fprintf(stderr, "probe: trying the service\n");
-    say_what_needs_hands();
     if (!try_head("a4-1"))
         return false;
+    say_what_needs_hands();
     called_back = false;
     for (const struct step *step = steps; step < steps + sizeof steps / sizeof *steps && interrupts == 0; step++) {
         bool reachable = given->callback != NULL && (called_back || step->try == try_callback);
