@@ -190,6 +190,27 @@ static void an_object_that_head_shows_late_breaks_a4(void)
     check_verdicts(&outcome, 4, "**BROKEN**");
 }
 
+static void an_object_without_a_date_breaks_a4(void)
+{
+    emulator_breaks("[]");
+    emulator_tell("/rules", "{\"call\":\"head\",\"fault\":{\"alter\":{\"headers\":{\"Last-Modified\":null}}}}");
+    struct outcome outcome = probe_emulator();
+
+    CHECK_INT(1, outcome.status);
+    check_verdicts(&outcome, 4, "**BROKEN**");
+}
+
+static void a_gateway_that_answers_is_no_verdict(void)
+{
+    emulator_breaks("[\"A5\"]");
+    emulator_tell("/rules", "{\"call\":\"finish\",\"nth\":2,\"fault\":{\"gateway\":{\"status\":502}}}");
+    struct outcome outcome = probe_briefly();
+
+    CHECK_INT(0, outcome.status);
+    check_verdicts(&outcome, 5, "not tried: the second finish: 502");
+    check_nothing_left(&outcome);
+}
+
 static void a_callback_breaks_a1_though_nothing_is_stored(void)
 {
     emulator_breaks("[\"A1\"]");
@@ -473,6 +494,8 @@ int main(void)
     RUN(every_assumption_holds_of_a_sound_service);
     RUN(exactly_the_broken_assumption_is_called_broken);
     RUN(an_object_that_head_shows_late_breaks_a4);
+    RUN(an_object_without_a_date_breaks_a4);
+    RUN(a_gateway_that_answers_is_no_verdict);
     RUN(a_callback_breaks_a1_though_nothing_is_stored);
     RUN(a_callback_breaks_a1_though_it_comes_after_the_answer);
     RUN(without_a_callback_address_what_needs_one_is_not_tried);
