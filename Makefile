@@ -24,7 +24,7 @@ TEST_LIB_DIR := build/test/lib
 .DEFAULT_GOAL := all
 .PHONY: all lib built install uninstall tarball deb wheel bindings demo probe docs
 .PHONY: test test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs dev-build
-.PHONY: fmt lint check-header check-docs abi abi-update test-sanitize soak model fuzz
+.PHONY: fmt lint check-header check-docs abi abi-update test-sanitize soak model loom fuzz
 .PHONY: bench bench-leaves bench-guard bench-guard-update bench-programs
 .PHONY: deps clean help need-cargo need-cc
 
@@ -152,6 +152,9 @@ test-sanitize: dev-build need-cc ## run the C tests under memcheck and the sanit
 
 soak: need-cargo ## many threads and random failures for US3_SOAK_SECONDS (60); US3_SOAK_SEED repeats a run
 	US3_SOAK_SECONDS=$${US3_SOAK_SECONDS:-60} $(CARGO) test $(CARGO_FLAGS) --package us3 --test soak -- --nocapture
+
+loom: need-cargo ## try every interleaving of small cases of the locks, queues and threads of our own
+	@scripts/loom.sh "$(CARGO)" $(CARGO_FLAGS)
 
 model: need-cargo ## explore more orders of losses, delays and kills than the tests do; takes some minutes
 	US3_MODEL=large $(CARGO) test $(CARGO_FLAGS) --release --package us3 --test model -- --nocapture --test-threads 1 promises::
