@@ -5,7 +5,7 @@
 //! the old or the new checkpoint. Whoever works on it holds a lock on it.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -227,17 +227,26 @@ fn replace(temporary: &Path, path: &Path, text: &[u8]) -> std::io::Result<File> 
     Ok(file)
 }
 
+/// Opens the file, or makes it: never at the other end of a link to nothing, which another user may have put into a
+/// folder that both write to.
 fn open(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new()
+    let mut options = OpenOptions::new();
+    // A FIFO must not hold the caller.
+    options
         .read(true)
         .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        // A FIFO must not hold the caller.
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .map_err(|cause| failed("open", path, &cause))?;
+        .custom_flags(libc::O_NONBLOCK);
+    let is =
+        |opened: &std::io::Result<File>, kind| matches!(opened, Err(cause) if cause.kind() == kind);
+    let mut opened = options.open(path);
+    if is(&opened, ErrorKind::NotFound) {
+        opened = options.clone().create_new(true).mode(0o600).open(path);
+    }
+    // Another upload has made it meanwhile.
+    if is(&opened, ErrorKind::AlreadyExists) {
+        opened = options.open(path);
+    }
+    let opened = opened.map_err(|cause| failed("open", path, &cause))?;
     if !metadata(&opened, path)?.is_file() {
         return Err(Error::new(
             Status::FileError,
