@@ -175,13 +175,14 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
             return;
         }
         // SAFETY: made by start with Box; the host frees it once and uses it no more.
-        let task = unsafe { Box::from_raw(task) }.0;
-        if let Ok(running) = task.enter()
+        let task = unsafe { Box::from_raw(task) };
+        if let Ok(running) = task.0.enter()
             && threads::may_block().is_ok()
         {
             running.wait(None);
         }
-        task.free();
+        // The memory goes last: the calls that this waits for have begun with reading it.
+        task.0.free();
     });
 }
 
