@@ -117,7 +117,7 @@ impl<R: Request> Store<'_, R> {
         };
         let verify = self.engine.service.config().verify_etag;
         if verify && !self.is_told_apart(report.etag.as_deref(), digest.as_ref()) {
-            match self.look(since).await {
+            match self.look(since, digest.as_ref()).await {
                 Look::Etag(etag) => report.etag = Some(etag),
                 Look::Absent => {
                     let error = reply.protocol_error(&what, "HEAD finds no object of this request");
@@ -140,7 +140,12 @@ impl<R: Request> Store<'_, R> {
         since: Begun,
     ) -> Next {
         let mut error = failure.error;
-        let (etag, note) = match self.look(since).await {
+        let verify = self.engine.service.config().verify_etag;
+        let digest = match verify {
+            true => self.request.digest().await,
+            false => None,
+        };
+        let (etag, note) = match self.look(since, digest.as_ref()).await {
             Look::Etag(etag) => (Some(etag), None),
             Look::NoEtag(why) => (
                 None,
@@ -169,11 +174,6 @@ impl<R: Request> Store<'_, R> {
         report.callback = callback;
         report.etag = etag;
         report.note = note;
-        let verify = self.engine.service.config().verify_etag;
-        let digest = match verify {
-            true => self.request.digest().await,
-            false => None,
-        };
         let same = compare(self.storing.what, error.report(), digest.as_ref());
         Next::end(same.and(Err(error)))
     }
@@ -188,8 +188,9 @@ impl<R: Request> Store<'_, R> {
         })
     }
 
-    async fn look(&self, since: Begun) -> Look {
-        verify::look(self.engine, self.storing.key, since, self.operation).await
+    async fn look(&self, since: Begun, digest: Option<&ContentDigest>) -> Look {
+        let key = self.storing.key;
+        verify::look(self.engine, key, since, digest, self.operation).await
     }
 
     /// Finds out what became of a request that was not sent again. A failure that is still in doubt did not run, and
