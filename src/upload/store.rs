@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::settle::{self, Begun, Question, Settled};
-use super::verify::{self, Look, compare};
+use super::verify::{self, FOREIGN, Look, compare};
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::etag::{ContentDigest, Verdict as EtagVerdict};
@@ -123,9 +123,11 @@ impl<R: Request> Store<'_, R> {
                     let error = reply.protocol_error(&what, "HEAD finds no object of this request");
                     return Next::Doubt(Failure::lost(error));
                 }
-                Look::NoEtag(why) => {
-                    report.note = Some(format!("the answer has no ETag to compare, and {why}"));
+                Look::Foreign(etag) => {
+                    report.etag = Some(etag);
+                    report.note = Some(not_compared(FOREIGN));
                 }
+                Look::NoEtag(why) => report.note = Some(not_compared(&why)),
             }
         }
         Next::end(compare(what, &report, digest.as_ref().filter(|_| verify)).map(|()| report))
@@ -147,6 +149,7 @@ impl<R: Request> Store<'_, R> {
         };
         let (etag, note) = match self.look(since, digest.as_ref()).await {
             Look::Etag(etag) => (Some(etag), None),
+            Look::Foreign(etag) => (Some(etag), Some(not_compared(FOREIGN))),
             Look::NoEtag(why) => (
                 None,
                 Some(format!("what is stored was not compared: {why}")),
@@ -264,6 +267,10 @@ impl<R: Request> Store<'_, R> {
             ));
         }
     }
+}
+
+fn not_compared(why: &str) -> String {
+    format!("the answer has no ETag to compare, and {why}")
 }
 
 /// What is known of this request, and of the earlier one that is lost.

@@ -15,9 +15,14 @@ pub(super) enum Look {
     Etag(String),
     /// No object, or one from before the request.
     Absent,
-    /// No ETag that can be compared, and why.
+    /// An ETag of another form, which cannot be compared.
+    Foreign(String),
+    /// No ETag, and why.
     NoEtag(String),
 }
+
+/// Why an ETag of another form says nothing.
+pub(super) const FOREIGN: &str = "HEAD tells one of another form";
 
 /// Asks HEAD once for the ETag of what a request has stored that began then.
 pub(super) async fn look(
@@ -36,9 +41,7 @@ pub(super) async fn look(
         Some(Ok(reply)) => match (settle::seen(&reply, begun, None), reply.etag()) {
             (Object::NoAnswer, _) => Look::NoEtag("a gateway answered HEAD".to_owned()),
             (Object::Older, _) => Look::Absent,
-            (_, Some(etag)) if foreign(&etag) => {
-                Look::NoEtag("HEAD tells one of another form".to_owned())
-            }
+            (_, Some(etag)) if foreign(&etag) => Look::Foreign(etag),
             (_, Some(etag)) => Look::Etag(etag),
             (_, None) => Look::NoEtag("HEAD tells none either".to_owned()),
         },
