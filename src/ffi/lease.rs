@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -11,9 +12,10 @@ use crate::task::Returned;
 #[derive(Clone, Debug)]
 pub(super) struct Hold(#[expect(dead_code, reason = "its drop is its use")] Sender<Infallible>);
 
-/// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well.
+/// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well. The lock is never contended: it makes a
+/// handle that holds this one to be shared by threads.
 #[derive(Debug)]
-pub(super) struct Lender(Option<Receiver<Infallible>>);
+pub(super) struct Lender(Option<Mutex<Receiver<Infallible>>>);
 
 impl Lender {
     /// Does not wait.
@@ -26,7 +28,7 @@ impl Lender {
 pub(super) fn lease() -> (Hold, Lender) {
     // A channel on which nothing is ever sent: the receiver learns that all senders are gone.
     let (hold, lender) = mpsc::channel();
-    (Hold(hold), Lender(Some(lender)))
+    (Hold(hold), Lender(Some(Mutex::new(lender))))
 }
 
 /// Something of the host's that is in use until this is dropped. Nobody blocks on it.
@@ -46,7 +48,8 @@ pub(super) fn loan() -> (Loan, Returned) {
 
 impl Drop for Lender {
     fn drop(&mut self) {
-        if let Some(lender) = &self.0 {
+        if let Some(lender) = &mut self.0 {
+            let lender = lender.get_mut().unwrap_or_else(PoisonError::into_inner);
             let Err(mpsc::RecvError) = lender.recv();
         }
     }
