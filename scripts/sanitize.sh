@@ -72,7 +72,7 @@ can_sanitize() {
 
 # lay_out_sanitized TOOL: the library that was just built, into build/test/TOOL/lib.
 lay_out_sanitized() {
-    "$root/scripts/lay-out-library.sh" "$root/target/sanitized/x86_64-unknown-linux-gnu/debug" \
+    "$root/scripts/lay-out-library.sh" "$root/target/sanitized/$1/x86_64-unknown-linux-gnu/debug/deps" \
         "$root/build/test/$1/lib" "$version" "$major"
 }
 
