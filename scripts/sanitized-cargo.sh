@@ -60,9 +60,8 @@ export RUSTC RUSTC_BOOTSTRAP=1 CC="$CLANG"
 # The C parts of crates, and what links programs.
 export CFLAGS_x86_64_unknown_linux_gnu="-fsanitize=$sanitizer"
 export RUSTFLAGS="-Zsanitizer=$sanitizer -Zexternal-clangrt -Cunsafe-allow-abi-mismatch=sanitizer -Clinker=$CLANG -Clink-arg=-fsanitize=$sanitizer"
-# Without optimisation ThreadSanitizer makes the tests ten times slower. Lines are told of the library alone, because
-# those of other crates take long to compile.
-export CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=none CARGO_INCREMENTAL=0
+# Compiling takes longer than the tests: nothing is optimised, and lines are told of the library alone.
+export CARGO_PROFILE_DEV_DEBUG=none CARGO_INCREMENTAL=0
 subcommand=$1
 shift
 # shellcheck disable=SC2086 # a list of options
