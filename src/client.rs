@@ -6,10 +6,10 @@ use crate::config::Config;
 use crate::engine::{Engine, Threads};
 use crate::error::{Error, ObjectState, Report, Result};
 use crate::operation::Operation;
-use crate::panics;
+use crate::operation::task::{Start, Task, Watch};
+use crate::runtime::own_threads;
+use crate::runtime::panics;
 use crate::service::{ObjectHead, Reply, Target};
-use crate::task::{Start, Task, Watch};
-use crate::threads;
 use crate::upload::{self, Multipart, UploadRequest, input};
 
 /// Bytes of an upload id at most; it goes into URLs.
@@ -64,7 +64,7 @@ impl Client {
     /// Every status but `Ok`; the error's report tells whether the object is stored and whether
     /// its callback ran.
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
-        threads::may_block()?;
+        own_threads::may_block()?;
         let (task, start) = self.prepare(request, Watch::default(), Caller::Waits);
         start.go();
         task.wait(None).unwrap_or_else(|| Err(panics::died()))

@@ -11,16 +11,16 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
+use crate::content::hashing::Hashing;
 use crate::error::{Report, Result};
-use crate::etag::Together;
-use crate::hashing::Hashing;
-use crate::host::HostThreads;
 use crate::operation::Operation;
-use crate::panics;
-use crate::runtimes::{Runtimes, Spread};
+use crate::operation::task::{Start, Task, Watch};
+use crate::protocol::etag::Together;
+use crate::runtime::event_loops::{Runtimes, Spread};
+use crate::runtime::host_threads::HostThreads;
+use crate::runtime::own_threads;
+use crate::runtime::panics;
 use crate::service::Service;
-use crate::task::{Start, Task, Watch};
-use crate::threads;
 
 /// What every operation works with.
 pub(crate) struct Engine {
@@ -105,7 +105,7 @@ impl Engine {
         T: Facts + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        threads::may_block()?;
+        own_threads::may_block()?;
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = on_our_stack(run, operation.clone());
         let (tell, told) = mpsc::sync_channel(1);
@@ -160,14 +160,14 @@ impl Drop for Threads {
             host: self.host.clone(),
             hashing: self.hashing.clone(),
         };
-        if !threads::is_ours() {
+        if !own_threads::is_ours() {
             return ending.run();
         }
         // A thread cannot wait for its own end.
         let ending = Arc::new(Mutex::new(Some(ending)));
         let shared = ending.clone();
         let run = move || {
-            threads::begin();
+            own_threads::begin();
             take(&shared).map(Ending::run)
         };
         let started = thread::Builder::new().name("us3-end".to_owned()).spawn(run);

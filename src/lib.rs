@@ -29,32 +29,17 @@
 //! | [`error`] | errors, statuses and the report of an operation |
 //! | `ffi` | the C border and the only unsafe code |
 
-mod blocking;
 pub mod client;
 pub mod config;
-mod crew;
+pub mod content;
 mod engine;
 pub mod error;
-pub mod etag;
-mod events;
 #[allow(unsafe_code)]
 mod ffi;
-mod hashing;
-mod host;
-pub mod mime;
 pub mod operation;
-mod panics;
-pub mod policy;
-/// Pure decisions; public for the model checker in tests/model only.
-#[doc(hidden)]
 pub mod protocol;
-mod reader;
-mod runtimes;
+mod runtime;
 mod service;
-pub mod sign;
-pub mod source;
-pub mod task;
-mod threads;
 pub mod upload;
 
 /// The C border for the fuzz targets, which call it as a C host does. C has include/us3.h.

@@ -10,9 +10,9 @@ use support::bench::{BLOCK, Bench, KEY, PATIENCE, impatient, succeeded, told};
 use support::content;
 use us3::client::Client;
 use us3::config::Config;
+use us3::content::Source;
 use us3::error::{CallbackState, Error, ObjectState, Report, Status};
-use us3::source::Source;
-use us3::task::Watch;
+use us3::operation::task::Watch;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, EtagFault, Fault, Place, Rule, Shape};
 

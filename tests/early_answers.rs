@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use support::{HandMade, answer, client, content, read_head};
+use us3::content::Source;
 use us3::error::{ObjectState, Status};
-use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
 
 const REFUSAL: &str = r#"{"RetCode":-148643,"ErrMsg":"invalid signature"}"#;

@@ -16,9 +16,9 @@ use support::{
     scripted,
 };
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, Error, ObjectState, Status};
-use us3::etag::EtagHasher;
-use us3::source::Source;
+use us3::protocol::etag::EtagHasher;
 use us3::upload::{Mode, UploadRequest};
 
 const MIB: usize = 1 << 20;
@@ -780,7 +780,7 @@ fn a_finish_that_the_service_has_is_never_denied() {
         request.mode = Mode::Multipart;
         request.policy = Some(json_policy(([127, 0, 0, 1], 9).into()));
         request.resume_path = number.is_multiple_of(2).then(|| folder.path().join("c"));
-        let task = client.start(request, us3::task::Watch::default());
+        let task = client.start(request, us3::operation::task::Watch::default());
         std::thread::sleep(Duration::from_micros(number * 7919 % 12_000));
         task.cancel();
         let error = task.wait(None).expect("an end").expect_err("cancelled");

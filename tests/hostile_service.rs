@@ -13,8 +13,8 @@ use support::{
     read_head, refusal, reply, scripted,
 };
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, ObjectState, Status};
-use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
 
 const MIB: usize = 1 << 20;

@@ -13,9 +13,9 @@ use support::config;
 use support::random::{Random, seed};
 use us3::client::Client;
 use us3::config::Config;
+use us3::content::Source;
 use us3::error::{CallbackState, ObjectState};
-use us3::policy::PutPolicy;
-use us3::source::Source;
+use us3::protocol::policy::PutPolicy;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, Fault, Place, Rule, Stall};
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use support::bench::{Bench, KEY, PATIENCE, impatient, patient, succeeded, told};
 use support::{in_parallel, json_policy};
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, Error, ObjectState, Report, Status};
-use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, Fault, Place, Rule};
 

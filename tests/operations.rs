@@ -8,9 +8,9 @@ use support::{
     TempFile, callback_service, client, content, emulator, emulator_with, json_policy, query_policy,
 };
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, ObjectState, Report, Status};
-use us3::etag::EtagHasher;
-use us3::source::Source;
+use us3::protocol::etag::EtagHasher;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::Call;
 

@@ -7,9 +7,9 @@ use std::net::{SocketAddr, TcpListener};
 use support::bench::{Bench, KEY, PART, PATIENCE, impatient, succeeded, told};
 use support::{emulator_with, json_policy};
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, ObjectState, Status};
-use us3::source::Source;
-use us3::task::Watch;
+use us3::operation::task::Watch;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, Fault, Place, Rule};
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use support::{HandMade, emulator, emulator_with, read_head};
 use us3::client::Client;
 use us3::config::Config;
+use us3::content::Source;
 use us3::error::Status;
-use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
 
 /// `user:secret` as Proxy-Authorization carries it.

@@ -5,8 +5,8 @@ mod support;
 use std::io::{self, Read};
 
 use support::{client, content, emulator};
+use us3::content::{Reader, Source};
 use us3::error::Status;
-use us3::source::{Reader, Source};
 use us3::upload::{Mode, UploadRequest};
 
 const MIB: usize = 1 << 20;

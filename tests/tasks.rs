@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use support::{HandMade, client, content, emulator, emulator_with, read_head};
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{ObjectState, Status};
 use us3::operation::Progress;
-use us3::source::Source;
-use us3::task::Watch;
+use us3::operation::task::Watch;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, Fault, Place, Rule};
 

@@ -20,9 +20,9 @@ use base64::engine::general_purpose::URL_SAFE;
 use us3::border;
 use us3::client::Client;
 use us3::config::Config;
+use us3::content::Source;
 use us3::error::{Error, Status};
-use us3::policy::{MAX_ENCODED_LEN, PutPolicy};
-use us3::source::Source;
+use us3::protocol::policy::{MAX_ENCODED_LEN, PutPolicy};
 use us3::upload::{Mode, UploadRequest};
 
 const PRIVATE_KEY: &str = "private-key-nobody-may-see";

@@ -7,8 +7,8 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::source::Reader;
-use crate::task::{OnComplete, OnProgress};
+use crate::content::Reader;
+use crate::operation::task::{OnComplete, OnProgress};
 
 use super::lease::Loan;
 use super::progress::us3_progress;

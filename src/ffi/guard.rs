@@ -6,7 +6,7 @@
 use std::ptr;
 
 use crate::error::{Report, Result};
-use crate::panics;
+use crate::runtime::panics;
 
 use super::input;
 use super::result::us3_result;

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use tokio::sync::oneshot;
 
-use crate::task::Returned;
+use crate::operation::task::Returned;
 
 /// Proof that something is still in use. Dropping the last one lets the [`Lender`] go on.
 #[derive(Clone, Debug)]

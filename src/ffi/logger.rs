@@ -13,7 +13,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::error::{Error, Report, Result, Status};
-use crate::events::TARGET;
+use crate::operation::events::TARGET;
 
 use super::callback::UserData;
 use super::guard::guard;

@@ -5,9 +5,9 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::client::{Caller, Client};
+use crate::content::Source;
 use crate::error::{Error, Result};
-use crate::source::Source;
-use crate::task::{Returned, Start, Task, Watch};
+use crate::operation::task::{Returned, Start, Task, Watch};
 use crate::upload::{DEFAULT_JOBS, Mode, UploadRequest};
 
 use super::callback::{self, Promised, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::client::Caller;
 use crate::error::{Error, Report, Result, Status};
-use crate::task::Task;
-use crate::threads;
+use crate::operation::task::Task;
+use crate::runtime::own_threads;
 
 use super::callback::Promised;
 use super::client::{enter as enter_client, us3_client};
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
         // What on_complete is told, unless it has been called already.
         drop(task.promised.take());
         if let Ok(running) = task.handle.enter() {
-            if threads::may_block().is_ok() {
+            if own_threads::may_block().is_ok() {
                 running.wait(None);
             }
             running.close_descriptor();

@@ -4,9 +4,9 @@ use std::ffi::c_char;
 
 use crate::client::{Caller, Client};
 use crate::error::{Report, Result};
-use crate::panics;
-use crate::task::Task;
-use crate::threads;
+use crate::operation::task::Task;
+use crate::runtime::own_threads;
+use crate::runtime::panics;
 
 use super::callback::Promised;
 use super::client::{enter, us3_client};
@@ -233,7 +233,7 @@ unsafe fn upload_file(
 /// # Safety
 /// As for [`us3_upload_request::prepare`], until this returns.
 unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Report> {
-    threads::may_block()?;
+    own_threads::may_block()?;
     // SAFETY: our caller's promise; the end is waited for in every case.
     let (task, start) = unsafe { request.prepare(client, &Promised::default(), Caller::Waits) }?;
     let task = Joined(task);

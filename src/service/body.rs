@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use crate::content::{Chunks, Outcome};
 use crate::error::Error;
 use crate::operation::{Meter, Operation};
-use crate::source::{Chunks, Outcome};
 
 /// What a request carries.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use http::Method;
 use serde::Deserialize;
 
 use super::{Call, Failure, Payload, Reply, Service, Tries, query_value};
+use crate::content::Chunks;
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::source::Chunks;
+use crate::protocol::policy::PutPolicy;
 
 /// Parts of BlkSize must fit memory when the host holds them; the service's own value is 4 MiB.
 pub(crate) const LARGEST_PART: u64 = 1 << 30;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Call, Failure, Payload, Reply, Service, Tries};
+use crate::content::Chunks;
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::source::Chunks;
+use crate::protocol::policy::PutPolicy;
 
 /// What HeadFile tells.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 
 use super::body::Body;
 use super::connection::{BoxError, Connector, Line};
-use crate::runtimes::{Place, Spread};
+use crate::runtime::event_loops::{Place, Spread};
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
 /// to close is not picked.

@@ -7,8 +7,8 @@ use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy};
 
 use super::{Call, Failure, Payload, Reply, Service};
-use crate::events;
 use crate::operation::Operation;
+use crate::operation::events;
 use crate::protocol::verdict::{Known, may_send_again};
 
 /// First pause at most, doubled for each failure. Full jitter: the real pause is a random part of it.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Upload;
-use crate::etag::EtagHasher;
+use crate::content::Identity;
+use crate::protocol::etag::EtagHasher;
 use crate::service::LARGEST_PART;
-use crate::source::Identity;
 
 /// Changes when an older library must not read a newer checkpoint.
 const VERSION: u32 = 2;

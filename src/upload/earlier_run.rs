@@ -13,15 +13,15 @@ use super::multipart::plan;
 use super::recheck::hashed;
 use super::session::{Part, Parts, Session};
 use super::settle::{self, Begun, Question};
-use crate::blocking;
+use crate::content::Content;
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::etag::{BLOCK_SIZE, EtagHasher, Verdict};
 use crate::operation::Operation;
+use crate::protocol::etag::{BLOCK_SIZE, EtagHasher, Verdict};
 use crate::protocol::rerun::{Sent, longest_run, may_still_run};
 use crate::protocol::settle::{Outcome, Why};
+use crate::runtime::blocking;
 use crate::service::ListedPart;
-use crate::source::Content;
 
 /// Between two looks at an upload whose finish may still run.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);

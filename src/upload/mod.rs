@@ -20,15 +20,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::blocking;
+use crate::content::hashing::Hashing;
+use crate::content::{Content, Source};
 use crate::engine::{Engine, Turn};
 use crate::error::{Error, Report, Result};
-use crate::events;
-use crate::hashing::Hashing;
-use crate::mime;
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::source::{Content, Source};
+use crate::operation::events;
+use crate::protocol::mime;
+use crate::protocol::policy::PutPolicy;
+use crate::runtime::blocking;
 
 /// Parts in flight when the caller does not say.
 pub const DEFAULT_JOBS: i32 = 10;

@@ -11,12 +11,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::session::{Parts, Session};
 use super::{Upload, input, recheck};
+use crate::content::{Content, Source};
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result};
-use crate::mime;
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::source::{Content, Source};
+use crate::protocol::mime;
+use crate::protocol::policy::PutPolicy;
 
 /// Parts of one upload at most: beyond it the list of ETags that finishes the upload would not be
 /// taken by any service.

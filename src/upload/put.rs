@@ -7,13 +7,13 @@ use md5::{Digest, Md5};
 
 use super::store::{Request, Store, Storing};
 use super::{MAX_PUT_SIZE, Upload};
-use crate::blocking;
+use crate::content::{Content, Outcome};
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result};
-use crate::etag::{ContentDigest, EtagHasher};
 use crate::operation::Operation;
+use crate::protocol::etag::{ContentDigest, EtagHasher};
+use crate::runtime::blocking;
 use crate::service::{Failure, Put, Reply, Tries};
-use crate::source::{Content, Outcome};
 
 /// Refuses what the service would refuse after half of it was sent.
 pub(super) fn check_size(content: &Content) -> Result<()> {

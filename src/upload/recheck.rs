@@ -7,10 +7,10 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::multipart::plan;
 use super::session::{Part, Session};
-use crate::blocking;
+use crate::content::{COMPARISONS, ChangeTime, Content};
 use crate::error::Result;
-use crate::etag::{ContentDigest, EtagHasher, Verdict};
-use crate::source::{COMPARISONS, ChangeTime, Content};
+use crate::protocol::etag::{ContentDigest, EtagHasher, Verdict};
+use crate::runtime::blocking;
 
 /// Before the parts become an object: fails unless the file is as it was opened. If it was perhaps written to, all
 /// parts of it are read once more and compared with what was sent.

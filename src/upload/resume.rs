@@ -12,12 +12,12 @@ use super::claim::Claim;
 use super::earlier_run::{Start, in_doubt, kept, look};
 use super::multipart::send_parts;
 use super::session::Session;
-use crate::blocking;
+use crate::content::Identity;
 use crate::engine::Engine;
 use crate::error::{Error, ObjectState, Report, Result, Status};
 use crate::operation::Operation;
 use crate::protocol::rerun::longest_run;
-use crate::source::Identity;
+use crate::runtime::blocking;
 
 /// Written on threads that may block.
 type SharedClaim = Arc<Mutex<Claim>>;

@@ -18,14 +18,14 @@ use super::settle::{Begun, Moment};
 use super::store::{Request, Store, Storing};
 use super::verify::differs;
 
-use crate::blocking;
+use crate::content::{Content, Outcome};
 use crate::engine::Engine;
 use crate::error::{Error, ObjectState, Report, Result};
-use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
+use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
+use crate::protocol::policy::PutPolicy;
+use crate::runtime::blocking;
 use crate::service::{Failure, Initiated, Reply, Target, Tries};
-use crate::source::{Content, Outcome};
 
 /// A part that the service has.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::etag::{ContentDigest, Verdict};
 use crate::operation::Operation;
+use crate::protocol::etag::{ContentDigest, Verdict};
 use crate::protocol::settle::{
     Doubt, Head, Match, Object, Outcome, Settling, Step, Upload, Why, object,
 };

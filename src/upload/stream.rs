@@ -13,13 +13,13 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use super::multipart::MAX_PARTS;
 use super::session::Session;
 use super::{MAX_JOBS, Mode, Upload, UploadRequest, put};
+use crate::content::{Buffers, Content, Reader, Source};
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result, Status};
-use crate::etag::BLOCK_SIZE;
-use crate::host::HostThreads;
-use crate::mime;
 use crate::operation::Operation;
-use crate::source::{Buffers, Content, Reader, Source};
+use crate::protocol::etag::BLOCK_SIZE;
+use crate::protocol::mime;
+use crate::runtime::host_threads::HostThreads;
 
 /// What is read before anything is sent: a stream that ends within it need not travel in parts.
 const FIRST_PIECE: usize = BLOCK_SIZE as usize;

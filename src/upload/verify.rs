@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::settle::{self, Begun};
 use crate::engine::Engine;
 use crate::error::{Error, Report, Result, Status};
-use crate::etag::{ContentDigest, Verdict};
 use crate::operation::Operation;
+use crate::protocol::etag::{ContentDigest, Verdict};
 use crate::protocol::settle::Object;
 
 /// What HEAD tells of a stored object.

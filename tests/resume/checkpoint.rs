@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use us3::error::Status;
-use us3::task::Watch;
+use us3::operation::task::Watch;
 use us3::upload::Mode;
 use us3_emulator::{Call, Fault, Rule};
 
@@ -144,7 +144,7 @@ fn resuming_needs_a_file_and_parts() {
     let mut put = bench.resumable();
     put.mode = Mode::Put;
     let mut memory = bench.resumable();
-    memory.source = us3::source::Source::Memory("content".into());
+    memory.source = us3::content::Source::Memory("content".into());
     for request in [put, memory] {
         let error = client.upload(request).expect_err("refused");
         assert_eq!(error.status(), Status::InvalidArgument, "{error}");

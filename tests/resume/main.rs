@@ -15,8 +15,8 @@ use first_run::{PARTS, WHOLE, delivered, fail_at_part, fail_by, note, upload_id}
 use support::bench::{Bench, KEY, PART};
 use support::{BUCKET, PRIVATE_KEY, PUBLIC_KEY, content};
 use us3::error::{CallbackState, ObjectState, Status};
-use us3::sign::Signed;
-use us3::task::Watch;
+use us3::operation::task::Watch;
+use us3::protocol::sign::Signed;
 use us3_emulator::{Call, EtagFault, Fault, Rule, Shape};
 
 #[test]

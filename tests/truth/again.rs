@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::Status;
-use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Fault, Place, Rule};
 

@@ -5,10 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, ObjectState, Status};
-use us3::policy::PutPolicy;
-use us3::source::Source;
-use us3::task::Watch;
+use us3::operation::task::Watch;
+use us3::protocol::policy::PutPolicy;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, Fault, Place, Rule, Stall};
 

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use socket2::{Domain, SockRef, Socket, Type};
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, ObjectState, Report, Result};
-use us3::etag::EtagHasher;
-use us3::source::Source;
-use us3::task::Watch;
+use us3::operation::task::Watch;
+use us3::protocol::etag::EtagHasher;
 use us3::upload::{Mode, UploadRequest};
 
 use crate::honest::states;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use us3::error::Status;
-use us3::task::Watch;
+use us3::operation::task::Watch;
 use us3::upload::Mode;
 use us3_emulator::{Call, EtagFault, Fault, Place, Rule, Shape};
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use crate::crew::{Begun, Crew};
-use crate::panics;
+use crate::runtime::panics;
+use crate::runtime::thread_pool::{Begun, Crew};
 
 /// How often a call that waits for a thread asks the process for one.
 const RETRY: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::Result;
-use crate::panics;
+use crate::runtime::panics;
 
 /// Work that was begun; its panic is an error.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use super::{CHUNK_SIZE, Content};
-use crate::blocking::{self, Blocking};
+use crate::content::hashing::Lane;
 use crate::error::{Error, Result};
-use crate::etag::ContentDigest;
-use crate::hashing::Lane;
+use crate::protocol::etag::ContentDigest;
+use crate::runtime::blocking::{self, Blocking};
 
 /// What reading a range has come to, for those who do not hold the [`Chunks`] any more.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,8 @@
 mod buffers;
 mod chunks;
 mod file;
+pub(crate) mod hashing;
+mod reader;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,14 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Error, Result, Status};
-use crate::etag::{ContentDigest, EtagHasher};
-use crate::hashing::Hashing;
-pub use crate::reader::Reader;
+use crate::protocol::etag::{ContentDigest, EtagHasher};
 pub(crate) use buffers::Buffers;
 pub(crate) use chunks::{Chunks, Outcome};
 use chunks::{IfTouched, Read};
 use file::OpenFile;
 pub(crate) use file::{ChangeTime, Identity};
+use hashing::Hashing;
+pub use reader::Reader;
 
 /// Bytes read at once: large enough that the calls do not matter, small enough to stay in cache
 /// between reading, hashing and sending.

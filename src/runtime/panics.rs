@@ -9,7 +9,7 @@ use std::sync::Once;
 use std::thread;
 
 use crate::error::{CallbackState, Error, ObjectState, Result, Status};
-use crate::threads;
+use crate::runtime::own_threads;
 
 thread_local! {
     /// How many calls of [`catch`] this thread is in.
@@ -88,7 +88,7 @@ pub(crate) fn stay_silent() {
 }
 
 fn is_ours() -> bool {
-    threads::is_ours() || WATCHED.try_with(Cell::get).is_ok_and(|depth| depth > 0)
+    own_threads::is_ours() || WATCHED.try_with(Cell::get).is_ok_and(|depth| depth > 0)
 }
 
 fn note_place(info: &PanicHookInfo<'_>) {
@@ -142,7 +142,7 @@ mod tests {
             stay_silent();
             let _ = catch(|| panic!("within the library"));
             let _ = std::thread::spawn(|| {
-                threads::begin();
+                own_threads::begin();
                 panic!("on a thread of the library");
             })
             .join();

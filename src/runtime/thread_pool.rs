@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::panics;
-use crate::threads;
+use crate::runtime::own_threads;
+use crate::runtime::panics;
 
 /// A thread without work ends after this long.
 const IDLE: Duration = Duration::from_secs(10);
@@ -136,7 +136,7 @@ impl Shared {
 }
 
 fn serve(shared: &Shared) {
-    threads::begin();
+    own_threads::begin();
     let mut state = shared.lock();
     state.starting -= 1;
     loop {

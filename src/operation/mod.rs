@@ -3,6 +3,9 @@
 //! The deadline covers the clean-up too. So the work itself ends earlier, and what is left belongs to
 //! finding out what was stored, and to aborting.
 
+pub(crate) mod events;
+pub mod task;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};

@@ -20,11 +20,11 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::error::{Report, Result};
-use crate::host::HostThreads;
 use crate::operation::{Operation, Progress};
-use crate::panics;
-use crate::runtimes::Place;
-use crate::threads;
+use crate::runtime::event_loops::Place;
+use crate::runtime::host_threads::HostThreads;
+use crate::runtime::own_threads;
+use crate::runtime::panics;
 
 /// How often progress is reported.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -100,7 +100,7 @@ impl Task {
     /// Those of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Report>> {
         if timeout != Some(Duration::ZERO)
-            && let Err(error) = threads::may_block()
+            && let Err(error) = own_threads::may_block()
         {
             return Some(Err(error));
         }

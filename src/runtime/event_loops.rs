@@ -12,7 +12,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result, Status};
-use crate::{panics, threads};
+use crate::runtime::own_threads;
+use crate::runtime::panics;
 
 /// Threads that read and hash files and resolve names, in all, and for each of the others at least. They
 /// are started when they are needed, and end when idle.
@@ -118,7 +119,7 @@ fn start_one(blocking: usize) -> Result<Runtime> {
         .worker_threads(1)
         .max_blocking_threads(blocking)
         .thread_name("us3")
-        .on_thread_start(threads::begin)
+        .on_thread_start(own_threads::begin)
         .enable_all();
     // It panics when it gets no thread.
     match catch_unwind(AssertUnwindSafe(|| builder.build())) {

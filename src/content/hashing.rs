@@ -10,10 +10,10 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::crew::Crew;
 use crate::error::{Error, Result};
-use crate::etag::{ContentDigest, EtagHasher, Together};
-use crate::panics;
+use crate::protocol::etag::{ContentDigest, EtagHasher, Together};
+use crate::runtime::panics;
+use crate::runtime::thread_pool::Crew;
 
 /// Chunks that wait in a lane at most.
 const LONGEST_QUEUE: usize = 3;

@@ -16,7 +16,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 
-use crate::policy::PutPolicy;
+use crate::protocol::policy::PutPolicy;
 
 /// Headers whose names begin so are part of the signature; `X-Ufile-*` are not.
 const SIGNED_PREFIX: &str = "x-ucloud-";
