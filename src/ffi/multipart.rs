@@ -8,8 +8,9 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::upload::Multipart;
 
+use super::catch::catch_or;
 use super::client::{enter as enter_client, us3_client};
-use super::guard::{guard, guard_new, guard_value};
+use super::guard::{guard, guard_new};
 use super::handle::{Handle, InUse};
 use super::input;
 use super::memory;
@@ -74,7 +75,7 @@ pub unsafe extern "C" fn us3_initiate_multipart_upload(
 /// Any thread. Does not block. Works in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_upload_id(multipart: *const us3_multipart) -> *const c_char {
-    guard_value(ptr::null(), || {
+    catch_or(ptr::null(), || {
         // SAFETY: NULL or an upload that the host has not freed.
         let upload = unsafe { multipart.as_ref() };
         upload.map_or(ptr::null(), |upload| upload.0.peek().upload_id.as_ptr())
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn us3_multipart_upload_id(multipart: *const us3_multipart
 /// Any thread. Does not block. Works in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_part_size(multipart: *const us3_multipart) -> u64 {
-    guard_value(0, || {
+    catch_or(0, || {
         // SAFETY: NULL or an upload that the host has not freed.
         let upload = unsafe { multipart.as_ref() };
         upload.map_or(0, |upload| upload.0.peek().part_size)
@@ -239,7 +240,7 @@ pub unsafe extern "C" fn us3_abort_upload(
 /// forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
-    guard_value((), || {
+    catch_or((), || {
         if !multipart.is_null() {
             // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
             unsafe { Box::from_raw(multipart) }.0.free();

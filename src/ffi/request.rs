@@ -11,7 +11,7 @@ use crate::operation::task::{Returned, Start, Task, Watch};
 use crate::upload::{DEFAULT_JOBS, Mode, UploadRequest};
 
 use super::callback::{self, Promised, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
-use super::guard::guard_value;
+use super::catch::catch_or;
 use super::handle::InUse;
 use super::header::{pairs, us3_header};
 use super::input;
@@ -106,7 +106,7 @@ pub struct us3_upload_request {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_upload_request_init(request: *mut us3_upload_request) {
     // SAFETY: NULL, or memory for a us3_upload_request: the header asks the host for it.
-    guard_value((), || unsafe { structs::init(request) });
+    catch_or((), || unsafe { structs::init(request) });
 }
 
 impl us3_upload_request {

@@ -11,8 +11,9 @@ use crate::operation::task::Task;
 use crate::runtime::own_threads;
 
 use super::callback::Promised;
+use super::catch::catch_or;
 use super::client::{enter as enter_client, us3_client};
-use super::guard::{guard, guard_value};
+use super::guard::guard;
 use super::handle::{Handle, InUse};
 use super::input;
 use super::progress::us3_progress;
@@ -153,7 +154,7 @@ pub unsafe extern "C" fn us3_task_progress(
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_fd(task: *mut us3_task) -> c_int {
-    guard_value(-1, || {
+    catch_or(-1, || {
         // SAFETY: NULL, or a task that the host does not free before we return.
         let Ok(task) = (unsafe { enter(task) }) else {
             return -1;
@@ -174,7 +175,7 @@ pub unsafe extern "C" fn us3_task_fd(task: *mut us3_task) -> c_int {
 /// memory. May be called before or after the client is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
-    guard_value((), || {
+    catch_or((), || {
         if task.is_null() {
             return;
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(crate) mod advice;
 pub mod etag;
 pub mod mime;
 pub mod policy;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::{Call, Failure, Payload, Reply, Service, Tries, query_value};
+use super::call::query_value;
+use super::{Call, Failure, Payload, Reply, Service, Tries};
 use crate::content::Chunks;
 use crate::operation::Operation;
 use crate::protocol::policy::PutPolicy;

@@ -8,7 +8,8 @@
 
 use fearless_simd::{Level, Simd, dispatch, prelude::*, u32x8};
 
-use super::sha1::State;
+/// The five words of SHA-1 between two blocks.
+pub(super) type State = [u32; 5];
 
 /// Contents that are hashed together.
 pub(super) const LANES: usize = 8;

@@ -4,10 +4,9 @@
 
 use sha1::block_api;
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, State};
 
 pub(super) type Digest = [u8; 20];
-pub(super) type State = [u32; 5];
 
 /// Bytes of a block.
 const BLOCK: usize = 64;
