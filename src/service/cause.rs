@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
 
-use super::connection::ConnectTimeout;
+use super::connector::ConnectTimeout;
 use crate::error::{Error, Status};
 use crate::protocol::verdict::End;
 

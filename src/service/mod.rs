@@ -7,8 +7,9 @@
 mod body;
 mod call;
 mod cause;
-mod connection;
+mod connector;
 mod failure;
+mod in_flight;
 mod multipart;
 mod object;
 mod pool;
@@ -16,7 +17,7 @@ mod reply;
 mod retry;
 mod secrets;
 mod send;
-mod sending;
+mod socket;
 mod tls;
 
 use base64::Engine;
@@ -37,7 +38,7 @@ pub(crate) use retry::Tries;
 use crate::config::{Config, Origin};
 use crate::error::{Error, Result, Status};
 use crate::runtime::event_loops::Spread;
-use connection::Connector;
+use connector::Connector;
 use pool::Pool;
 use secrets::Secrets;
 
@@ -62,7 +63,7 @@ impl Service {
             let why = format!("{address} is not a usable address: {cause}");
             Error::new(Status::InvalidConfig, why)
         })?;
-        let proxy = connection::proxy(&config, &root);
+        let proxy = connector::proxy(&config, &root);
         let tls = tls::client_config(&config, origin.https)?;
         Ok(Self {
             secrets: account_secrets(&config, proxy.as_ref()),

@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 use super::body::Body;
-use super::connection::{BoxError, Connector, Line};
+use super::connector::{BoxError, Connector};
+use super::socket::SocketControl;
 use crate::runtime::event_loops::{Place, Spread};
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
@@ -31,9 +32,9 @@ const MAX_HEADER: usize = 128 << 10;
 const LONGEST_HANDOVER: Duration = Duration::from_millis(100);
 
 /// One connection, for one request at a time.
-pub(super) struct Lane {
+pub(super) struct PooledConnection {
     pub(super) sender: SendRequest<Body>,
-    pub(super) line: Line,
+    pub(super) socket: SocketControl,
     /// It has carried a request before, so the service may have closed it since.
     pub(super) reused: bool,
     /// For those who watch its requests. It is kept because setting a timer interrupts the thread that drives it,
@@ -53,7 +54,7 @@ impl<T> Drop for Driver<T> {
 }
 
 struct Idle {
-    lane: Lane,
+    connection: PooledConnection,
     since: Instant,
 }
 
@@ -80,12 +81,12 @@ impl Pool {
         &self,
         service: &Uri,
         longest_idle: Duration,
-    ) -> Result<Lane, BoxError> {
+    ) -> Result<PooledConnection, BoxError> {
         let idle = self
             .usable()
             .pop_if(|idle| idle.since.elapsed() <= longest_idle);
         match idle {
-            Some(idle) => Ok(idle.lane),
+            Some(idle) => Ok(idle.connection),
             // In a box of its own, as everything large and rare: a future is as large as the largest that it
             // may wait for, and is moved around.
             None => Box::pin(self.connect(service.clone())).await,
@@ -93,12 +94,12 @@ impl Pool {
     }
 
     /// Takes a connection back whose answer was read to its end.
-    pub(super) async fn give_back(&self, mut lane: Lane) {
-        let ready = tokio::time::timeout(LONGEST_HANDOVER, lane.sender.ready()).await;
+    pub(super) async fn give_back(&self, mut connection: PooledConnection) {
+        let ready = tokio::time::timeout(LONGEST_HANDOVER, connection.sender.ready()).await;
         if matches!(ready, Ok(Ok(()))) {
-            lane.reused = true;
+            connection.reused = true;
             let since = Instant::now();
-            self.usable().push(Idle { lane, since });
+            self.usable().push(Idle { connection, since });
         }
     }
 
@@ -108,11 +109,13 @@ impl Pool {
             .idle
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        idle.retain(|idle| !idle.lane.sender.is_closed() && idle.since.elapsed() < LONGEST_IDLE);
+        idle.retain(|idle| {
+            !idle.connection.sender.is_closed() && idle.since.elapsed() < LONGEST_IDLE
+        });
         idle
     }
 
-    async fn connect(&self, service: Uri) -> Result<Lane, BoxError> {
+    async fn connect(&self, service: Uri) -> Result<PooledConnection, BoxError> {
         let connector = self.connector.clone();
         let place = self.spread.place();
         let handle = place.handle().clone();
@@ -126,19 +129,23 @@ impl Pool {
 }
 
 /// Makes a connection, which is driven where this runs.
-async fn connect(connector: Connector, service: Uri, place: Place) -> Result<Lane, BoxError> {
+async fn connect(
+    connector: Connector,
+    service: Uri,
+    place: Place,
+) -> Result<PooledConnection, BoxError> {
     let io = connector.connect(service).await?;
     let mut extensions = http::Extensions::new();
     io.connected().get_extras(&mut extensions);
-    let line = extensions
-        .remove::<Line>()
-        .ok_or("a socket without a line")?;
+    let socket = extensions
+        .remove::<SocketControl>()
+        .ok_or("a socket without its control")?;
     let mut http = http1::Builder::new();
     let (sender, connection) = http.max_buf_size(MAX_HEADER).handshake(io).await?;
-    let driver = Driver(place.spawn(line.clone().drive(connection)));
-    Ok(Lane {
+    let driver = Driver(place.spawn(socket.clone().drive(connection)));
+    Ok(PooledConnection {
         sender,
-        line,
+        socket,
         reused: false,
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         _task: driver,

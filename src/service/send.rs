@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::body::{Body, Delivery, Payload};
 use super::call::{Call, What};
 use super::cause::Cause;
-use super::sending::Sending;
+use super::in_flight::InFlight;
 use super::{Failure, Reply, Service, pool};
 use crate::error::Error;
 use crate::operation::Operation;
@@ -47,41 +47,41 @@ impl Service {
         let once = call.policy.is_some() || self.config.max_retries == 0;
         let longest_idle = if once { FRESH } else { pool::LONGEST_IDLE };
         loop {
-            let lane = operation
+            let connection = operation
                 .work(self.pool.take(&self.root, longest_idle))
                 .await;
-            let lane = lane.map_err(|why| Failure::unsent(why.about(&what)))?;
-            let mut lane = lane.map_err(|error| {
+            let connection = connection.map_err(|why| Failure::unsent(why.about(&what)))?;
+            let mut connection = connection.map_err(|error| {
                 let cause = Cause::connecting(&*error);
                 Failure::judged(cause.error(&what), call.evidence(false, cause.end))
             })?;
-            let sending = Sending::begin(&lane, delivery);
+            let in_flight = InFlight::begin(&connection, delivery);
             let response = tokio::select! {
                 biased;
-                why = call.given_up(operation) => return Err(sending.gave_up(call, why.about(&what), End::GivenUp)),
-                response = lane.sender.try_send_request(request) => response,
-                why = sending.stalled(&self.config, lane.timer.as_mut()) => return Err(sending.gave_up(call, why.about(&what), End::TimedOut)),
+                why = call.given_up(operation) => return Err(in_flight.gave_up(call, why.about(&what), End::GivenUp)),
+                response = connection.sender.try_send_request(request) => response,
+                why = in_flight.stalled(&self.config, connection.timer.as_mut()) => return Err(in_flight.gave_up(call, why.about(&what), End::TimedOut)),
             };
             let response = match response {
                 Ok(response) => response,
                 Err(mut refused) => match refused.take_message() {
                     // Closed while it was idle; not a byte of the request was sent.
-                    Some(again) if lane.reused => {
+                    Some(again) if connection.reused => {
                         request = again;
                         continue;
                     }
-                    _ => return Err(sending.failed(call, &what, refused.error())),
+                    _ => return Err(in_flight.failed(call, &what, refused.error())),
                 },
             };
             let mut reply = tokio::select! {
-                reply = sending.read(response, self.config.response_timeout) => reply,
-                why = call.given_up(operation) => return Err(sending.gave_up(call, why.about(&what), End::GivenUp)),
+                reply = in_flight.read(response, self.config.response_timeout) => reply,
+                why = call.given_up(operation) => return Err(in_flight.gave_up(call, why.about(&what), End::GivenUp)),
             };
-            let (over, through) = (sending.is_over(&reply), delivery.is_complete());
+            let (over, through) = (in_flight.is_over(&reply), delivery.is_complete());
             // Before the connection carries another request.
-            drop(sending);
+            drop(in_flight);
             if over {
-                self.pool.give_back(lane).await;
+                self.pool.give_back(connection).await;
             }
             reply.hide_secrets(|text| self.masked(text, call));
             return self.judge(call, &what, reply, through);

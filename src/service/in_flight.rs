@@ -1,4 +1,4 @@
-//! A request on its way: watched for stalls, and its end told apart.
+//! A request in flight: watched for stalls, and its end told apart.
 
 use std::fmt::Display;
 use std::pin::Pin;
@@ -10,30 +10,30 @@ use tokio::time::Sleep;
 
 use super::body::Delivery;
 use super::cause::Cause;
-use super::connection::Line;
-use super::pool::Lane;
+use super::pool::PooledConnection;
 use super::reply::Reply;
+use super::socket::SocketControl;
 use super::{Call, Failure};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::protocol::verdict::End;
 
-/// A request on its way.
-pub(super) struct Sending<'a> {
-    line: Line,
+/// A request between its first byte and its end.
+pub(super) struct InFlight<'a> {
+    socket: SocketControl,
     /// The connection has carried a request before.
     reused: bool,
     delivery: &'a Delivery,
     started: Instant,
 }
 
-impl<'a> Sending<'a> {
-    pub(super) fn begin(lane: &Lane, delivery: &'a Delivery) -> Self {
+impl<'a> InFlight<'a> {
+    pub(super) fn begin(connection: &PooledConnection, delivery: &'a Delivery) -> Self {
         delivery.begin();
-        lane.line.carry(Some(delivery.clone()));
+        connection.socket.carry(Some(delivery.clone()));
         Self {
-            line: lane.line.clone(),
-            reused: lane.reused,
+            socket: connection.socket.clone(),
+            reused: connection.reused,
             delivery,
             started: Instant::now(),
         }
@@ -48,7 +48,7 @@ impl<'a> Sending<'a> {
             if complete && complete_since.is_none() {
                 complete_since = Some(Instant::now());
             }
-            let since = self.line.last_written().max(self.started);
+            let since = self.socket.last_written().max(self.started);
             let since = complete_since.map_or(since, |complete| since.max(complete));
             let limit = if complete {
                 config.response_timeout
@@ -72,7 +72,7 @@ impl<'a> Sending<'a> {
 
     /// Stops the connection; then whether the whole body had left.
     fn stop(&self) -> bool {
-        self.line.hang_up();
+        self.socket.hang_up();
         self.delivery.is_complete()
     }
 
@@ -85,18 +85,18 @@ impl<'a> Sending<'a> {
     /// Reads the answer. One that comes before the body is through is a refusal: no more of the
     /// body is sent, and the connection is of no further use.
     pub(super) async fn read(&self, response: Response<Incoming>, limit: Duration) -> Reply {
-        self.line.park_unless(|| self.delivery.is_complete());
+        self.socket.park_unless(|| self.delivery.is_complete());
         let (head, incoming) = response.into_parts();
         let reply = Reply::read(head, incoming, limit).await;
         if !self.is_over(&reply) {
-            self.line.hang_up();
+            self.socket.hang_up();
         }
         reply
     }
 
     /// Whether request and answer are through, so that the connection can carry another.
     pub(super) fn is_over(&self, reply: &Reply) -> bool {
-        self.delivery.is_complete() && !self.line.is_parked() && reply.incomplete.is_none()
+        self.delivery.is_complete() && !self.socket.is_parked() && reply.incomplete.is_none()
     }
 
     /// The connection broke, or what came over it is not HTTP.
@@ -120,9 +120,9 @@ impl<'a> Sending<'a> {
 }
 
 /// What the connection does afterwards is not about this request.
-impl Drop for Sending<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.line.carry(None);
+        self.socket.carry(None);
     }
 }
 
