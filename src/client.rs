@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::engine::{Engine, Threads};
-use crate::error::{Error, ObjectState, Report, Result};
+use crate::error::{ObjectState, Report, Result};
 use crate::operation::Operation;
 use crate::operation::task::{Start, Task, Watch};
+use crate::protocol::keys::{check_key, check_upload_id};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
-use crate::service::{ObjectHead, Reply, Target};
-use crate::upload::{self, Multipart, UploadRequest, input};
-
-/// Bytes of an upload id at most; it goes into URLs.
-const MAX_UPLOAD_ID: usize = 1024;
+pub use crate::service::FileInfo;
+use crate::service::Target;
+use crate::upload::{self, Multipart, UploadRequest};
 
 /// A client of one bucket, to be shared by any number of threads.
 ///
@@ -30,19 +29,6 @@ pub struct Client {
 pub(crate) enum Caller {
     Waits,
     GoesOn,
-}
-
-/// What HeadFile tells of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileInfo {
-    /// Bytes.
-    pub size: u64,
-    /// Seconds since 1970-01-01 UTC; None when the service does not say.
-    pub last_modified: Option<i64>,
-    /// Without quotes.
-    pub etag: Option<String>,
-    /// The type it was stored with.
-    pub mime_type: Option<String>,
 }
 
 impl Client {
@@ -86,7 +72,7 @@ impl Client {
         caller: Caller,
     ) -> (Task, Start) {
         let engine = self.engine.clone();
-        let turn = engine.queue();
+        let turn = engine.queue.join();
         let request = request.anchored();
         // The caller's own thread opens the file, which saves two trips to another; unless the upload may
         // have to end while the disk does not answer.
@@ -120,7 +106,7 @@ impl Client {
     /// # Errors
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn delete(&self, key: &str) -> Result<Report> {
-        input::check_key(key)?;
+        check_key(key)?;
         let engine = self.engine.clone();
         let key = key.to_owned();
         self.engine
@@ -134,7 +120,7 @@ impl Client {
     /// `InvalidArgument` before anything is sent; `ServiceError` with HTTP status 404 when the service
     /// knows no such upload, unless an earlier try of this call may have aborted it.
     pub fn abort_upload(&self, key: &str, upload_id: &str) -> Result<Report> {
-        input::check_key(key)?;
+        check_key(key)?;
         check_upload_id(upload_id)?;
         let engine = self.engine.clone();
         let (key, upload_id) = (key.to_owned(), upload_id.to_owned());
@@ -152,7 +138,7 @@ impl Client {
     /// # Errors
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn head(&self, key: &str) -> Result<(FileInfo, Report)> {
-        input::check_key(key)?;
+        check_key(key)?;
         let engine = self.engine.clone();
         let key = key.to_owned();
         self.engine
@@ -188,84 +174,17 @@ async fn abort_upload(
     Ok(report)
 }
 
-/// 1 to 1024 visible ASCII characters, as the service makes them: anything else is another thing's name.
-fn check_upload_id(upload_id: &str) -> Result<()> {
-    if upload_id.is_empty() {
-        return Err(Error::argument(format!(
-            "upload_id is empty; it must have 1 to {MAX_UPLOAD_ID} bytes, as the result that named it has them"
-        )));
-    }
-    if upload_id.len() > MAX_UPLOAD_ID {
-        return Err(Error::argument(format!(
-            "upload_id has {} bytes, more than {MAX_UPLOAD_ID}; it begins with {:?}",
-            upload_id.len(),
-            upload_id.chars().take(60).collect::<String>()
-        )));
-    }
-    match upload_id
-        .char_indices()
-        .find(|(_, character)| !character.is_ascii_graphic())
-    {
-        None => Ok(()),
-        Some((offset, wrong)) => Err(Error::argument(format!(
-            "upload_id has the character {wrong:?} at offset {offset}; an upload id has visible ASCII characters only, and no blanks"
-        ))),
-    }
-}
-
 async fn head(
     engine: &Engine,
     key: &str,
     operation: &Arc<Operation>,
 ) -> Result<(FileInfo, Report)> {
     let reply = engine.service.head(key, operation).await?;
-    let Some(object) = ObjectHead::of(&reply) else {
+    let Some(info) = FileInfo::of(&reply) else {
         let what = format!("HeadFile {key}");
         return Err(reply.protocol_error(&what, "without a usable Content-Length"));
-    };
-    let info = FileInfo {
-        size: object.size,
-        last_modified: last_modified(&reply),
-        etag: object.etag,
-        mime_type: reply.header("content-type").map(str::to_owned),
     };
     let mut report = reply.report();
     report.object = ObjectState::Stored;
     Ok((info, report))
-}
-
-fn last_modified(reply: &Reply) -> Option<i64> {
-    let date = httpdate::parse_http_date(reply.header("last-modified")?).ok()?;
-    let age = date.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(age.as_secs()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Status;
-
-    #[test]
-    fn an_upload_id_is_1_to_1024_visible_ascii_characters() {
-        let longest = "u".repeat(MAX_UPLOAD_ID);
-        for good in ["1", "8b1a9953-c461/~!\"", longest.as_str()] {
-            check_upload_id(good).unwrap_or_else(|error| panic!("{good}: {error}"));
-        }
-        let too_long = "u".repeat(MAX_UPLOAD_ID + 1);
-        for (bad, why) in [
-            ("", "upload_id is empty"),
-            (too_long.as_str(), "upload_id has 1025 bytes"),
-            ("a b", "upload_id has the character ' ' at offset 1"),
-            ("ab\r\n", "upload_id has the character '\\r' at offset 2"),
-            (
-                "\u{7f}",
-                "upload_id has the character '\\u{7f}' at offset 0",
-            ),
-            ("é", "upload_id has the character 'é' at offset 0"),
-        ] {
-            let error = check_upload_id(bad).expect_err(bad);
-            assert_eq!(error.status(), Status::InvalidArgument, "{bad:?}");
-            assert!(error.message().starts_with(why), "{error}");
-        }
-    }
 }

@@ -6,14 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-
 use crate::config::Config;
 use crate::content::hashing::Hashing;
 use crate::error::{Report, Result};
 use crate::operation::Operation;
+use crate::operation::queue::Queue;
 use crate::operation::task::{Start, Task, Watch};
 use crate::protocol::etag::Together;
 use crate::runtime::event_loops::{Runtimes, Spread};
@@ -25,8 +22,8 @@ use crate::service::Service;
 /// What every operation works with.
 pub(crate) struct Engine {
     pub(crate) service: Service,
-    /// Uploads that may run at once.
-    slots: Arc<Semaphore>,
+    /// The uploads that run and those that wait.
+    pub(crate) queue: Queue,
     spread: Spread,
     /// Where the host's own code runs.
     pub(crate) host: HostThreads,
@@ -39,28 +36,6 @@ async fn on_our_stack<F: Future>(
     operation: Arc<Operation>,
 ) -> F::Output {
     Box::pin(run(operation)).await
-}
-
-/// A place in the queue of the uploads.
-pub(crate) enum Turn {
-    /// None never: the semaphore is not closed.
-    Come(Option<OwnedSemaphorePermit>),
-    Queued(BoxFuture<'static, std::result::Result<OwnedSemaphorePermit, AcquireError>>),
-}
-
-impl Turn {
-    /// Whether it need not be waited for.
-    pub(crate) fn has_come(&self) -> bool {
-        matches!(self, Self::Come(_))
-    }
-
-    /// Waits for the turn, which lasts until the permit is dropped.
-    pub(crate) async fn come(self) -> Option<OwnedSemaphorePermit> {
-        match self {
-            Self::Come(permit) => permit,
-            Self::Queued(queued) => queued.await.ok(),
-        }
-    }
 }
 
 /// Owns the threads: dropping it ends them and waits for that.
@@ -78,10 +53,10 @@ impl Engine {
         let (runtimes, spread) = Runtimes::start(config.worker_threads)?;
         let host = HostThreads::new();
         let hashing = Hashing::new(Together::default());
-        let slots = Arc::new(Semaphore::new(config.max_concurrent_uploads));
+        let queue = Queue::new(config.max_concurrent_uploads);
         let engine = Self {
             service: Service::new(config, origin, spread.anew())?,
-            slots,
+            queue,
             spread,
             host: host.clone(),
             hashing: hashing.clone(),
@@ -102,7 +77,7 @@ impl Engine {
         run: impl FnOnce(Arc<Operation>) -> F + Send + 'static,
     ) -> Result<T>
     where
-        T: Facts + Send + 'static,
+        T: Reports + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         own_threads::may_block()?;
@@ -136,20 +111,6 @@ impl Engine {
         let running = on_our_stack(run, operation.clone());
         let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
         (task, Start::new(self.spread.place(), driver))
-    }
-
-    /// A place in the queue of the uploads, behind those that have one already.
-    pub(crate) fn queue(&self) -> Turn {
-        // One that is given back goes to who waits first, so one that is free means that nobody waits.
-        if let Ok(permit) = self.slots.clone().try_acquire_owned() {
-            return Turn::Come(Some(permit));
-        }
-        let mut queued = self.slots.clone().acquire_owned().boxed();
-        // The first look is what takes the place.
-        match (&mut queued).now_or_never() {
-            Some(permit) => Turn::Come(permit.ok()),
-            None => Turn::Queued(queued),
-        }
     }
 }
 
@@ -201,17 +162,17 @@ fn take(ending: &Mutex<Option<Ending>>) -> Option<Ending> {
 }
 
 /// A result that has a report to complete.
-pub(crate) trait Facts {
+pub(crate) trait Reports {
     fn report_mut(&mut self) -> &mut Report;
 }
 
-impl Facts for Report {
+impl Reports for Report {
     fn report_mut(&mut self) -> &mut Report {
         self
     }
 }
 
-impl<T> Facts for (T, Report) {
+impl<T> Reports for (T, Report) {
     fn report_mut(&mut self) -> &mut Report {
         &mut self.1
     }

@@ -4,6 +4,7 @@
 //! finding out what was stored, and to aborting.
 
 pub(crate) mod events;
+pub(crate) mod queue;
 pub mod task;
 
 use std::future::Future;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 pub(crate) mod advice;
 pub mod etag;
+pub(crate) mod headers;
+pub(crate) mod keys;
 pub mod mime;
 pub mod policy;
 pub mod rerun;

@@ -31,7 +31,8 @@ pub(crate) use body::Payload;
 pub(crate) use call::Call;
 pub(crate) use failure::Failure;
 pub(crate) use multipart::{Initiated, LARGEST_PART, ListedPart, Target};
-pub(crate) use object::{ObjectHead, Put};
+pub use object::FileInfo;
+pub(crate) use object::Put;
 pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
 pub(crate) use retry::Tries;
 

@@ -11,6 +11,7 @@ use super::call::query_value;
 use super::{Call, Failure, Payload, Reply, Service, Tries};
 use crate::content::Chunks;
 use crate::operation::Operation;
+use crate::protocol::keys::check_upload_id;
 use crate::protocol::policy::PutPolicy;
 
 /// Parts of BlkSize must fit memory when the host holds them; the service's own value is 4 MiB.
@@ -21,9 +22,6 @@ const PAGE: u32 = 1000;
 
 /// More than any ETag that can be compared.
 const LONGEST_ETAG: usize = 64;
-
-/// More than any upload id; it goes into every URL.
-const LONGEST_UPLOAD_ID: usize = 1 << 10;
 
 /// An upload that the service has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,16 +244,9 @@ fn initiated(
         let why = format!("not with an upload id and a part size: {cause}");
         (None, why)
     })?;
-    if upload_id.is_empty() {
-        return Err((None, "its UploadId is missing or empty".to_owned()));
-    }
-    if upload_id.len() > LONGEST_UPLOAD_ID || !upload_id.bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        return Err((
-            None,
-            "its UploadId is longer than 1024 bytes or has characters other than visible ASCII"
-                .to_owned(),
-        ));
+    if check_upload_id(&upload_id).is_err() {
+        let why = "its UploadId is not one of 1 to 1024 visible ASCII characters";
+        return Err((None, why.to_owned()));
     }
     if is_secret(&upload_id) {
         let why = "its UploadId repeats the signature, the token or a key of the request";

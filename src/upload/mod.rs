@@ -3,7 +3,6 @@
 mod checkpoint;
 mod claim;
 mod earlier_run;
-pub(crate) mod input;
 mod multipart;
 mod put;
 mod recheck;
@@ -22,12 +21,14 @@ use std::time::Duration;
 
 use crate::content::hashing::Hashing;
 use crate::content::{Content, Source};
-use crate::engine::{Engine, Turn};
+use crate::engine::Engine;
 use crate::error::{Error, Report, Result};
 use crate::operation::Operation;
 use crate::operation::events;
+use crate::operation::queue::Turn;
 use crate::protocol::mime;
 use crate::protocol::policy::PutPolicy;
+use crate::protocol::{headers, keys};
 use crate::runtime::blocking;
 
 /// Parts in flight when the caller does not say.
@@ -188,7 +189,7 @@ async fn run_checked(
 }
 
 fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
-    input::check_key(&request.key)?;
+    keys::check_key(&request.key)?;
     if request.resume_path.is_some() && request.mode == Mode::Put {
         return Err(Error::argument(
             "resume_path goes with a multipart upload: one PutFile cannot be resumed",
@@ -198,9 +199,9 @@ fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
         stream::check(request)?;
     }
     if let Some(mime_type) = &request.mime_type {
-        input::check_mime_type(mime_type)?;
+        headers::check_mime_type(mime_type)?;
     }
-    input::headers(request.storage_class.as_deref(), &request.metadata)
+    headers::of(request.storage_class.as_deref(), &request.metadata)
 }
 
 /// A request whose file was opened before it runs, or could not be.

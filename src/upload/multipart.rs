@@ -10,13 +10,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::session::{Parts, Session};
-use super::{Upload, input, recheck};
+use super::{Upload, recheck};
 use crate::content::{Content, Source};
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result};
 use crate::operation::Operation;
 use crate::protocol::mime;
 use crate::protocol::policy::PutPolicy;
+use crate::protocol::{headers, keys};
 
 /// Parts of one upload at most: beyond it the list of ETags that finishes the upload would not be
 /// taken by any service.
@@ -114,10 +115,10 @@ impl Multipart {
         mime_type: Option<String>,
         operation: &Arc<Operation>,
     ) -> Result<(Self, Report)> {
-        input::check_key(&key)?;
+        keys::check_key(&key)?;
         let mime_type = mime_type.filter(|given| !given.is_empty());
         if let Some(given) = &mime_type {
-            input::check_mime_type(given)?;
+            headers::check_mime_type(given)?;
         }
         let mime_type = mime_type.unwrap_or_else(|| type_of_key(&key));
         let hashing = engine.hashing.clone();

@@ -1,37 +1,9 @@
-//! What a caller may ask for, checked before anything is sent.
+//! Headers that a caller may ask for, checked before anything is sent.
 
 use crate::error::{Error, Result};
 
-/// Bytes of a key at most.
-const MAX_KEY: usize = 1023;
-
 /// Bytes of all metadata names and values at most.
 const MAX_METADATA: usize = 8 << 10;
-
-/// 1 to 1023 bytes; no `.` or `..` segment, which proxies and clients resolve to another key.
-pub(crate) fn check_key(key: &str) -> Result<()> {
-    if key.is_empty() {
-        return Err(Error::argument(
-            "key is empty; it must have 1 to 1023 bytes",
-        ));
-    }
-    if key.len() > MAX_KEY {
-        return Err(Error::argument(format!(
-            "key has {} bytes, more than {MAX_KEY}; it begins with {:?}",
-            key.len(),
-            key.chars().take(60).collect::<String>()
-        )));
-    }
-    if let Some(segment) = key
-        .split('/')
-        .find(|segment| matches!(*segment, "." | ".."))
-    {
-        return Err(Error::argument(format!(
-            "key {key:?} has a segment {segment:?}, which does not survive URLs: proxies resolve it to another key"
-        )));
-    }
-    Ok(())
-}
 
 /// A header value: visible ASCII and inner blanks. Empty means that the type is detected.
 pub(crate) fn check_mime_type(mime_type: &str) -> Result<()> {
@@ -39,7 +11,7 @@ pub(crate) fn check_mime_type(mime_type: &str) -> Result<()> {
 }
 
 /// The headers for storage class and metadata.
-pub(crate) fn headers(
+pub(crate) fn of(
     storage_class: Option<&str>,
     metadata: &[(String, String)],
 ) -> Result<Vec<(String, String)>> {
