@@ -1,7 +1,7 @@
 //! The C border, and the only unsafe code.
 //!
 //! Everything that C sees is declared here, one file per handle or struct, and `build.rs` turns
-//! it into `include/us3.h` with the help of `us3.h.in`, where the prose and the order live. A
+//! it into `us3.h` with the help of `us3.h.in`, where the prose and the order live. A
 //! `///` on an exported item is a piece of the C manual: write it for a C programmer.
 //!
 //! # Who does what
