@@ -11,6 +11,7 @@ use crate::protocol::policy::PutPolicy;
 
 /// What HeadFile tells of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FileInfo {
     /// Bytes.
     pub size: u64,

@@ -92,6 +92,7 @@ pub(super) fn plan(
 
 /// An upload in progress that the host drives. Parts may be sent from any thread in any order.
 /// Dropping it leaves the upload with the service.
+#[must_use = "an upload that is neither finished nor aborted stays with the service"]
 pub struct Multipart {
     session: Arc<Session>,
     /// No content yet; the parts belong to it.
