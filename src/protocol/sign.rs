@@ -113,7 +113,10 @@ mod tests {
 
     #[test]
     fn signatures_equal_the_independent_ones() {
-        let vectors = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/vectors.json"));
+        let vectors = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/vectors/vectors.json"
+        ));
         let vectors: Value = serde_json::from_str(vectors).unwrap();
         let cases = vectors["signatures"].as_array().unwrap();
         assert!(cases.len() >= 15);

@@ -335,7 +335,10 @@ mod tests {
 
     #[test]
     fn etags_equal_the_independent_ones() {
-        let vectors = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/vectors.json"));
+        let vectors = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/vectors/vectors.json"
+        ));
         let vectors: Value = serde_json::from_str(vectors).unwrap();
         for case in vectors["etags"].as_array().unwrap() {
             let size = case["size"].as_u64().unwrap();

@@ -383,7 +383,10 @@ mod tests {
 
     #[test]
     fn compaction_equals_the_independent_one() {
-        let vectors = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/vectors.json"));
+        let vectors = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/vectors/vectors.json"
+        ));
         let vectors: Value = serde_json::from_str(vectors).unwrap();
         for case in vectors["policies"].as_array().unwrap() {
             let policy = PutPolicy::parse(case["text"].as_str().unwrap()).unwrap();
