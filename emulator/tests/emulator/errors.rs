@@ -1,8 +1,6 @@
 //! The documented refusals, exactly.
 
-mod common;
-
-use common::{ask, content, finish, initiate, part, put, start};
+use crate::common::{ask, content, finish, initiate, part, put, start};
 use us3_emulator::{Emulator, Options};
 
 #[test]
@@ -62,7 +60,7 @@ fn what_is_signed_counts() {
         .send(emulator.address())
         .expect(200);
     let tampered = full.head().replace("bar2", "bar3");
-    let mut client = common::Client::connect(emulator.address());
+    let mut client = crate::common::Client::connect(emulator.address());
     client.write(format!("{tampered}x").as_bytes()).unwrap();
     client
         .read("PUT")
@@ -139,7 +137,8 @@ fn the_md5() {
 fn the_policy() {
     let emulator = start();
     let address = emulator.address();
-    let refused = |reply: common::Reply| reply.expect_error(400, -148660, "invalid put policy");
+    let refused =
+        |reply: crate::common::Reply| reply.expect_error(400, -148660, "invalid put policy");
     refused(put("k", "x").encoded_policy("***").send(address));
     refused(put("k", "x").encoded_policy("").send(address));
     refused(
@@ -165,7 +164,7 @@ fn the_policy() {
 #[test]
 fn a_refused_client_may_send_its_whole_body_and_stay() {
     let emulator = start();
-    let mut client = common::Client::connect(emulator.address());
+    let mut client = crate::common::Client::connect(emulator.address());
     client
         .send(&put("k", content(8 << 20)).private_key("bad"))
         .expect(403);

@@ -1,14 +1,12 @@
 //! Callbacks: both forms of the page, and every way for them to fail.
 
-mod common;
-
 use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use common::service::{self, Service};
-use common::{Reply, ask, finish, initiate, put, send_parts, start};
+use crate::common::service::{self, Service};
+use crate::common::{Reply, ask, finish, initiate, put, send_parts, start};
 use serde_json::json;
 use us3_emulator::{Call, Emulator, Fault, Options, Place, Rule};
 
@@ -62,7 +60,7 @@ fn the_body_form() {
 fn the_query_form_through_finish() {
     let (emulator, service) = (start(), Service::start(201, JSON, "[]"));
     let id = initiate(&emulator, "k");
-    let etags = send_parts(&emulator, "k", &id, &common::content(200_000));
+    let etags = send_parts(&emulator, "k", &id, &crate::common::content(200_000));
     let policy = json!({ "callbackUrl": service.url("/p?a=b"), "callbackBody": "Name=$(x:name)&Age=$(x:age)",
                          "callbackVar": { "x:name": "Alice", "x:age": "20" } });
     let reply = finish("k", &id, &etags)
@@ -256,7 +254,7 @@ fn a_client_that_leaves_does_not_undo_anything() {
     let ask = ask("PUT", "k")
         .policy(&policy(&service.url("/")))
         .body("bytes");
-    let mut client = common::Client::connect(emulator.address());
+    let mut client = crate::common::Client::connect(emulator.address());
     client
         .write(&[ask.head().as_bytes(), b"bytes"].concat())
         .unwrap();
@@ -270,7 +268,7 @@ fn a_client_that_leaves_does_not_undo_anything() {
 #[test]
 fn https_with_any_certificate() {
     let emulator = start();
-    let address = common::tls::serve(
+    let address = crate::common::tls::serve(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"tls\":1}",
     );
     let reply = upload(&emulator, &format!("https://127.0.0.1:{}/", address.port()));

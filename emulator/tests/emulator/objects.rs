@@ -1,8 +1,6 @@
 //! PutFile, HeadFile, download and DeleteFile.
 
-mod common;
-
-use common::{Client, ask, content, etag, put, start};
+use crate::common::{Client, ask, content, etag, put, start};
 
 #[test]
 fn an_object_is_stored_described_downloaded_and_deleted() {

@@ -1,5 +1,4 @@
 //! Requests written by hand: HTTP over a plain socket, and signatures of the test's own.
-#![allow(dead_code)] // each test program uses its share
 
 pub mod control;
 pub mod program;

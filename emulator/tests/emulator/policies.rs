@@ -1,9 +1,7 @@
 //! Policies as real clients write them, and successes without an ETag.
 
-mod common;
-
-use common::service::Service;
-use common::{ask, finish, initiate, put, send_parts, start};
+use crate::common::service::Service;
+use crate::common::{ask, finish, initiate, put, send_parts, start};
 use serde_json::json;
 use us3_emulator::{Call, Emulator, EtagFault, Fault, Options, Rule, Shape};
 
@@ -96,5 +94,5 @@ fn an_option_takes_the_etag_from_successes_with_a_policy_only() {
         .expect(200);
     assert_eq!(with.header("etag"), None);
     let without = put("k", "x").send(emulator.address()).expect(200);
-    assert_eq!(without.etag(), common::etag(b"x"));
+    assert_eq!(without.etag(), crate::common::etag(b"x"));
 }

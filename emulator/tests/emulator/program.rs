@@ -1,17 +1,15 @@
 //! The program as its users meet it: what it prints, when it ends, and what it says of mistakes.
 
-mod common;
-
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
+use crate::common::program::{ANY_PORT, Program, command};
+use crate::common::service::Service;
+use crate::common::{Ask, ask, put};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use common::program::{ANY_PORT, Program, command};
-use common::service::Service;
-use common::{Ask, ask, put};
 
 /// Runs a program that ends by itself.
 fn ended(arguments: &[&str]) -> (bool, String) {
@@ -28,7 +26,7 @@ fn log_of(ask: &Ask) -> String {
 
 /// What a client sends that signed this.
 fn signed(ask: Ask, private_key: &str, text: &str) -> Ask {
-    let signature = common::sign(private_key, text);
+    let signature = crate::common::sign(private_key, text);
     ask.unsigned().header(
         "Authorization",
         &format!("UCloud demo-public-key:{signature}"),
@@ -298,8 +296,8 @@ fn the_usual_slips_are_found() {
 fn a_signature_in_another_spelling_is_recognised() {
     // Of this string, in base64 with a "/" in it.
     let (key, text) = ("demo-private-key", "PUT\n\n\n\n/demo/k2");
-    let base64 = common::sign(key, text);
-    let bytes = common::signature(key, text);
+    let base64 = crate::common::sign(key, text);
+    let bytes = crate::common::signature(key, text);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(base64.contains(['+', '/']), "{base64}");
     for (spelling, why) in [
@@ -334,7 +332,7 @@ fn a_policy_that_was_signed_in_another_way_is_explained() {
             "it must be signed encoded",
         ),
     ] {
-        let signature = common::sign("demo-private-key", &text);
+        let signature = crate::common::sign("demo-private-key", &text);
         let ask = put("k", "x").unsigned().header(
             "Authorization",
             &format!("UCloud demo-public-key:{signature}:{encoded}"),

@@ -1,12 +1,10 @@
 //! Faults at the places of a request: resets, closes, stalls and answers that come too early.
 
-mod common;
-
 use std::io::{ErrorKind, Read};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Client, ask, content, finish, initiate, part, put, send_parts, start};
+use crate::common::{Client, ask, content, finish, initiate, part, put, send_parts, start};
 use us3_emulator::{Call, Emulator, Fault, Place, Rule, Shape, Stall, State, Then};
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,8 +1,6 @@
 //! Multipart uploads: initiate, part, finish, abort, list.
 
-mod common;
-
-use common::{Client, ask, content, etag, finish, initiate, part, send_parts, start};
+use crate::common::{Client, ask, content, etag, finish, initiate, part, send_parts, start};
 use us3_emulator::{Emulator, Options};
 
 const PART: usize = 64 << 10;
@@ -109,7 +107,7 @@ fn bad_parts_are_refused() {
     let emulator = start();
     let address = emulator.address();
     let id = initiate(&emulator, "k");
-    let refused = |reply: common::Reply, status| {
+    let refused = |reply: crate::common::Reply, status| {
         assert_eq!(
             reply.expect(status).json()["RetCode"].as_i64().unwrap() / 1000,
             -190

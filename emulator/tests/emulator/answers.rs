@@ -1,13 +1,11 @@
 //! Answers that are wrong, slow, endless or cut short, and the faults of callbacks.
 
-mod common;
-
 use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
-use common::control::ask_control;
-use common::service::Service;
-use common::{Client, Reply, ask, content, initiate, put, start};
+use crate::common::control::ask_control;
+use crate::common::service::Service;
+use crate::common::{Client, Reply, ask, content, initiate, put, start};
 use serde_json::json;
 use us3_emulator::{Call, Drip, Emulator, EtagFault, Fault, Place, Rule, Shape, Then};
 

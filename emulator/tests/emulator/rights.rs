@@ -1,9 +1,7 @@
 //! Tokens with separate rights, and a service that takes only so many requests.
 
-mod common;
-
-use common::control::{ask_control, control};
-use common::{Ask, Client, ask, content, finish, initiate, part, put, send_parts, start};
+use crate::common::control::{ask_control, control};
+use crate::common::{Ask, Client, ask, content, finish, initiate, part, put, send_parts, start};
 use us3_emulator::{Emulator, Options, Right, Rights};
 
 const RIGHTS: [Right; 4] = [Right::Read, Right::Write, Right::Delete, Right::List];

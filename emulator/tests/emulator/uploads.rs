@@ -1,9 +1,7 @@
 //! GetMultiUploadId: the unfinished uploads of the bucket.
 
-mod common;
-
-use common::control::control;
-use common::{Reply, ask, finish, initiate, put, send_parts, start};
+use crate::common::control::control;
+use crate::common::{Reply, ask, finish, initiate, put, send_parts, start};
 use serde_json::{Value, json};
 use us3_emulator::{Call, Emulator};
 

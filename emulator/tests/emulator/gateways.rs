@@ -1,9 +1,7 @@
 //! Gateways in front of the service: their pages, and what these repeat.
 
-mod common;
-
-use common::control::control;
-use common::{Client, Reply, ask, put, start};
+use crate::common::control::control;
+use crate::common::{Client, Reply, ask, put, start};
 use us3_emulator::{Call, Fault, Gateway, Place, Rule, Then};
 
 const PLACES: [Place; 4] = [

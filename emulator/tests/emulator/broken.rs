@@ -1,12 +1,10 @@
 //! Assumptions of clients: each holds here, until it is broken on purpose.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::control::{ask_control, control};
-use common::service::Service;
-use common::{Reply, ask, finish, initiate, part, put, send_parts, start};
+use crate::common::control::{ask_control, control};
+use crate::common::service::Service;
+use crate::common::{Reply, ask, finish, initiate, part, put, send_parts, start};
 use serde_json::json;
 use us3_emulator::{Assumption, Emulator, Options};
 
@@ -51,7 +49,7 @@ fn a2_a_put_runs_late_when_its_client_has_left() {
     })
     .unwrap();
     let begin = Instant::now();
-    let mut client = common::Client::connect(emulator.address());
+    let mut client = crate::common::Client::connect(emulator.address());
     let ask = put("k", "x");
     client
         .write(&[ask.head().as_bytes(), ask.content()].concat())
@@ -129,8 +127,9 @@ fn a8_headers_for_those_who_fetch_the_object_are_forgotten() {
         ("Content-Encoding", "gzip"),
     ];
     let seen = |emulator: &Emulator| {
-        let with_headers = |ask: common::Ask| {
-            let add = |ask: common::Ask, (name, value): (&str, &str)| ask.header(name, value);
+        let with_headers = |ask: crate::common::Ask| {
+            let add =
+                |ask: crate::common::Ask, (name, value): (&str, &str)| ask.header(name, value);
             headers.into_iter().fold(ask, add)
         };
         with_headers(put("put", "x"))

@@ -1,7 +1,5 @@
 //! An emulator that has run out of file descriptors.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -9,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::put;
+use crate::common::put;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

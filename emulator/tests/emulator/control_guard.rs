@@ -1,12 +1,10 @@
 //! Whom the control listener obeys.
 
-mod common;
-
 use std::net::SocketAddr;
 
-use common::control::{ask_control, control_head};
-use common::program::Program;
-use common::{put, start};
+use crate::common::control::{ask_control, control_head};
+use crate::common::program::Program;
+use crate::common::{put, start};
 use us3_emulator::{Emulator, Fault, Options, Rule};
 
 /// The request of a page that a browser shows, and the status it is answered with.

@@ -1,11 +1,9 @@
 //! What time the service says it is, and how old its objects are.
 
-mod common;
-
 use std::time::{Duration, SystemTime};
 
-use common::control::{ask_control, control};
-use common::{Ask, Client, Reply, ask, initiate, put, start};
+use crate::common::control::{ask_control, control};
+use crate::common::{Ask, Client, Reply, ask, initiate, put, start};
 use us3_emulator::{Emulator, Fault, Options, Place, Rule, Shape};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,8 +32,8 @@ fn every_answer_has_the_date_of_the_emulators_clock() {
         put("k", "x"),
         put("k", "x").private_key("bad"),
         put("k", "x").policy("{}"),
-        common::part("m", &id, 0, "x"),
-        common::finish("m", &id, &["nonsense".into()]),
+        crate::common::part("m", &id, 0, "x"),
+        crate::common::finish("m", &id, &["nonsense".into()]),
         ask("GET", "").query(format!("muploadpart&uploadId={id}")),
         ask("HEAD", "k"),
         ask("HEAD", "none"),
@@ -100,7 +98,7 @@ fn an_object_can_be_older_than_every_request() {
     let state = emulator.put_object("a b", b"bytes", HOUR);
     assert_eq!(
         (state.size, state.etag.as_str()),
-        (5, common::etag(b"bytes").as_str())
+        (5, crate::common::etag(b"bytes").as_str())
     );
     assert!(emulator.requests().is_empty());
     let reply = ask("HEAD", "a b").send(emulator.address()).expect(200);

@@ -1,9 +1,7 @@
 //! What is kept of requests, in bytes.
 
-mod common;
-
-use common::service::Service;
-use common::{Client, ask, put, start};
+use crate::common::service::Service;
+use crate::common::{Client, ask, put, start};
 use us3_emulator::RequestSeen;
 
 /// What the README says is kept of all requests together.

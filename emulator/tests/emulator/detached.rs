@@ -1,12 +1,10 @@
 //! Requests that go on executing after their connection met its fault.
 
-mod common;
-
 use std::time::Duration;
 
-use common::control::control;
-use common::service::Service;
-use common::{Ask, Client, ask, content, finish, initiate, put, send_parts, start};
+use crate::common::control::control;
+use crate::common::service::Service;
+use crate::common::{Ask, Client, ask, content, finish, initiate, put, send_parts, start};
 use serde_json::json;
 use us3_emulator::{Call, Emulator, Fault, Gateway, Place, Rule, Shape, State, Then};
 

@@ -1,7 +1,5 @@
 //! A folder that outlives the emulator: whose it is, what is removed in it, and what a kill leaves.
 
-mod common;
-
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -9,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use common::program::Program;
-use common::{Client, ask, put};
+use crate::common::program::Program;
+use crate::common::{Client, ask, put};
 use us3_emulator::{Emulator, Options};
 
 fn open(folder: &Path) -> io::Result<Emulator> {

@@ -1,11 +1,9 @@
 //! The control listener.
 
-mod common;
-
 use std::time::Duration;
 
-use common::control::control;
-use common::{Client, content, initiate, part, put, start};
+use crate::common::control::control;
+use crate::common::{Client, content, initiate, part, put, start};
 use us3_emulator::{Call, State};
 
 #[test]
