@@ -503,7 +503,7 @@ enum us3_mode
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    /// One PutFile when it is small, multipart when it is large.
+    /// One PutFile up to 16 MiB, multipart above, and for a resume_path.
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,

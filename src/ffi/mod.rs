@@ -101,4 +101,6 @@ pub use status::us3_status;
 pub use upload::us3_upload;
 
 #[cfg(test)]
+mod defaults;
+#[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ use super::structs::{self, PublicStruct, member_ends};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum us3_mode {
-    /// One PutFile when it is small, multipart when it is large.
+    /// One PutFile up to 16 MiB, multipart above, and for a resume_path.
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,
@@ -290,9 +290,6 @@ unsafe impl PublicStruct for us3_upload_request {
         user_data,
     });
 }
-
-// US3_UPLOAD_REQUEST_INIT and the header's text say so.
-const _: () = assert!(DEFAULT_JOBS == 10);
 
 #[cfg(test)]
 mod tests {

@@ -41,7 +41,7 @@ pub const MAX_JOBS: i32 = 256;
 pub const MAX_PUT_SIZE: u64 = 512 << 20;
 
 /// Up to here one request is quicker than the three or more of a multipart upload.
-const AUTO_PUT_SIZE: u64 = 16 << 20;
+pub(crate) const AUTO_PUT_SIZE: u64 = 16 << 20;
 
 /// How the content travels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
