@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::{Engine, Threads};
+use crate::engine::{Engine, Run, Threads};
 use crate::error::{ObjectState, Report, Result};
-use crate::operation::Operation;
 use crate::operation::task::{Start, Task, Watch};
 use crate::protocol::keys::{check_key, check_upload_id};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
 pub use crate::service::FileInfo;
 use crate::service::Target;
-use crate::upload::{self, Multipart, UploadRequest};
+use crate::upload::{self, Multipart, Plan, UploadRequest};
 
 /// A client of one bucket, to be shared by any number of threads.
 ///
@@ -51,7 +50,7 @@ impl Client {
     /// its callback ran.
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
         own_threads::may_block()?;
-        let (task, start) = self.prepare(request, Watch::default(), Caller::Waits);
+        let (task, start) = self.prepare(request.plan()?, Watch::default(), Caller::Waits);
         start.go();
         task.wait(None).unwrap_or_else(|| Err(panics::died()))
     }
@@ -59,32 +58,29 @@ impl Client {
     /// Starts an upload and returns at once; everything about it, bad input too, is told by the
     /// task. At most `max_concurrent_uploads` run, the others wait in order.
     pub fn start(&self, request: UploadRequest, watch: Watch) -> Task {
-        let (task, start) = self.prepare(request, watch, Caller::GoesOn);
+        let (task, start) = match request.plan() {
+            Ok(plan) => self.prepare(plan, watch, Caller::GoesOn),
+            Err(error) => self.engine.prepare(None, watch, |_| async { Err(error) }),
+        };
         start.go();
         task
     }
 
     /// An upload and what starts it, for those who must know the task before its callbacks run.
-    pub(crate) fn prepare(
-        &self,
-        request: UploadRequest,
-        watch: Watch,
-        caller: Caller,
-    ) -> (Task, Start) {
-        let engine = self.engine.clone();
-        let turn = engine.queue.join();
-        let request = request.anchored();
+    pub(crate) fn prepare(&self, plan: Plan, watch: Watch, caller: Caller) -> (Task, Start) {
+        let turn = self.engine.queue.join();
+        let timeout = plan.timeout;
+        let plan = Arc::new(plan);
         // The caller's own thread opens the file, which saves two trips to another; unless the upload may
         // have to end while the disk does not answer.
-        let endless = request.timeout.is_none() && watch.on_progress.is_none();
+        let endless = timeout.is_none() && watch.on_progress.is_none();
         let opened = match caller {
-            Caller::Waits if endless && turn.has_come() => upload::open_file(&request, &engine),
+            Caller::Waits if endless && turn.has_come() => upload::open_file(&plan, &self.engine),
             _ => None,
         };
-        self.engine
-            .prepare(request.timeout, watch, |operation| async move {
-                upload::run(&engine, turn, request, opened, &operation).await
-            })
+        self.engine.prepare(timeout, watch, |run| async move {
+            upload::run(&run, turn, plan, opened).await
+        })
     }
 
     /// Begins a multipart upload that the caller drives part by part; no or an empty
@@ -93,12 +89,10 @@ impl Client {
     /// # Errors
     /// `InvalidArgument` before anything is sent; otherwise as the service or the network fails.
     pub fn initiate(&self, key: &str, mime_type: Option<&str>) -> Result<(Multipart, Report)> {
-        let engine = self.engine.clone();
         let key = key.to_owned();
         let mime_type = mime_type.map(str::to_owned);
-        self.engine.wait(|operation| async move {
-            Multipart::initiate(engine, key, mime_type, &operation).await
-        })
+        self.engine
+            .wait(|run| async move { Multipart::initiate(&run, key, mime_type).await })
     }
 
     /// Deletes an object.
@@ -107,10 +101,9 @@ impl Client {
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn delete(&self, key: &str) -> Result<Report> {
         check_key(key)?;
-        let engine = self.engine.clone();
         let key = key.to_owned();
         self.engine
-            .wait(|operation| async move { delete(&engine, &key, &operation).await })
+            .wait(|run| async move { delete(&run, &key).await })
     }
 
     /// Aborts an unfinished multipart upload by its name, whichever call or process has begun it. The
@@ -122,14 +115,13 @@ impl Client {
     pub fn abort_upload(&self, key: &str, upload_id: &str) -> Result<Report> {
         check_key(key)?;
         check_upload_id(upload_id)?;
-        let engine = self.engine.clone();
         let (key, upload_id) = (key.to_owned(), upload_id.to_owned());
-        self.engine.wait(|operation| async move {
+        self.engine.wait(|run| async move {
             let target = Target {
                 key: &key,
                 upload_id: &upload_id,
             };
-            abort_upload(&engine, target, &operation).await
+            abort_upload(&run, target).await
         })
     }
 
@@ -139,15 +131,14 @@ impl Client {
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn head(&self, key: &str) -> Result<(FileInfo, Report)> {
         check_key(key)?;
-        let engine = self.engine.clone();
         let key = key.to_owned();
         self.engine
-            .wait(|operation| async move { head(&engine, &key, &operation).await })
+            .wait(|run| async move { head(&run, &key).await })
     }
 }
 
-async fn delete(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Result<Report> {
-    match engine.service.delete(key, operation).await {
+async fn delete(run: &Run, key: &str) -> Result<Report> {
+    match run.engine.service.delete(key, &run.operation).await {
         Ok(reply) => Ok(reply.report()),
         // An earlier try whose answer was lost has deleted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -157,12 +148,8 @@ async fn delete(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Resul
     }
 }
 
-async fn abort_upload(
-    engine: &Engine,
-    target: Target<'_>,
-    operation: &Arc<Operation>,
-) -> Result<Report> {
-    let mut report = match engine.service.abort(target, operation).await {
+async fn abort_upload(run: &Run, target: Target<'_>) -> Result<Report> {
+    let mut report = match run.engine.service.abort(target, &run.operation).await {
         Ok(reply) => reply.report(),
         // An earlier try whose answer was lost has aborted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -174,12 +161,8 @@ async fn abort_upload(
     Ok(report)
 }
 
-async fn head(
-    engine: &Engine,
-    key: &str,
-    operation: &Arc<Operation>,
-) -> Result<(FileInfo, Report)> {
-    let reply = engine.service.head(key, operation).await?;
+async fn head(run: &Run, key: &str) -> Result<(FileInfo, Report)> {
+    let reply = run.engine.service.head(key, &run.operation).await?;
     let Some(info) = FileInfo::of(&reply) else {
         let what = format!("HeadFile {key}");
         return Err(reply.protocol_error(&what, "without a usable Content-Length"));

@@ -30,12 +30,16 @@ pub(crate) struct Engine {
     pub(crate) hashing: Hashing,
 }
 
+/// One operation on an engine.
+#[derive(Clone)]
+pub(crate) struct Run {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) operation: Arc<Operation>,
+}
+
 /// Makes the future of an operation, which takes tens of kilobytes, where it runs.
-async fn on_our_stack<F: Future>(
-    run: impl FnOnce(Arc<Operation>) -> F,
-    operation: Arc<Operation>,
-) -> F::Output {
-    Box::pin(run(operation)).await
+async fn on_our_stack<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
+    Box::pin(work(run)).await
 }
 
 /// Owns the threads: dropping it ends them and waits for that.
@@ -73,8 +77,8 @@ impl Engine {
     /// Runs an operation on the library's threads and waits. The host's thread only sleeps: its
     /// stack may be small, and its signals are its own.
     pub(crate) fn wait<T, F>(
-        &self,
-        run: impl FnOnce(Arc<Operation>) -> F + Send + 'static,
+        self: &Arc<Self>,
+        work: impl FnOnce(Run) -> F + Send + 'static,
     ) -> Result<T>
     where
         T: Reports + Send + 'static,
@@ -82,7 +86,7 @@ impl Engine {
     {
         own_threads::may_block()?;
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
-        let running = on_our_stack(run, operation.clone());
+        let running = on_our_stack(work, self.run(operation.clone()));
         let (tell, told) = mpsc::sync_channel(1);
         self.spread.place().spawn(async move {
             let _ = tell.send(running.await);
@@ -96,19 +100,24 @@ impl Engine {
         result
     }
 
+    fn run(self: &Arc<Self>, operation: Arc<Operation>) -> Run {
+        let engine = self.clone();
+        Run { engine, operation }
+    }
+
     /// Prepares an upload that is to run on the library's threads. Never blocks.
     pub(crate) fn prepare<F>(
-        &self,
+        self: &Arc<Self>,
         timeout: Option<Duration>,
         watch: Watch,
-        run: impl FnOnce(Arc<Operation>) -> F + Send + 'static,
+        work: impl FnOnce(Run) -> F + Send + 'static,
     ) -> (Task, Start)
     where
         F: Future<Output = Result<Report>> + Send + 'static,
     {
         let reserve = self.service.config().settle_timeout;
         let operation = Arc::new(Operation::begin(timeout, reserve));
-        let running = on_our_stack(run, operation.clone());
+        let running = on_our_stack(work, self.run(operation.clone()));
         let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
         (task, Start::new(self.spread.place(), driver))
     }

@@ -8,7 +8,7 @@ use crate::client::{Caller, Client};
 use crate::content::Source;
 use crate::error::{Error, Result};
 use crate::operation::task::{Returned, Start, Task, Watch};
-use crate::upload::{DEFAULT_JOBS, Mode, UploadRequest};
+use crate::upload::{DEFAULT_JOBS, Mode, Plan, UploadRequest};
 
 use super::callback::{self, Promised, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
 use super::catch::catch_or;
@@ -125,8 +125,7 @@ impl us3_upload_request {
         // SAFETY: our caller's promise is the one that each of the functions asks for.
         unsafe {
             let (source, returned) = self.source()?;
-            let request = self.with_source(source)?;
-            request.check()?;
+            let plan = self.with_source(source)?.plan()?;
             let user_data = UserData(self.user_data);
             let watch = Watch {
                 on_progress: callback::on_progress(self.on_progress, user_data),
@@ -134,7 +133,7 @@ impl us3_upload_request {
                 returned,
                 keep: None,
             };
-            Ok(start_on(client, request, watch, caller))
+            Ok(start_on(client, plan, watch, caller))
         }
     }
 
@@ -212,15 +211,10 @@ impl us3_upload_request {
 }
 
 /// The client is not freed before everybody was told the end.
-fn start_on(
-    client: InUse<Client>,
-    request: UploadRequest,
-    mut watch: Watch,
-    caller: Caller,
-) -> (Task, Start) {
+fn start_on(client: InUse<Client>, plan: Plan, mut watch: Watch, caller: Caller) -> (Task, Start) {
     let engine = client.share();
     watch.keep = Some(Box::new(client));
-    engine.prepare(request, watch, caller)
+    engine.prepare(plan, watch, caller)
 }
 
 /// A mode of C, which may be any number.

@@ -31,7 +31,7 @@ pub(crate) fn may_block() -> Result<()> {
     }
     Err(Error::new(
         Status::WouldDeadlock,
-        "a blocking function of libus3 was called from within one of its callbacks; start the upload with us3_upload_start, or call from another thread",
+        "a blocking function of libus3 was called from within one of its callbacks; start the upload without waiting for it, or call from another thread",
     ))
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::multipart::plan;
+use super::layout::parts_of;
 use super::session::{Part, Session};
 use crate::content::{COMPARISONS, ChangeTime, Content};
 use crate::error::Result;
@@ -41,7 +41,7 @@ async fn look(content: &Content) -> Result<Option<ChangeTime>> {
 
 async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Result<()> {
     let sent = session.parts().clone();
-    let parts = plan(content.size(), session.part_size)?
+    let parts = parts_of(content.size(), session.part_size)?
         .filter_map(|(number, range)| Some((range, sent.get(&number)?)));
     hashed(content, parts, jobs)
         .try_for_each(|(now, part)| std::future::ready(check_part(content, &now, part)))

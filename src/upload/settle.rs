@@ -1,12 +1,10 @@
 //! Asks the service what became of a PutFile or finish. Which question comes next, and what the answers
 //! mean, `protocol::settle` decides.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::Engine;
+use crate::engine::Run;
 use crate::error::Error;
-use crate::operation::Operation;
 use crate::protocol::etag::{ContentDigest, Verdict};
 use crate::protocol::settle::{
     Doubt, Head, Match, Object, Outcome, Settling, Step, Upload, Why, object,
@@ -81,24 +79,22 @@ pub(super) struct Settled {
 
 /// Asks until the answers decide, or the time is up.
 pub(super) async fn run(
-    engine: &Engine,
+    run: &Run,
     question: Question<'_>,
     digest: Option<&ContentDigest>,
-    operation: &Arc<Operation>,
 ) -> Settled {
     let mut asking = Asking {
-        engine,
+        run,
         question,
         digest,
-        operation,
         settling: Settling::new(Doubt {
             finish: question.upload_id.is_some(),
             answered: question.answered,
         }),
         head: None,
     };
-    let time = engine.service.config().settle_timeout;
-    let outcome = operation.settle(time, asking.until_settled(time)).await;
+    let time = run.engine.service.config().settle_timeout;
+    let outcome = run.operation.settle(time, asking.until_settled(time)).await;
     let outcome = outcome.unwrap_or(Outcome::Unknown(Why::NoAnswer));
     Settled {
         outcome,
@@ -108,10 +104,9 @@ pub(super) async fn run(
 }
 
 struct Asking<'a> {
-    engine: &'a Engine,
+    run: &'a Run,
     question: Question<'a>,
     digest: Option<&'a ContentDigest>,
-    operation: &'a Arc<Operation>,
     settling: Settling,
     head: Option<Reply>,
 }
@@ -127,7 +122,7 @@ impl Asking<'_> {
                 Step::AskObject => self.ask_object().await,
                 Step::AskLikewise => self.ask_likewise().await,
                 Step::AskUpload => self.ask_upload().await,
-                Step::Pause if self.operation.rest(pause).await => {
+                Step::Pause if self.run.operation.rest(pause).await => {
                     self.settling.ask_again();
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -138,8 +133,8 @@ impl Asking<'_> {
     }
 
     async fn ask_object(&mut self) {
-        let (service, key) = (&self.engine.service, self.question.key);
-        let seen = match service.head_once(key, self.operation).await {
+        let (service, key) = (&self.run.engine.service, self.question.key);
+        let seen = match service.head_once(key, &self.run.operation).await {
             Ok(reply) => {
                 let seen = seen(&reply, self.question.begun, self.digest);
                 self.head = Some(reply);
@@ -157,10 +152,13 @@ impl Asking<'_> {
 
     async fn ask_likewise(&mut self) {
         let Question { key, upload_id, .. } = self.question;
-        let service = &self.engine.service;
+        let service = &self.run.engine.service;
         let failure = match upload_id {
-            Some(upload_id) => service.upload_exists(upload_id, self.operation).await.err(),
-            None => service.any_upload(key, self.operation).await.err(),
+            Some(upload_id) => service
+                .upload_exists(upload_id, &self.run.operation)
+                .await
+                .err(),
+            None => service.any_upload(key, &self.run.operation).await.err(),
         };
         let refusal = failure.and_then(|failure| failure.refusal());
         self.settling.saw_likewise(refusal);
@@ -169,9 +167,10 @@ impl Asking<'_> {
     async fn ask_upload(&mut self) {
         let upload_id = self.question.upload_id.unwrap_or_default();
         let asked = self
+            .run
             .engine
             .service
-            .upload_exists(upload_id, self.operation)
+            .upload_exists(upload_id, &self.run.operation)
             .await;
         self.settling.saw_upload(match asked {
             Ok(()) => Upload::Listed,

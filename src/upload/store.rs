@@ -3,13 +3,10 @@
 //! A 2xx is checked against the content. Anything else is judged by `protocol::verdict`; what is in doubt is
 //! settled, and sent again only when it did not run, or may run twice.
 
-use std::sync::Arc;
-
 use super::settle::{self, Begun, Question, Settled};
 use super::verify::{self, Look, compare};
-use crate::engine::Engine;
+use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::operation::Operation;
 use crate::protocol::etag::{ContentDigest, Verdict as EtagVerdict};
 use crate::protocol::settle::Outcome;
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
@@ -44,16 +41,15 @@ pub(super) trait Request: Sync {
 
 /// A request at the service, and what is asked about it.
 pub(super) struct Store<'a, R> {
-    pub(super) engine: &'a Engine,
+    pub(super) run: &'a Run,
     pub(super) storing: Storing<'a>,
     pub(super) request: R,
-    pub(super) operation: &'a Arc<Operation>,
 }
 
 impl<R: Request> Store<'_, R> {
     /// Sends until it is known what became of it, or until nothing more can be known.
     pub(super) async fn run(&self) -> Result<Report> {
-        let config = self.engine.service.config();
+        let config = self.run.engine.service.config();
         let twice = config.may_run_twice(self.storing.policy);
         let mut tries = Tries::default();
         let mut lost = self.storing.lost;
@@ -82,8 +78,10 @@ impl<R: Request> Store<'_, R> {
     }
 
     async fn again(&self, failure: &mut Failure, twice: bool, tries: &mut Tries) -> bool {
-        let service = &self.engine.service;
-        service.again(failure, twice, tries, self.operation).await
+        let service = &self.run.engine.service;
+        service
+            .again(failure, twice, tries, &self.run.operation)
+            .await
     }
 
     /// Sends one request, and checks what the service says to have stored.
@@ -115,7 +113,7 @@ impl<R: Request> Store<'_, R> {
                 return Next::end(Err(error));
             }
         };
-        let verify = self.engine.service.config().verify_etag;
+        let verify = self.run.engine.service.config().verify_etag;
         if verify && !self.is_told_apart(report.etag.as_deref(), digest.as_ref()) {
             match self.look(since).await {
                 Look::Etag(etag) => report.etag = Some(etag),
@@ -169,7 +167,7 @@ impl<R: Request> Store<'_, R> {
         report.callback = callback;
         report.etag = etag;
         report.note = note;
-        let verify = self.engine.service.config().verify_etag;
+        let verify = self.run.engine.service.config().verify_etag;
         let digest = match verify {
             true => self.request.digest().await,
             false => None,
@@ -189,7 +187,7 @@ impl<R: Request> Store<'_, R> {
     }
 
     async fn look(&self, since: Begun) -> Look {
-        verify::look(self.engine, self.storing.key, since, self.operation).await
+        verify::look(self.run, self.storing.key, since).await
     }
 
     /// Finds out what became of a request that was not sent again. A failure that is still in doubt did not run, and
@@ -208,7 +206,7 @@ impl<R: Request> Store<'_, R> {
             hasty: false,
         };
         let digest = self.request.digest().await;
-        let settled = settle::run(self.engine, question, digest.as_ref(), self.operation).await;
+        let settled = settle::run(self.run, question, digest.as_ref()).await;
         if settled.outcome == Outcome::NotRun {
             return Next::Doubt(self.did_not_run(failure, settled.upload_may_exist));
         }

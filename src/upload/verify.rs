@@ -1,12 +1,10 @@
 //! Whether what is stored is what was sent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::settle::{self, Begun};
-use crate::engine::Engine;
+use crate::engine::Run;
 use crate::error::{Error, Report, Result, Status};
-use crate::operation::Operation;
 use crate::protocol::etag::{ContentDigest, Verdict};
 use crate::protocol::settle::Object;
 
@@ -20,14 +18,9 @@ pub(super) enum Look {
 }
 
 /// Asks HEAD once for the ETag of what a request has stored that began then.
-pub(super) async fn look(
-    engine: &Engine,
-    key: &str,
-    begun: Begun,
-    operation: &Arc<Operation>,
-) -> Look {
-    let head = engine.service.head_once(key, operation);
-    match operation.settle(Duration::ZERO, head).await {
+pub(super) async fn look(run: &Run, key: &str, begun: Begun) -> Look {
+    let head = run.engine.service.head_once(key, &run.operation);
+    match run.operation.settle(Duration::ZERO, head).await {
         Some(Ok(reply)) => match (settle::seen(&reply, begun, None), reply.etag()) {
             (Object::NoAnswer, _) => Look::NoEtag("a gateway answered HEAD".to_owned()),
             (Object::Older, _) => Look::Absent,

@@ -1,99 +1,26 @@
-//! Multipart: a source cut into parts, some of them in flight at once; and the upload that a host
-//! drives part by part.
+//! An upload that the host drives part by part.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::session::{Parts, Session};
-use super::{Upload, recheck};
+use super::layout::MAX_PARTS;
+use super::plan::given_type;
+use super::session::Session;
 use crate::content::{Content, Source};
-use crate::engine::Engine;
+use crate::engine::{Engine, Run};
 use crate::error::{CallbackState, Error, ObjectState, Report, Result};
-use crate::operation::Operation;
+use crate::protocol::keys;
 use crate::protocol::mime;
 use crate::protocol::policy::PutPolicy;
-use crate::protocol::{headers, keys};
-
-/// Parts of one upload at most: beyond it the list of ETags that finishes the upload would not be
-/// taken by any service.
-pub(super) const MAX_PARTS: u32 = 1_000_000;
-
-/// Sends the upload in parts and joins them.
-pub(super) async fn run(
-    engine: &Arc<Engine>,
-    upload: &Upload,
-    operation: &Arc<Operation>,
-) -> Result<Report> {
-    let session = Session::begin(engine, upload, operation).await?;
-    if let Err(error) = send_parts(&session, upload, operation).await {
-        return Err(session.abandon(error, operation).await);
-    }
-    session
-        .finish_or_abandon(upload.policy.as_ref(), operation)
-        .await
-}
-
-/// Sends every part that the session lacks. The first failure ends it: parts in flight are
-/// dropped, which closes their connections.
-pub(super) async fn send_parts(
-    session: &Session,
-    upload: &Upload,
-    operation: &Arc<Operation>,
-) -> Result<()> {
-    let size = upload.content.size();
-    let missing = missing(size, session.part_size, &session.parts())?;
-    let there = session
-        .parts()
-        .values()
-        .map(|part| part.size)
-        .collect::<Vec<_>>();
-    operation.set_total(size, (missing.len() + there.len()) as u32);
-    there
-        .into_iter()
-        .for_each(|size| operation.count_part(size));
-    stream::iter(missing)
-        .map(|(number, range)| session.send_part(number, &upload.content, range, operation))
-        .buffer_unordered(upload.jobs)
-        .try_for_each(|_| std::future::ready(Ok(())))
-        .await?;
-    let unchanged = recheck::check_unchanged(session, &upload.content, upload.jobs);
-    operation.work(unchanged).await?
-}
-
-/// The parts of a content that are not yet there, in order.
-fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u32, Range<u64>)>> {
-    let plan = plan(size, part_size)?;
-    Ok(plan
-        .filter(|(number, _)| !have.contains_key(number))
-        .collect())
-}
-
-/// All parts of a content, in order.
-pub(super) fn plan(
-    size: u64,
-    part_size: u64,
-) -> Result<impl Iterator<Item = (u32, Range<u64>)> + use<>> {
-    let count = size.div_ceil(part_size);
-    if count > u64::from(MAX_PARTS) {
-        return Err(Error::argument(format!(
-            "{size} bytes make {count} parts of {part_size} bytes, more than {MAX_PARTS}"
-        )));
-    }
-    Ok((0..count as u32).map(move |number| {
-        let start = u64::from(number) * part_size;
-        (number, start..size.min(start + part_size))
-    }))
-}
 
 /// An upload in progress that the host drives. Parts may be sent from any thread in any order.
 /// Dropping it leaves the upload with the service.
 #[must_use = "an upload that is neither finished nor aborted stays with the service"]
 pub struct Multipart {
+    engine: Arc<Engine>,
     session: Arc<Session>,
     /// No content yet; the parts belong to it.
     content: Content,
@@ -111,20 +38,16 @@ struct Progress {
 
 impl Multipart {
     pub(crate) async fn initiate(
-        engine: Arc<Engine>,
+        run: &Run,
         key: String,
         mime_type: Option<String>,
-        operation: &Arc<Operation>,
     ) -> Result<(Self, Report)> {
         keys::check_key(&key)?;
-        let mime_type = mime_type.filter(|given| !given.is_empty());
-        if let Some(given) = &mime_type {
-            headers::check_mime_type(given)?;
-        }
-        let mime_type = mime_type.unwrap_or_else(|| type_of_key(&key));
-        let hashing = engine.hashing.clone();
-        let (session, report) = Session::initiate(engine, &key, &mime_type, &[], operation).await?;
+        let mime_type = given_type(mime_type)?.unwrap_or_else(|| type_of_key(&key));
+        let (session, report) = Session::initiate(run, &key, &mime_type, &[]).await?;
+        let hashing = run.engine.hashing.clone();
         let upload = Self {
+            engine: run.engine.clone(),
             session: Arc::new(session),
             content: Content::open(&Source::Memory(Bytes::new()), hashing)?,
             progress: Mutex::default(),
@@ -154,10 +77,9 @@ impl Multipart {
         self.begin_part(part_number, size)?;
         let content = self.content.with(data);
         let session = self.session.clone();
-        let result = self.session.engine.wait(move |operation| async move {
-            session
-                .send_part(part_number, &content, 0..size, &operation)
-                .await
+        let result = self.engine.wait(move |run| async move {
+            let sent = session.send_part(part_number, &content, 0..size, &run);
+            sent.await
         });
         self.progress().in_flight.remove(&part_number);
         result
@@ -174,9 +96,8 @@ impl Multipart {
         let session = self.session.clone();
         let requested = policy.is_some();
         let result = self.check_parts().and_then(|()| {
-            self.session.engine.wait(|operation| async move {
-                session.finish(policy.as_ref(), None, &operation).await
-            })
+            self.engine
+                .wait(|run| async move { session.finish(policy.as_ref(), None, &run).await })
         });
         let stored = match &result {
             Ok(_) => true,
@@ -206,9 +127,8 @@ impl Multipart {
         self.close("is being aborted by another thread")?;
         let session = self.session.clone();
         let result = self
-            .session
             .engine
-            .wait(|operation| async move { session.abort(&operation).await });
+            .wait(|run| async move { session.abort(&run).await });
         self.progress().closed = result.is_ok().then_some("is aborted");
         result
     }
