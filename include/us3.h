@@ -874,6 +874,32 @@ us3_status us3_upload(us3_client *client,
                       us3_result *result);
 
 /**
+ * Starts an upload and returns at once, without waiting for the network, the disk or the read
+ * function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
+ * wait for their turn, in the order in which they were started.
+ *
+ * The end is told in three ways, in this order: on_complete is called; then us3_task_wait
+ * returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+ *
+ * @param client    the client
+ * @param request   initialised and filled in. The struct and its strings are copied; what data
+ *                  points at is not: leave it as it is until the end is told
+ * @param out_task  receives the task, or NULL on failure; it is written before the first callback.
+ *                  Free it with us3_task_free, at any time
+ * @param result    NULL, or receives what became of starting the upload
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
+ * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
+ * else can become of the upload is told at its end.
+ */
+us3_status us3_upload_start(us3_client *client,
+                            const us3_upload_request *request,
+                            us3_task **out_task,
+                            us3_result *result);
+
+/**
  * PutFileWithPolicy: uploads a file with one request, then the callback runs.
  *
  * @param client       the client
@@ -971,32 +997,6 @@ us3_status us3_async_upload_with_policy(us3_client *client,
  * Any thread. Does not block.
  */
 void us3_progress_init(us3_progress *progress);
-
-/**
- * Starts an upload and returns at once, without waiting for the network, the disk or the read
- * function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
- * wait for their turn, in the order in which they were started.
- *
- * The end is told in three ways, in this order: on_complete is called; then us3_task_wait
- * returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
- *
- * @param client    the client
- * @param request   initialised and filled in. The struct and its strings are copied; what data
- *                  points at is not: leave it as it is until the end is told
- * @param out_task  receives the task, or NULL on failure; it is written before the first callback.
- *                  Free it with us3_task_free, at any time
- * @param result    NULL, or receives what became of starting the upload
- *
- * Any thread, callbacks included. Does not block.
- *
- * @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
- * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
- * else can become of the upload is told at its end.
- */
-us3_status us3_upload_start(us3_client *client,
-                            const us3_upload_request *request,
-                            us3_task **out_task,
-                            us3_result *result);
 
 /**
  * Waits for the end of an upload.

@@ -19,8 +19,8 @@
 //! | [`result`], [`describe`] | what became of a call, the same in words |
 //! | [`config`], [`client`] | making, using and freeing a client |
 //! | [`request`], [`header`] | one request for every upload |
-//! | [`upload`] | uploads that wait for their end; the named operations fill in the request |
-//! | [`task`], [`progress`] | uploads that run while the host does something else |
+//! | [`upload`] | uploads, waited for or not; the named operations fill in the request |
+//! | [`task`], [`task_handle`], [`progress`] | uploads that run while the host does something else |
 //! | [`callback`] | functions of the host that the library calls |
 //! | [`multipart`] | an upload that the host drives part by part |
 //! | [`file_info`] | HeadFile |
@@ -85,6 +85,7 @@ mod result;
 mod status;
 mod structs;
 mod task;
+mod task_handle;
 mod upload;
 mod version;
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::operation::task::{Returned, Start, Task, Watch};
 use crate::upload::{DEFAULT_JOBS, Mode, Plan, UploadRequest};
 
-use super::callback::{self, Promised, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
+use super::callback::{self, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
 use super::catch::catch_or;
 use super::handle::InUse;
 use super::header::{pairs, us3_header};
@@ -19,6 +19,7 @@ use super::lease::loan;
 use super::memory;
 use super::policy::policy;
 use super::structs::{self, PublicStruct, member_ends};
+use super::task_handle::Promised;
 
 /// How the content travels: the values of us3_upload_request.mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,69 +5,16 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::Caller;
-use crate::error::{Error, Report, Result, Status};
-use crate::operation::task::Task;
+use crate::error::{Error, Report, Status};
 use crate::runtime::own_threads;
 
-use super::callback::Promised;
 use super::catch::catch_or;
-use super::client::{enter as enter_client, us3_client};
 use super::guard::guard;
-use super::handle::{Handle, InUse};
-use super::input;
 use super::progress::us3_progress;
-use super::request::us3_upload_request;
 use super::result::us3_result;
 use super::status::us3_status;
-use super::structs::{self, Slot};
-
-/// A started upload. Any number of threads may use it at once.
-pub struct us3_task {
-    handle: Handle<Task>,
-    promised: Promised,
-}
-
-/// Starts an upload and returns at once, without waiting for the network, the disk or the read
-/// function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
-/// wait for their turn, in the order in which they were started.
-///
-/// The end is told in three ways, in this order: on_complete is called; then us3_task_wait
-/// returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
-///
-/// @param client    the client
-/// @param request   initialised and filled in. The struct and its strings are copied; what data
-///                  points at is not: leave it as it is until the end is told
-/// @param out_task  receives the task, or NULL on failure; it is written before the first callback.
-///                  Free it with us3_task_free, at any time
-/// @param result    NULL, or receives what became of starting the upload
-///
-/// Any thread, callbacks included. Does not block.
-///
-/// @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
-/// US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
-/// else can become of the upload is told at its end.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn us3_upload_start(
-    client: *mut us3_client,
-    request: *const us3_upload_request,
-    out_task: *mut *mut us3_task,
-    result: *mut us3_result,
-) -> us3_status {
-    // SAFETY: the host's pointers are NULL or as the header says, until we return; what it lends
-    // to the upload, until its end is told.
-    unsafe {
-        if !out_task.is_null() {
-            out_task.write(ptr::null_mut());
-        }
-        guard(result, || {
-            let client = enter_client(client)?;
-            let request = structs::read("request", request)?;
-            input::not_null("out_task", out_task)?;
-            start(client, &request, out_task)
-        })
-    }
-}
+use super::structs::Slot;
+use super::task_handle::{enter, us3_task};
 
 /// Waits for the end of an upload.
 ///
@@ -193,55 +140,7 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
     });
 }
 
-impl us3_task {
-    /// The host, or on_complete, uses the handle no more. Whoever is the last frees it.
-    pub(super) fn give_back(task: Arc<Self>) {
-        if let Some(task) = Arc::into_inner(task) {
-            task.handle.free();
-        }
-    }
-}
-
-/// Makes the task, tells the host of it, and sets it going.
-///
-/// # Safety
-/// As for [`us3_upload_request::prepare`]; `out_task` may be written.
-unsafe fn start(
-    client: InUse<crate::client::Client>,
-    request: &us3_upload_request,
-    out_task: *mut *mut us3_task,
-) -> Result<Report> {
-    let promised = Promised::default();
-    // SAFETY: our caller's promise.
-    let (task, start) = unsafe { request.prepare(client, &promised, Caller::GoesOn) }?;
-    let task = Arc::new(us3_task {
-        handle: Handle::new(task),
-        promised: promised.clone(),
-    });
-    promised.keep(task.clone());
-    // SAFETY: our caller's promise. From here on nothing fails.
-    unsafe { out_task.write(Arc::into_raw(task).cast_mut()) };
-    start.go();
-    Ok(Report::default())
-}
-
 fn pending(timeout_ms: i64) -> Error {
     let message = format!("the upload has not ended yet; waited {timeout_ms} ms for it");
     Error::new(Status::Pending, message)
 }
-
-/// A call on the host's task.
-///
-/// # Safety
-/// `task` is NULL or a task that is not freed before this returns.
-unsafe fn enter(task: *const us3_task) -> Result<InUse<Task>> {
-    input::not_null("task", task)?;
-    // SAFETY: not NULL, so our caller promises a task.
-    unsafe { &*task }.handle.enter()
-}
-
-// The header promises that any number of threads may use a task at once.
-const _: () = {
-    const fn shared_by_threads<T: Send + Sync>() {}
-    shared_by_threads::<Task>();
-};

@@ -1,6 +1,8 @@
-//! Uploads that wait for their end: one request for all of them; the named operations fill it in.
+//! Uploads: one request for all of them, waited for or not; the named operations fill it in.
 
 use std::ffi::c_char;
+use std::ptr;
+use std::sync::Arc;
 
 use crate::client::{Caller, Client};
 use crate::error::{Report, Result};
@@ -8,7 +10,6 @@ use crate::operation::task::Task;
 use crate::runtime::own_threads;
 use crate::runtime::panics;
 
-use super::callback::Promised;
 use super::client::{enter, us3_client};
 use super::guard::guard;
 use super::handle::InUse;
@@ -17,6 +18,7 @@ use super::request::{us3_mode, us3_upload_request};
 use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::{self, PublicStruct};
+use super::task_handle::{Promised, us3_task};
 
 /// Uploads a file, memory or a stream as one object, whatever the request asks for, and waits for the
 /// end: us3_upload_start and us3_task_wait in one. Its callbacks are called on library threads, the
@@ -63,6 +65,47 @@ pub unsafe extern "C" fn us3_upload(
             let client = enter(client)?;
             let request = structs::read("request", request)?;
             run(client, &request)
+        })
+    }
+}
+
+/// Starts an upload and returns at once, without waiting for the network, the disk or the read
+/// function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
+/// wait for their turn, in the order in which they were started.
+///
+/// The end is told in three ways, in this order: on_complete is called; then us3_task_wait
+/// returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+///
+/// @param client    the client
+/// @param request   initialised and filled in. The struct and its strings are copied; what data
+///                  points at is not: leave it as it is until the end is told
+/// @param out_task  receives the task, or NULL on failure; it is written before the first callback.
+///                  Free it with us3_task_free, at any time
+/// @param result    NULL, or receives what became of starting the upload
+///
+/// Any thread, callbacks included. Does not block.
+///
+/// @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
+/// US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
+/// else can become of the upload is told at its end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_upload_start(
+    client: *mut us3_client,
+    request: *const us3_upload_request,
+    out_task: *mut *mut us3_task,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return; what it lends
+    // to the upload, until its end is told.
+    unsafe {
+        if !out_task.is_null() {
+            out_task.write(ptr::null_mut());
+        }
+        guard(result, || {
+            let client = enter(client)?;
+            let request = structs::read("request", request)?;
+            input::not_null("out_task", out_task)?;
+            start(client, &request, out_task)
         })
     }
 }
@@ -248,4 +291,23 @@ impl Drop for Joined {
     fn drop(&mut self) {
         self.0.wait(None);
     }
+}
+
+/// Makes the task, tells the host of it, and sets it going.
+///
+/// # Safety
+/// As for [`us3_upload_request::prepare`]; `out_task` may be written.
+unsafe fn start(
+    client: InUse<Client>,
+    request: &us3_upload_request,
+    out_task: *mut *mut us3_task,
+) -> Result<Report> {
+    let promised = Promised::default();
+    // SAFETY: our caller's promise.
+    let (task, start) = unsafe { request.prepare(client, &promised, Caller::GoesOn) }?;
+    let task = us3_task::new(task, &promised);
+    // SAFETY: our caller's promise. From here on nothing fails.
+    unsafe { out_task.write(Arc::into_raw(task).cast_mut()) };
+    start.go();
+    Ok(Report::default())
 }
