@@ -24,6 +24,8 @@
 //! | `blocking` | work that may block, beside the threads that drive sockets |
 //! | `crew` | threads that are started for work that takes its time, and end without it |
 //! | `runtimes` | the threads that drive sockets and timers |
+//! | `end` | an end that is told once and waited for in several ways |
+//! | `sync` | locks and threads, those of the standard library or of a model checker |
 //! | `threads` | whether a thread is the library's own, and what that means |
 //! | `panics` | a mistake of the library's becomes an error |
 //! | [`error`] | errors, statuses and the report of an operation |

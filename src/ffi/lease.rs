@@ -12,8 +12,10 @@ use crate::operation::task::Returned;
 pub(super) struct Hold(#[expect(dead_code, reason = "its drop is its use")] Sender<Infallible>);
 
 /// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well.
-#[derive(Debug)]
 pub(super) struct Lender(Option<Receiver<Infallible>>);
+
+// SAFETY: a shared Lender can do nothing with its receiver: giving up and dropping take it whole.
+unsafe impl Sync for Lender {}
 
 impl Lender {
     /// Does not wait.

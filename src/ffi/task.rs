@@ -1,6 +1,7 @@
 //! `us3_task`: an upload that runs while the host does something else.
 
 use std::ffi::c_int;
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::structs::{self, Slot};
 
 /// A started upload. Any number of threads may use it at once.
 pub struct us3_task {
-    handle: Handle<Task>,
+    handle: ManuallyDrop<Handle<Task>>,
     promised: Promised,
 }
 
@@ -188,16 +189,15 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
             }
             running.close_descriptor();
         }
-        us3_task::give_back(task);
     });
 }
 
-impl us3_task {
-    /// The host, or on_complete, uses the handle no more. Whoever is the last frees it.
-    pub(super) fn give_back(task: Arc<Self>) {
-        if let Some(task) = Arc::into_inner(task) {
-            task.handle.free();
-        }
+/// Once neither the host nor on_complete uses the handle any more.
+impl Drop for us3_task {
+    fn drop(&mut self) {
+        // SAFETY: taken here and nowhere else. The memory of the task goes after it, since the calls in progress, which
+        // this waits for, have begun with reading it.
+        unsafe { ManuallyDrop::take(&mut self.handle) }.free();
     }
 }
 
@@ -214,7 +214,7 @@ unsafe fn start(
     // SAFETY: our caller's promise.
     let (task, start) = unsafe { request.prepare(client, &promised, Caller::GoesOn) }?;
     let task = Arc::new(us3_task {
-        handle: Handle::new(task),
+        handle: ManuallyDrop::new(Handle::new(task)),
         promised: promised.clone(),
     });
     promised.keep(task.clone());
