@@ -24,7 +24,7 @@ TEST_LIB_DIR := build/test/lib
 .DEFAULT_GOAL := all
 .PHONY: all lib built install uninstall tarball deb wheel bindings demo probe docs
 .PHONY: test test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs dev-build
-.PHONY: fmt lint header check-header check-docs abi abi-update test-sanitize soak model fuzz
+.PHONY: fmt lint header check-header check-docs abi abi-update test-sanitize test-tsan soak model loom fuzz
 .PHONY: bench bench-leaves bench-guard bench-guard-update bench-programs
 .PHONY: deps clean help need-cargo need-cc
 
@@ -150,11 +150,17 @@ abi: dev-build need-cc ## compare the binary interface with abi/libus3.abi
 abi-update: dev-build need-cc ## write abi/libus3.abi anew; CONTRIBUTING.md says when
 	@scripts/abi.sh update "$(TEST_LIB_DIR)"
 
-test-sanitize: dev-build need-cc ## run the C tests under memcheck and the sanitizers; SANITIZE="memcheck address thread" picks some
-	@TESTS="$(TESTS)" scripts/sanitize.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" $(SANITIZE)
+test-sanitize: dev-build need-cc ## run tests under memcheck and the sanitizers; SANITIZE="memcheck address thread" picks some
+	@TESTS="$(TESTS)" scripts/sanitize.sh "$(PROFILES)/debug/us3-emulator" "$(TEST_LIB_DIR)" "$(VERSION)" "$(MAJOR)" $(SANITIZE)
+
+test-tsan: ## run the tests that use many threads under ThreadSanitizer, the Rust code with the C code
+	@$(MAKE) --no-print-directory test-sanitize SANITIZE=thread
 
 soak: need-cargo ## many threads and random failures for US3_SOAK_SECONDS (60); US3_SOAK_SEED repeats a run
 	US3_SOAK_SECONDS=$${US3_SOAK_SECONDS:-60} $(CARGO) test $(CARGO_FLAGS) --package us3 --test soak -- --nocapture
+
+loom: need-cargo ## try every interleaving of small cases of the locks, queues and threads of our own
+	@scripts/loom.sh "$(CARGO)" $(CARGO_FLAGS)
 
 model: need-cargo ## explore more orders of losses, delays and kills than the tests do; takes some minutes
 	US3_MODEL=large $(CARGO) test $(CARGO_FLAGS) --release --package us3 --test model -- --nocapture --test-threads 1 promises::

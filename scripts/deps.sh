@@ -4,10 +4,11 @@
 #   deps.sh         installs; elsewhere, or without root, says what is missing and for what, and fails
 #   deps.sh check   only says
 #
-# Rust is not among them, since Debian's is older than what libus3 needs: https://rustup.rs
+# The Rust that libus3 is built with is not among them: https://rustup.rs. The sanitizers use one of Debian's
+# (rustc-web), which brings the source of the standard library.
 set -euo pipefail
 
-# program:package:reason. Instead of a program: a <header>, or an import of Python's.
+# program:package:reason. Instead of a program: a file's path, a <header>, or an import of Python's.
 tools=(
     "cc:gcc:the C tests, and the C parts of TLS"
     "make:make:everything"
@@ -27,6 +28,12 @@ tools=(
     "unshare:util-linux:the packages, with the source tree out of sight"
     "doxygen:doxygen:the API reference"
     "valgrind:valgrind:the C tests under memcheck"
+    "clang-19:clang-19:the sanitizers"
+    "llvm-symbolizer-19:llvm-19:the sanitizers"
+    "/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.tsan-x86_64.a:libclang-rt-19-dev:the sanitizers"
+    "/usr/bin/rustc:rustc-web:the sanitizers, over Rust code as well"
+    "/usr/bin/cargo:cargo-web:the sanitizers, over Rust code as well"
+    "/usr/lib/rustlib/src/rust/library/Cargo.lock:rust-web-src:the sanitizers, over Rust code as well"
     "abidiff:abigail-tools:the binary interface"
     "curl:curl:the examples of the documents, the tests of the LuaJIT host, the benchmarks"
     "openssl:openssl:the examples of the documents"
@@ -38,6 +45,7 @@ present() {
     case $1 in
         "<"*) echo "#include $1" | cc -x c -E -o /dev/null - 2>/dev/null ;;
         "import "*) python3 -c "$1" 2>/dev/null ;;
+        /*) [ -e "$1" ] ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }

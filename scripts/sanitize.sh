@@ -1,71 +1,125 @@
 #!/bin/sh
-# The C tests with tools that watch memory and threads.
+# The tests with tools that watch memory and threads.
 #
-#   sanitize.sh EMULATOR LIB_DIR [memcheck|address|thread…]      all of them without a name
+#   sanitize.sh EMULATOR LIB_DIR VERSION MAJOR [memcheck|address|thread…]      all of them without a name
 #
-# memcheck  every C test under valgrind: no invalid or uninitialised access, and not a byte definitely or
-#           possibly lost, in the test or in any process that it forks. What may be passed over, and why,
-#           stands in tests/c/valgrind.supp.
-# address   tests, examples and helpers compiled with AddressSanitizer, LeakSanitizer and
-#           UndefinedBehaviorSanitizer; the library as it is, its heap watched all the same.
-# thread    the tests in which the host and the library use each other from many threads, compiled with
-#           ThreadSanitizer: whether the host's side of the border is free of races. The library is as it is;
-#           tests/c/tsan_border.h stands for what it promises about callbacks and waiting, tests/c/tsan.supp says
-#           what is passed over, and why. Left out, by name, is what forks with threads running and
-#           uses threads in the child, which ThreadSanitizer cannot follow.
+# memcheck  every C test under valgrind, with the library as it is: no invalid or uninitialised access, and not a byte
+#           definitely or possibly lost, in the test or in any process that it forks. What may be passed over, and
+#           why, stands in tests/c/valgrind.supp.
+# address   every C test, with the library, the tests, the examples and the helpers compiled with AddressSanitizer and
+#           LeakSanitizer, the C of these with UndefinedBehaviorSanitizer as well.
+# thread    the C and Rust tests in which the host and the library use each other from many threads, with the library,
+#           the standard library of Rust and the tests compiled with ThreadSanitizer. What may be passed over in
+#           the Rust tests, and why, stands in tests/support/tsan.supp.
 #
-# TESTS in the environment picks tests as for run.sh. US3_TEST_SLOW tells the tests that they run many
-# times slower than they are meant to: less content, more patience.
+# address and thread need what scripts/sanitized-cargo.sh names; without it they are left out, loudly, and with
+# REQUIRE_ALL=1 that is a failure. TESTS in the environment picks tests as for run.sh, and leaves out the Rust tests.
+# US3_TEST_SLOW tells the tests that they run many times slower than they are meant to: less content, more patience.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 here=$root/tests/c
 emulator=$1
 lib=$2
-shift 2
-THREADED="threads jobs multipart tasks task_life reader logger guest hazards stress"
+version=$3
+major=$4
+shift 4
+. "$root/scripts/testing.sh"
+
+THREADED="threads jobs multipart tasks task_life reader logger guest hazards settle stress"
+# Their time limits are long enough for ThreadSanitizer: all but limits and retries, and those without threads.
+THREADED_RUST="--lib --test tasks --test streams --test policies_once --test hostile_service --test truth --test soak"
 # Limits the process's address space, of which these tools themselves take more than it leaves.
 LIMITING="threads_and_large_blocks_are_refused on_complete_gets_a_thread_as_soon_as_there_may_be_one"
-# Use threads in a child: ThreadSanitizer cannot follow, and a thread of the parent may be in AddressSanitizer's allocator at
-# the fork, whose lock the child then waits for. memcheck runs them.
-FORKING="a_forked_child_is_told a_prefork_server a_forked_child_sets_its_own"
 export US3_TEST_SLOW=1
 
-failed=
+begin_tool() {
+    echo "== $1"
+    begun=$(date +%s)
+}
 
-run() {
-    name=$1
+end_tool() {
+    echo "-- $1 took $(($(date +%s) - begun)) s"
+}
+
+# c_tests TOOL LIB_DIR TESTS COMMAND…
+c_tests() {
+    tool=$1 dir=$2 tests=$3
+    shift 3
+    # shellcheck disable=SC2086 # tests is a list of words
+    C_TEST_BUILD=$root/build/test/$tool check_status "the C tests" env "$@" "$here/run.sh" "$emulator" "$dir" $tests
+}
+
+# check_status WHAT COMMAND…: what prints and counts its own tests.
+check_status() {
+    what=$1
     shift
-    begin=$(date +%s)
-    # shellcheck disable=SC2086 # TESTS is a list of words
-    C_TEST_BUILD=$root/build/test/$name "$@" "$here/run.sh" "$emulator" "$lib" ${TESTS:-} || failed="$failed $name"
-    echo "-- $name took $(($(date +%s) - begin)) s"
+    "$@" || fail "$what under $tool"
+}
+
+# sanitized TOOL OPTION…: cargo, building for it.
+sanitized() {
+    "$root/scripts/sanitized-cargo.sh" "$@"
+}
+
+# can_sanitize TOOL: whether all that it needs is here.
+can_sanitize() {
+    packages=$(sanitized missing | tr '\n' ' ')
+    [ -z "$packages" ] && return 0
+    missing "$1" "these Debian packages are not here: $packages"
+    return 1
+}
+
+# lay_out_sanitized TOOL: the library that was just built, into build/test/TOOL/lib.
+lay_out_sanitized() {
+    "$root/scripts/lay-out-library.sh" "$root/target/sanitized/x86_64-unknown-linux-gnu/debug" \
+        "$root/build/test/$1/lib" "$version" "$major"
 }
 
 memcheck() {
-    command -v valgrind >/dev/null || {
-        echo "memcheck needs valgrind, and it is not here (Debian: apt-get install valgrind)" >&2
-        exit 1
-    }
-    echo "== memcheck"
-    run memcheck env CHECK_WITHOUT="$LIMITING" RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full
-        --exit-on-first-error=yes
+    here_is valgrind "the C tests under memcheck" valgrind || return 0
+    begin_tool memcheck
+    c_tests memcheck "$lib" "${TESTS:-}" CHECK_WITHOUT="$LIMITING" RUN_UNDER="valgrind --quiet --error-exitcode=99
+        --leak-check=full --exit-on-first-error=yes
         --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible --num-callers=100
         --fair-sched=yes --max-threads=2000 --suppressions=$here/valgrind.supp"
+    end_tool memcheck
 }
 
 address() {
-    echo "== AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer"
-    run address env CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
-        CHECK_WITHOUT="$LIMITING $FORKING" ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
-        UBSAN_OPTIONS=print_stacktrace=1
+    can_sanitize "AddressSanitizer" || return 0
+    begin_tool "AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer"
+    sanitized address rustc --package us3 --lib --crate-type cdylib
+    lay_out_sanitized address
+    end_tool "building for AddressSanitizer"
+    c_tests address "$root/build/test/address/lib" "${TESTS:-}" CC=clang-19 \
+        CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
+        CHECK_WITHOUT="$LIMITING" UBSAN_OPTIONS=print_stacktrace=1 \
+        ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+    end_tool address
 }
 
 thread() {
-    echo "== ThreadSanitizer"
-    TESTS=${TESTS:-$THREADED}
-    run thread env CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" \
-        CHECK_WITHOUT="$FORKING" TSAN_OPTIONS="suppressions=$here/tsan.supp:die_after_fork=0:history_size=7:exitcode=66"
+    can_sanitize "ThreadSanitizer" || return 0
+    begin_tool ThreadSanitizer
+    # One call for the library and the Rust tests: by itself it would have other features, and be compiled twice.
+    # shellcheck disable=SC2086 # a list of options
+    sanitized thread test --no-run --package us3 $THREADED_RUST
+    lay_out_sanitized thread
+    end_tool "building for ThreadSanitizer"
+    TSAN_OPTIONS=history_size=7:exitcode=66:die_after_fork=0:external_symbolizer_path=$(command -v llvm-symbolizer-19)
+    export TSAN_OPTIONS
+    c_tests thread "$root/build/test/thread/lib" "${TESTS:-$THREADED}" CC=clang-19 \
+        CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread"
+    end_tool "ThreadSanitizer over the C tests"
+    if [ -n "${TESTS:-}" ]; then
+        echo "left out: the Rust tests, because TESTS picks C tests"
+    else
+        TSAN_OPTIONS=$TSAN_OPTIONS:suppressions=$root/tests/support/tsan.supp
+        # shellcheck disable=SC2086 # a list of options
+        tool=thread check_status "the Rust tests" sanitized thread test --no-fail-fast --package us3 $THREADED_RUST
+    fi
+    end_tool thread
 }
 
 [ $# -gt 0 ] || set -- memcheck address thread
@@ -78,7 +132,5 @@ for tool; do
             ;;
     esac
 done
-if [ -n "$failed" ]; then
-    echo "sanitize: failed:$failed" >&2
-    exit 1
-fi
+[ ! -f "$tmp/not_tested" ] || cat "$tmp/not_tested" >&2
+[ "$failed" -eq 0 ]

@@ -28,6 +28,8 @@ static struct trace {
     /* Nobody knows what became of a request for it, which ended then. */
     bool may_come;
     int64_t ended_ms;
+    /* Removed, or not there and never will be. */
+    bool gone;
     struct trace *next;
 } *traces;
 
@@ -233,8 +235,8 @@ const struct answer *head(int row, const char *what, const char *key)
 
 /* ---- cleaning up -------------------------------------------------------------------------------- */
 
-/* Uploads whose id no answer told, by their prefix. Says why if they cannot be listed. */
-static const char *find_uploads(void)
+/* Uploads whose id no answer told, by their prefix; written down in this row. Says why if they cannot be listed. */
+static const char *find_uploads(int row)
 {
     struct request request = {.method = "GET", .key = "", .query = say("muploadid&prefix=%s&limit=100", encoded(prefix, true))};
     const struct answer *answer;
@@ -242,7 +244,7 @@ static const char *find_uploads(void)
 
     if (settings->no_requests_by_hand != NULL)
         return NULL; /* none was begun */
-    answer = send_request(A5, "The unfinished uploads under the probe's prefix, before the end", &request);
+    answer = send_request(row, "The unfinished uploads under the probe's prefix, before the end", &request);
     if (answer->status != 200)
         return say("the unfinished uploads under %s cannot be listed (%s)", prefix, in_short(answer));
     at = json_member(answer->body, "DataSet", 1);
@@ -270,56 +272,74 @@ static const char *remove_trace(struct trace *trace, int *removed)
         wrong = say("%s %s is still there: %s", trace->upload_id == NULL ? "the object" : "an upload of", trace->key,
                     or_empty(result.err_msg));
     }
+    trace->gone = wrong == NULL && !trace->may_come;
     us3_result_clear(&result);
     return wrong;
 }
 
-/* Deletes an object that may still come; what is wrong afterwards. */
-static const char *await_and_remove(struct trace *trace, int *removed)
+static bool may_come(const struct trace *trace)
 {
-    const char *wrong = NULL;
-    int64_t pause = 100;
-
-    while (trace->may_come && wrong == NULL && interrupts < 2 && now_ms() < trace->ended_ms + bound_ms) {
-        pause_ms(pause, 2);
-        pause = pause < 1000 ? pause * 2 : 2000;
-        wrong = remove_trace(trace, removed);
-    }
-    if (trace->may_come && interrupts >= 2)
-        wrong = say("the object %s may still appear: nobody knows what became of its request", trace->key);
-    return wrong;
+    return trace->may_come && !trace->gone && now_ms() < trace->ended_ms + bound_ms;
 }
 
 static bool may_any_come(void)
 {
     for (const struct trace *trace = traces; trace != NULL; trace = trace->next)
-        if (trace->may_come && now_ms() < trace->ended_ms + bound_ms)
+        if (may_come(trace))
             return true;
     return false;
 }
 
+/* What is left, and how much was removed. */
+struct cleaning {
+    int objects, uploads;
+    struct text wrong;
+};
+
+static void say_wrong(struct cleaning *cleaning, const char *wrong)
+{
+    if (wrong != NULL)
+        append_format(&cleaning->wrong, "; %s", wrong);
+}
+
+static void remove_all(struct cleaning *cleaning, int row)
+{
+    say_wrong(cleaning, find_uploads(row));
+    for (struct trace *trace = traces; trace != NULL; trace = trace->next)
+        if (!trace->gone)
+            say_wrong(cleaning, remove_trace(trace, trace->upload_id == NULL ? &cleaning->objects : &cleaning->uploads));
+}
+
+/* Removes what comes late, and what failed to be removed before. */
+static void await_and_remove(struct cleaning *cleaning)
+{
+    int64_t pause = 100;
+    bool more;
+
+    fprintf(stderr, "probe: waiting for objects that may still come, at most %" PRId64 " s; Ctrl-C%s leaves without them\n",
+            (bound_ms + 999) / 1000, interrupts > 0 ? "" : " twice");
+    /* The last time after F. */
+    do {
+        more = may_any_come() && interrupts < 2;
+        pause_ms(more ? pause : 0, 2);
+        pause = pause < 1000 ? pause * 2 : 2000;
+        kept(&cleaning->wrong);
+        remove_all(cleaning, 0);
+    } while (more);
+    for (const struct trace *trace = traces; trace != NULL; trace = trace->next)
+        if (may_come(trace))
+            say_wrong(cleaning, say("the object %s may still appear: nobody knows what became of its request", trace->key));
+}
+
 bool bucket_clean_up(char **said)
 {
-    struct text wrong = {0};
-    int objects = 0, uploads = 0;
-    const char *why = find_uploads();
+    struct cleaning cleaning = {0};
 
-    if (why != NULL)
-        append_format(&wrong, "; %s", why);
-    for (struct trace *trace = traces; trace != NULL; trace = trace->next) {
-        why = remove_trace(trace, trace->upload_id == NULL ? &objects : &uploads);
-        if (why != NULL)
-            append_format(&wrong, "; %s", why);
-    }
-    if (may_any_come() && interrupts < 2)
-        fprintf(stderr, "probe: waiting for objects that may still come, at most %" PRId64 " s; Ctrl-C%s leaves without them\n",
-                (bound_ms + 999) / 1000, interrupts > 0 ? "" : " twice");
-    for (struct trace *trace = traces; trace != NULL; trace = trace->next) {
-        why = trace->may_come ? await_and_remove(trace, &objects) : NULL;
-        if (why != NULL)
-            append_format(&wrong, "; %s", why);
-    }
-    bool clean = wrong.len == 0;
-    *said = say("%d objects deleted, %d uploads aborted%s", objects, uploads, clean ? ", nothing left behind" : kept(&wrong));
+    remove_all(&cleaning, A5);
+    if (may_any_come())
+        await_and_remove(&cleaning);
+    bool clean = cleaning.wrong.len == 0;
+    *said = say("%d objects deleted, %d uploads aborted%s", cleaning.objects, cleaning.uploads,
+                clean ? ", nothing left behind" : kept(&cleaning.wrong));
     return clean;
 }

@@ -1,9 +1,12 @@
 /* Secrets are taken out of the report: see mask.h. The library does the same with its messages. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "mask.h"
 #include "sign.h"
 #include "text.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,15 +14,19 @@ enum { SHORTEST = 4, MOST = 256 };
 
 static const char *secrets[MOST];
 static size_t count;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void hide(const char *secret)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(secrets[i], secret) == 0)
-            return;
+    bool known = false;
+
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < count && !known; i++)
+        known = strcmp(secrets[i], secret) == 0;
     /* Shorter ones would be found everywhere. */
-    if (strlen(secret) >= SHORTEST && count < MOST)
+    if (!known && strlen(secret) >= SHORTEST && count < MOST)
         secrets[count++] = secret;
+    pthread_mutex_unlock(&lock);
 }
 
 /* A number of at most `most` digits; how many there are. */

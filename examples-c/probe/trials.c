@@ -21,6 +21,13 @@ static const struct trials *given;
 static bool called_back;
 static const char *why_no_callback = NEEDS_CALLBACK;
 
+/* Whether an answer says nothing of the service's rules: it is under pressure, or a gateway spoke. */
+static bool is_inconclusive(const struct answer *answer)
+{
+    return answer->status == 0 || answer->status == 408 || answer->status == 429 ||
+           (answer->status >= 500 && answer->status != 599);
+}
+
 /* ---- policies ------------------------------------------------------------------------------------ */
 
 /* The callback's address in a trial. */
@@ -79,7 +86,7 @@ static void compare_clocks(const struct answer *upload, const struct answer *see
     long long stored = seconds_of(modified), answered = seconds_of(date);
 
     if (stored < 0 || answered < 0)
-        note(A4, "no usable dates (Date %s, Last-Modified %s)", date == NULL ? "-" : date, modified == NULL ? "-" : modified);
+        judge(A4, false, "no usable dates (Date: %s, Last-Modified: %s)", date == NULL ? "-" : date, modified == NULL ? "-" : modified);
     else
         judge(A4, stored <= answered + 2 && stored >= answered - (upload->took_ms + 999) / 1000 - 2,
               "Last-Modified − Date = %lld s", stored - answered);
@@ -212,7 +219,7 @@ static void try_blanks(void)
     note(A10, "compact: %s", in_short(compact));
     if (compact->status != 200 && compact->status != 599)
         not_tried(A10, "the compact policy was not accepted either");
-    else if (blanks->status == 0 || blanks->status == 408 || blanks->status == 429 || (blanks->status >= 500 && blanks->status != 599))
+    else if (is_inconclusive(blanks))
         not_tried(A10, "with blanks: %s", in_short(blanks));
     else
         judge(A10, blanks->status == compact->status, "with blanks: %s", in_short(blanks));
@@ -351,7 +358,7 @@ static void try_multipart(void)
     judge_headers("multipart", head(A8, "HeadFile of a multipart upload that began with these headers", key));
     finish.policy = NULL;
     answer = send_request(A5, "FinishMultipartUpload again", &finish);
-    if (answer->status == 0)
+    if (is_inconclusive(answer))
         not_tried(A5, "the second finish: %s", in_short(answer));
     else
         judge(A5, answer->status == 404, "the second finish: %s", in_short(answer));
@@ -536,9 +543,9 @@ bool try_everything(const struct trials *trials)
 {
     given = trials;
     fprintf(stderr, "probe: trying the service\n");
-    say_what_needs_hands();
     if (!try_head("a4-1"))
         return false;
+    say_what_needs_hands();
     called_back = false;
     for (const struct step *step = steps; step < steps + sizeof steps / sizeof *steps && interrupts == 0; step++) {
         bool reachable = given->callback != NULL && (called_back || step->try == try_callback);

@@ -23,7 +23,7 @@ pub(super) struct OpenFile {
 /// What tells a file from its changed self.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
-    /// Absolute; bytes that are not UTF-8 are replaced, which the inode makes up for.
+    /// Absolute, for people; bytes that are not UTF-8 are replaced.
     path: String,
     device: u64,
     inode: u64,

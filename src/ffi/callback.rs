@@ -83,9 +83,7 @@ pub(super) unsafe fn on_complete(
         let handle = task.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut();
         // SAFETY: our caller's promise.
         unsafe { call(handle, &result, user_data.get()) };
-        if let Some(task) = task {
-            us3_task::give_back(task);
-        }
+        drop(task);
         // SAFETY: its strings were made just above.
         unsafe { result.release() };
     }))

@@ -83,9 +83,9 @@ pub struct us3_upload_request {
     /// stored. It goes with file_path, and not with US3_MODE_PUT. One upload at a time may use it:
     /// US3_FILE_ERROR to others.
     /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
-    /// A symbolic link stays: the file that it leads to is the checkpoint. In a folder with the
-    /// sticky bit that others may write to, such as /tmp, a link or file of another user is
-    /// US3_FILE_ERROR; better name a folder of your own.
+    /// A symbolic link stays: the file that it leads to is the checkpoint. In a folder that everybody
+    /// may write to, such as /tmp, a link or file of another user is US3_FILE_ERROR; better name a
+    /// folder of your own.
     pub resume_path: *const c_char,
     /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
     /// have passed: US3_TIMEOUT.

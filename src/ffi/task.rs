@@ -136,7 +136,6 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
             }
             running.close_descriptor();
         }
-        us3_task::give_back(task);
     });
 }
 

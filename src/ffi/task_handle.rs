@@ -1,5 +1,6 @@
 //! What is behind a us3_task: the host and on_complete share it, and the last of them frees it.
 
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -12,7 +13,7 @@ use super::input;
 
 /// A started upload. Any number of threads may use it at once.
 pub struct us3_task {
-    pub(super) handle: Handle<Task>,
+    pub(super) handle: ManuallyDrop<Handle<Task>>,
     pub(super) promised: Promised,
 }
 
@@ -20,18 +21,20 @@ impl us3_task {
     /// A handle that `promised` knows as well.
     pub(super) fn new(task: Task, promised: &Promised) -> Arc<Self> {
         let task = Arc::new(Self {
-            handle: Handle::new(task),
+            handle: ManuallyDrop::new(Handle::new(task)),
             promised: promised.clone(),
         });
         promised.keep(task.clone());
         task
     }
+}
 
-    /// The host, or on_complete, uses the handle no more. Whoever is the last frees it.
-    pub(super) fn give_back(task: Arc<Self>) {
-        if let Some(task) = Arc::into_inner(task) {
-            task.handle.free();
-        }
+/// Once neither the host nor on_complete uses the handle any more.
+impl Drop for us3_task {
+    fn drop(&mut self) {
+        // SAFETY: taken here and nowhere else. The memory of the task goes after it, since the calls in progress, which
+        // this waits for, have begun with reading it.
+        unsafe { ManuallyDrop::take(&mut self.handle) }.free();
     }
 }
 

@@ -3,6 +3,7 @@
 //! The deadline covers the clean-up too. So the work itself ends earlier, and what is left belongs to
 //! finding out what was stored, and to aborting.
 
+pub(crate) mod end;
 pub(crate) mod events;
 pub(crate) mod queue;
 pub mod task;

@@ -8,18 +8,18 @@ use std::any::Any;
 use std::future::Future;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::error::{Report, Result};
+use crate::operation::end::End;
 use crate::operation::{Operation, Progress};
 use crate::runtime::event_loops::Place;
 use crate::runtime::host_threads::HostThreads;
@@ -59,15 +59,7 @@ pub struct Task {
 
 struct Shared {
     operation: Arc<Operation>,
-    end: Mutex<End>,
-    ended: Condvar,
-}
-
-#[derive(Default)]
-struct End {
-    result: Option<Result<Report>>,
-    /// Made when somebody asks for it: descriptors are scarce.
-    descriptor: Option<EventFd>,
+    end: End<Result<Report>>,
 }
 
 impl Task {
@@ -81,8 +73,7 @@ impl Task {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let shared = Arc::new(Shared {
             operation,
-            end: Mutex::default(),
-            ended: Condvar::new(),
+            end: End::new(),
         });
         let completion = Completion {
             shared: shared.clone(),
@@ -104,19 +95,7 @@ impl Task {
         {
             return Some(Err(error));
         }
-        let running = |end: &mut End| end.result.is_none();
-        let end = self.shared.lock();
-        let end = match timeout {
-            Some(timeout) => {
-                let woken = self.shared.ended.wait_timeout_while(end, timeout, running);
-                woken.unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => {
-                let woken = self.shared.ended.wait_while(end, running);
-                woken.unwrap_or_else(PoisonError::into_inner)
-            }
-        };
-        end.result.clone()
+        self.shared.end.wait(timeout)
     }
 
     /// Ends the upload as soon as possible; it then ends with `Cancelled`, unless it was over
@@ -135,22 +114,13 @@ impl Task {
     /// # Errors
     /// When the process has no descriptor left.
     pub fn descriptor(&self) -> io::Result<RawFd> {
-        let mut end = self.shared.lock();
-        if let Some(descriptor) = &end.descriptor {
-            return Ok(descriptor.as_raw_fd());
-        }
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let descriptor = EventFd::from_value_and_flags(0, flags)?;
-        if end.result.is_some() {
-            descriptor.write(1)?;
-        }
-        Ok(end.descriptor.insert(descriptor).as_raw_fd())
+        self.shared.end.descriptor()
     }
 
     /// Closes the descriptor at once, although somebody may still have the task: a host that freed it
     /// must not find the descriptor in its event loop any more.
     pub(crate) fn close_descriptor(&self) {
-        self.shared.lock().descriptor = None;
+        self.shared.end.close_descriptor();
     }
 }
 
@@ -158,14 +128,6 @@ impl Drop for Task {
     /// The thread that told the end may still be about to forget what it shares with the task.
     fn drop(&mut self) {
         self.close_descriptor();
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, End> {
-        self.end
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -207,15 +169,7 @@ impl Drop for Completion {
             // A panic of the host's must not keep the others from being told.
             let _ = panics::catch(|| on_complete(&result));
         }
-        let mut end = self.shared.lock();
-        end.result = Some(result);
-        if let Some(descriptor) = &end.descriptor {
-            // It cannot be full: it is written once.
-            let _ = descriptor.write(1);
-        }
-        drop(end);
-        // Whoever is woken finds the lock free.
-        self.shared.ended.notify_all();
+        self.shared.end.tell(result);
     }
 }
 

@@ -6,4 +6,5 @@ pub(crate) mod event_loops;
 pub(crate) mod host_threads;
 pub(crate) mod own_threads;
 pub(crate) mod panics;
+pub(crate) mod sync;
 pub(crate) mod thread_pool;

@@ -2,12 +2,12 @@
 //! for another while the process may have threads; a thread that was idle for a while ends.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runtime::own_threads;
 use crate::runtime::panics;
+use crate::runtime::sync::{self, Builder, Condvar, JoinHandle, Mutex, MutexGuard};
 
 /// A thread without work ends after this long.
 const IDLE: Duration = Duration::from_secs(10);
@@ -101,10 +101,15 @@ impl Crew {
         }
     }
 
+    #[cfg(us3_loom)]
+    pub(crate) fn let_time_pass(&self) {
+        self.0.work.let_time_pass(&self.0.lock());
+    }
+
     /// Whether the process may have another thread.
     fn start_thread(&self, state: &mut State) -> bool {
         let shared = self.0.clone();
-        let started = thread::Builder::new()
+        let started = Builder::new()
             .name(shared.name.to_owned())
             .spawn(move || serve(&shared));
         let Ok(thread) = started else {
@@ -112,7 +117,7 @@ impl Crew {
         };
         state.starting += 1;
         state.serving += 1;
-        state.threads.retain(|thread| !thread.is_finished());
+        state.threads.retain(|thread| !sync::is_finished(thread));
         state.threads.push(thread);
         true
     }
@@ -129,9 +134,7 @@ pub(crate) enum Begun {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        sync::lock(&self.state)
     }
 }
 

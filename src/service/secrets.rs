@@ -317,10 +317,7 @@ mod tests {
         let begun = std::time::Instant::now();
         for escape in [r"\", "%25", "&amp;", "%", "&", "%25%", r"\x"] {
             let text = escape.repeat(16 << 10);
-            assert_eq!(
-                without(&text, &[SECRET, r"\\\\", "%25%25%25", "&&&&&&"]).is_empty(),
-                false
-            );
+            assert!(!without(&text, &[SECRET, r"\\", "%25%25%25", "&&&&&&"]).is_empty());
         }
         assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }

@@ -24,10 +24,9 @@ const TRIES: usize = 100;
 /// Symbolic links that lead to one another; as many as the system follows.
 const MOST_LINKS: usize = 40;
 
-/// The sticky bit, and the right of others to write: a folder in which everybody may make files, and nobody may
-/// remove those of others.
-const STICKY: u32 = 0o1000;
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// In mode bits: everybody may write to a folder, or its group may and may not remove the files of others.
+const WRITABLE_BY_ALL: u32 = 0o002;
+const STICKY_FOR_GROUP: u32 = 0o1020;
 
 /// A checkpoint file that nobody else may use while this value lives. Without a checkpoint in
 /// it, the file is removed at the end.
@@ -135,7 +134,7 @@ impl Claim {
         let cause = self.unsynced.as_ref()?;
         let path = self.path.display();
         Some(format!(
-            "the file system of checkpoint {path} refuses to sync it ({cause}): a killed process can go on, but after a power failure the upload may start afresh"
+            "the file system of checkpoint {path} refuses to sync it ({cause}): a killed process can go on, but after a power failure the upload may start afresh, its callback included"
         ))
     }
 
@@ -234,22 +233,23 @@ fn followed(path: &Path) -> Result<PathBuf> {
     Err(failed("follow", path, &cause))
 }
 
-/// Fails when another user has put this into a folder where everybody may: the rule of Linux
-/// (fs.protected_symlinks, fs.protected_regular), which a system may have switched off.
+/// Fails when another user has put this into a folder where others may: what Linux itself refuses in folders like
+/// /tmp (fs.protected_symlinks, fs.protected_regular), unless a system has switched that off.
 fn check_trusted(path: &Path, found: &Metadata, what: &str) -> Result<()> {
     if found.uid() == geteuid().as_raw() {
         return Ok(());
     }
     let folder =
         std::fs::metadata(folder_of(path)).map_err(|cause| failed("look at", path, &cause))?;
-    let shared = folder.mode() & STICKY != 0 && folder.mode() & WRITABLE_BY_OTHERS != 0;
+    let mode = folder.mode();
+    let shared = mode & WRITABLE_BY_ALL != 0 || mode & STICKY_FOR_GROUP == STICKY_FOR_GROUP;
     if !shared || found.uid() == folder.uid() {
         return Ok(());
     }
     Err(Error::new(
         Status::FileError,
         format!(
-            "checkpoint {} is {what} of another user (uid {}), in a folder that others may write to, and is not used; name a resume_path in a folder of your own",
+            "checkpoint {} is {what} of another user (uid {}), in a folder that others may write to, and is not used; remove it, or name a resume_path in a folder of your own",
             path.display(),
             found.uid()
         ),

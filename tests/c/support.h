@@ -21,10 +21,6 @@
 
 #include <inttypes.h>
 
-#ifdef __SANITIZE_THREAD__
-#include "tsan_border.h"
-#endif
-
 #define TEST_PUBLIC_KEY "test-public-key"
 #define TEST_PRIVATE_KEY "test-private-key-nobody-may-see"
 #define TEST_BUCKET "demo"

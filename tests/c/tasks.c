@@ -114,12 +114,7 @@ bool task_is_readable(us3_task *task, int timeout_ms)
     struct pollfd poller = {.fd = us3_task_fd(task), .events = POLLIN};
 
     REQUIRE(poller.fd >= 0);
-    if (poll(&poller, 1, timeout_ms) != 1 || (poller.revents & POLLIN) == 0)
-        return false;
-#ifdef __SANITIZE_THREAD__
-    border_waited();
-#endif
-    return true;
+    return poll(&poller, 1, timeout_ms) == 1 && (poller.revents & POLLIN) != 0;
 }
 
 fake_service *stalling_service(enum fake_call call)

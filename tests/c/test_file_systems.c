@@ -1,4 +1,5 @@
-/* File systems on which a checkpoint cannot be written as usual, and sizes that are not true.
+/* Files that are rewritten with their old time, sizes that are not true, and file systems on which a checkpoint
+ * cannot be written as usual.
  *
  * The functions of the C library that are defined here are called by libus3.so too: the loader finds those of the
  * program first. A full and a read-only file system are real ones, in a mount namespace of the test's own.
@@ -8,6 +9,7 @@
  */
 #define _GNU_SOURCE
 
+#include "operations.h"
 #include "support.h"
 
 #include <errno.h>
@@ -40,15 +42,23 @@ int fsync(int fd)
     return (int)syscall(SYS_fsync, fd);
 }
 
-/* A file of so many bytes says that it has so many. */
+/* A file of true_size bytes says that it has told_size. Before the library looks at it the third time, which is
+ * when the last bytes of a request were read, this happens to it. */
 static uint64_t true_size, told_size;
+static int looks; /* so far */
+static void (*before_the_third_look)(void);
 
 int statx(int folder, const char *restrict path, int flags, unsigned mask, struct statx *restrict about)
 {
     int result = (int)syscall(SYS_statx, folder, path, flags, mask, about);
 
-    if (result == 0 && true_size != 0 && about->stx_size == true_size)
-        about->stx_size = told_size;
+    if (result != 0 || true_size == 0 || about->stx_size != true_size)
+        return result;
+    if (before_the_third_look != NULL && (flags & AT_EMPTY_PATH) != 0 && __atomic_fetch_add(&looks, 1, __ATOMIC_ACQ_REL) == 2) {
+        before_the_third_look();
+        result = (int)syscall(SYS_statx, folder, path, flags, mask, about);
+    }
+    about->stx_size = told_size;
     return result;
 }
 
@@ -75,7 +85,7 @@ static bool may_mount(void)
          !write_text("/proc/self/gid_map", format("0 %d 1", (int)gid)) ||
          !write_text("/proc/self/uid_map", format("0 %d 1", (int)uid))))
         return false;
-    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 /* A folder that is a small file system; NULL, and said, where that cannot be made. */
@@ -199,7 +209,7 @@ static void a_read_only_folder_is_refused_before_anything_is_sent(void)
         return;
     emulator_reset();
     client = emulator_client();
-    REQUIRE(mount(NULL, disk, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    REQUIRE(mount("none", disk, "none", MS_REMOUNT | MS_RDONLY, NULL) == 0);
     CHECK_STATUS(US3_FILE_ERROR, upload(client, checkpoint, &result), &result);
     CHECK_INT(EROFS, result.os_error);
     CHECK_HAS(result.err_msg, checkpoint);
@@ -342,6 +352,81 @@ static void a_file_of_another_user_in_a_folder_of_theirs_is_a_checkpoint(void)
     us3_client_free(client);
 }
 
+/* ---- changes ---------------------------------------------------------------------------------- */
+
+static const char *changing; /* the file */
+
+static struct stat stat_of(const char *path)
+{
+    struct stat about;
+
+    REQUIRE(stat(path, &about) == 0);
+    return about;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* As `rsync -t --inplace`, `cp -p` and tar do, in each part, of which one at least was read; again until the clock of the file system has ticked. */
+static void rewrite_with_the_old_time(void)
+{
+    struct stat before = stat_of(changing);
+    struct timespec times[2] = {before.st_atim, before.st_mtim};
+    int fd = open(changing, O_WRONLY);
+
+    REQUIRE(fd >= 0);
+    do
+        for (int part = 0; part < PARTS; part++)
+            REQUIRE(pwrite(fd, "other", 5, (off_t)part * PART_MIB * MIB) == 5 && futimens(fd, times) == 0);
+    while (same_time(before.st_ctim, stat_of(changing).st_ctim));
+    close(fd);
+    CHECK(same_time(before.st_mtim, stat_of(changing).st_mtim));
+}
+
+static void give_other_permissions(void)
+{
+    struct stat before = stat_of(changing);
+
+    do
+        REQUIRE(chmod(changing, 0640) == 0);
+    while (same_time(before.st_ctim, stat_of(changing).st_ctim));
+}
+
+static void by_all_operations(void (*change)(void), us3_status expected)
+{
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+
+    true_size = told_size = 10 * MIB;
+    before_the_third_look = change;
+    for (int i = 0; i <= ASYNC_UPLOAD; i++) {
+        char *path = format("/change/%s/%d", us3_status_name(expected), i);
+
+        emulator_reset();
+        changing = test_file("changing", 10 * MIB, 1);
+        __atomic_store_n(&looks, 0, __ATOMIC_RELEASE);
+        CHECK_STATUS(expected, operations[i].run(client, changing, "k", json_policy(path), &result), &result);
+        CHECK(__atomic_load_n(&looks, __ATOMIC_ACQUIRE) > 2);
+        CHECK_INT(expected == US3_OK, object_exists("k"));
+        CHECK_INT(expected == US3_OK, callbacks_with(path));
+        CHECK_INT(0, pending_uploads());
+    }
+    us3_result_clear(&result);
+    us3_client_free(client);
+}
+
+static void a_rewritten_file_with_its_old_time_is_not_stored(void)
+{
+    by_all_operations(rewrite_with_the_old_time, US3_FILE_CHANGED);
+}
+
+static void a_file_with_other_permissions_is_stored(void)
+{
+    by_all_operations(give_other_permissions, US3_OK);
+}
+
 /* ---- sizes ------------------------------------------------------------------------------------ */
 
 static void a_file_of_any_length_must_have_its_size(void)
@@ -384,6 +469,8 @@ int main(void)
     RUN(a_link_of_another_user_in_a_shared_folder_is_not_followed);
     RUN(a_file_of_another_user_in_a_shared_folder_is_not_read);
     RUN(a_file_of_another_user_in_a_folder_of_theirs_is_a_checkpoint);
+    RUN(a_rewritten_file_with_its_old_time_is_not_stored);
+    RUN(a_file_with_other_permissions_is_stored);
     RUN(a_file_of_any_length_must_have_its_size);
     return check_done();
 }

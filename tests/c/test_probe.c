@@ -190,18 +190,52 @@ static void an_object_that_head_shows_late_breaks_a4(void)
     check_verdicts(&outcome, 4, "**BROKEN**");
 }
 
-static void a_callback_after_an_answer_of_before_the_policy_breaks_a1(void)
+static void an_object_without_a_date_breaks_a4(void)
 {
     emulator_breaks("[]");
-    /* The service calls back at once, and answers as if it had not. */
-    emulator_tell("/rules", "{\"call\":\"callback\",\"at\":\"after_executing\",\"nth\":2,\"times\":100,\"fault\":"
-                            "{\"answer\":{\"status\":400,\"body\":\"{\\\"RetCode\\\":-148660,\\\"ErrMsg\\\":\\\"no\\\"}\"}}}");
-    emulator_tell("/broken", "[\"A1\"]");
+    emulator_tell("/rules", "{\"call\":\"head\",\"fault\":{\"alter\":{\"headers\":{\"Last-Modified\":null}}}}");
     struct outcome outcome = probe_emulator();
 
     CHECK_INT(1, outcome.status);
+    check_verdicts(&outcome, 4, "**BROKEN**");
+}
+
+static void a_gateway_that_answers_is_no_verdict(void)
+{
+    emulator_breaks("[\"A5\"]");
+    emulator_tell("/rules", "{\"call\":\"finish\",\"nth\":2,\"fault\":{\"gateway\":{\"status\":502}}}");
+    struct outcome outcome = probe_briefly();
+
+    CHECK_INT(0, outcome.status);
+    check_verdicts(&outcome, 5, "not tried: the second finish: 502");
+    check_nothing_left(&outcome);
+}
+
+static void a_callback_breaks_a1_though_nothing_is_stored(void)
+{
+    emulator_breaks("[\"A1\"]");
+    emulator_tell("/rules", "{\"call\":\"head\",\"nth\":3,\"times\":1000,\"fault\":{\"answer\":{\"status\":404}}}");
+    struct outcome outcome = probe_briefly();
+
+    CHECK_INT(1, outcome.status);
     CHECK_STR("**BROKEN**", verdict(&outcome, 1));
-    CHECK_HAS(outcome.report, "callbacks: 1, then HEAD: 200");
+    CHECK_HAS(outcome.report, "**wrong Content-MD5: 400 / -15036 \"check md5 failed\", callbacks: 1, then HEAD: 404**");
+}
+
+/* The 14th PutFile with a policy is that with a wrong Content-MD5; the fourth without is the last of all. */
+static void a_callback_breaks_a1_though_it_comes_after_the_answer(void)
+{
+    emulator_breaks("[\"A1\"]");
+    emulator_tell("/rules", "[{\"call\":\"put\",\"policy\":true,\"nth\":14,\"at\":\"after_body\",\"detached\":50,\"fault\":"
+                            "{\"answer\":{\"status\":400,\"body\":\"{\\\"RetCode\\\":-15036,\\\"ErrMsg\\\":\\\"no\\\"}\"}}},"
+                            "{\"call\":\"put\",\"policy\":false,\"nth\":4,\"at\":\"after_body\",\"fault\":"
+                            "{\"stall\":{\"ms\":1000,\"persist\":true}}}]");
+    struct outcome outcome = probe_emulator();
+
+    CHECK_INT(1, outcome.status);
+    check_verdicts(&outcome, 1, "**BROKEN**");
+    CHECK_INT(2, emulator_count("rules", "\"fired\":1"));
+    check_nothing_left(&outcome);
 }
 
 /* ---- what is not tried ------------------------------------------------------------------------------- */
@@ -278,6 +312,11 @@ static void a_service_that_cannot_be_used_is_no_verdict(void)
     CHECK_STR("not tried: PutFile was answered 403 / -190403 \"permission denied\"", verdict(&outcome, 4));
     CHECK_STR("not tried: the first requests failed", verdict(&outcome, 1));
 
+    char *over_https = format("https://localhost%s", strrchr(env("US3_TEST_TLS"), ':'));
+    outcome = run_probe(write_config(over_https, format(",\"ca_file\":\"%s\"", env("US3_TEST_CA"))), NO_ARGUMENTS);
+    CHECK_INT(2, outcome.status);
+    CHECK_STR("not tried: PutFile was answered 403 / -190403 \"permission denied\"", verdict(&outcome, 4));
+
     outcome = run_probe(write_config(refusing_url(), ""), NO_ARGUMENTS);
     CHECK_INT(2, outcome.status);
     CHECK_STR("not tried: PutFile was answered no answer: connect: Connection refused", verdict(&outcome, 4));
@@ -320,6 +359,26 @@ static void nothing_stays_when_the_service_fails_half_way(void)
     }
 }
 
+/* The 10th and 11th PutFile with a policy are the last whose objects can come late. No answer tells the id of the multipart
+ * upload. */
+static void what_comes_late_is_waited_for(void)
+{
+    struct outcome outcome;
+
+    emulator_breaks("[]");
+    emulator_tell("/rules", "[{\"call\":\"put\",\"policy\":true,\"nth\":10,\"at\":\"after_body\",\"fault\":\"reset\",\"detached\":2000},"
+                            "{\"call\":\"put\",\"policy\":true,\"nth\":11,\"at\":\"after_body\",\"fault\":{\"gateway\":{\"status\":504}},"
+                            "\"detached\":2000},"
+                            "{\"call\":\"initiate\",\"at\":\"after_body\",\"fault\":\"reset\",\"detached\":2000}]");
+    outcome = run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN, "--bound-ms", "4000"));
+    CHECK_INT(0, outcome.status);
+    CHECK_INT(0, emulator_number("in_flight"));
+    CHECK_INT(3, emulator_count("requests", "\"detached_status\":200"));
+    CHECK_HAS(outcome.messages, "waiting for objects that may still come, at most 4 s");
+    CHECK_HAS(outcome.report, "15 objects deleted, 1 uploads aborted, nothing left behind");
+    check_nothing_left(&outcome);
+}
+
 static void what_stays_is_named(void)
 {
     emulator_breaks("[]");
@@ -335,12 +394,39 @@ static void what_stays_is_named(void)
 
 static void secrets_that_the_service_repeats_are_not_shown(void)
 {
+    char *config = write_config(env("US3_TEST_ENDPOINT"), ",\"security_token\":\"a-token-that-nobody-may-see\"");
+    struct outcome outcome;
+
     emulator_breaks("[]");
     emulator_tell("/rules", "{\"policy\":true,\"fault\":{\"gateway\":{\"status\":502,\"repeats\":true}}}");
-    struct outcome outcome = probe_briefly();
-
+    outcome = run_probe(config, ARGUMENTS(LISTEN, "--bound-ms", "400"));
     CHECK_HAS(outcome.report, "authorization: UCloud ***:***:");
+    CHECK_HAS(outcome.report, "securitytoken: ***\n");
+    CHECK(strstr(outcome.report, "nobody-may-see") == NULL);
     check_no_secret(&outcome);
+}
+
+/* Percent-encoded, escaped as in JSON and HTML, and in base64 behind 0, 1 and 2 other bytes. */
+static void secrets_in_another_spelling_are_not_shown(void)
+{
+    static const char *const spellings[] = {
+        "test%2Dprivate%2dkey%2Dnobody%2Dmay%2Dsee",  "test\\u002dprivate-key-nobody-may-see",
+        "test&#45;private&#x2d;key-nobody-may-see",   "dGVzdC1wcml2YXRlLWtleS1ub2JvZHktbWF5LXNlZQ==",
+        "YXRlc3QtcHJpdmF0ZS1rZXktbm9ib2R5LW1heS1zZWU=", "YWF0ZXN0LXByaXZhdGUta2V5LW5vYm9keS1tYXktc2Vl",
+    };
+    char *body = format("%s", "");
+
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        body = format("%s %zu(%s)", body, i, spellings[i]);
+    /* The backslash once more, for the rule's own JSON. */
+    char *escape = strchr(body, '\\');
+    body = format("%.*s\\%s", (int)(escape - body), body, escape);
+    emulator_breaks("[]");
+    emulator_tell("/rules", format("{\"policy\":true,\"fault\":{\"answer\":{\"status\":502,\"body\":\"%s\"}}}", body));
+    struct outcome outcome = probe_briefly();
+    CHECK_HAS(outcome.report, " 0(***) 1(***) 2(***) 3(***Q==) 4(YX***U=) 5(YWF***)");
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        CHECK(strstr(outcome.report, spellings[i]) == NULL);
 }
 
 /* ---- interrupted ----------------------------------------------------------------------------------------- */
@@ -408,15 +494,20 @@ int main(void)
     RUN(every_assumption_holds_of_a_sound_service);
     RUN(exactly_the_broken_assumption_is_called_broken);
     RUN(an_object_that_head_shows_late_breaks_a4);
-    RUN(a_callback_after_an_answer_of_before_the_policy_breaks_a1);
+    RUN(an_object_without_a_date_breaks_a4);
+    RUN(a_gateway_that_answers_is_no_verdict);
+    RUN(a_callback_breaks_a1_though_nothing_is_stored);
+    RUN(a_callback_breaks_a1_though_it_comes_after_the_answer);
     RUN(without_a_callback_address_what_needs_one_is_not_tried);
     RUN(a_callback_address_that_is_not_reached_is_named);
     RUN(a_599_that_is_not_in_the_form_says_nothing);
     RUN(over_https_only_what_the_library_can_send_is_tried);
     RUN(a_service_that_cannot_be_used_is_no_verdict);
     RUN(nothing_stays_when_the_service_fails_half_way);
+    RUN(what_comes_late_is_waited_for);
     RUN(what_stays_is_named);
     RUN(secrets_that_the_service_repeats_are_not_shown);
+    RUN(secrets_in_another_spelling_are_not_shown);
     RUN(an_interrupted_probe_waits_for_the_answer_and_leaves_nothing);
     RUN(a_probe_that_is_interrupted_twice_names_what_may_still_come);
     return check_done();

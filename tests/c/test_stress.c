@@ -451,6 +451,8 @@ static us3_upload_request make_request(struct upload *upload, char *policy, uint
     request.jobs = 1 + below(random, 6);
     request.mode = one_in(random, 2) ? US3_MODE_MPUT : US3_MODE_AUTO;
     request.timeout_ms = one_in(random, 6) ? (uint64_t)(1 + below(random, 300)) : 0;
+    if (request.timeout_ms > 0)
+        truth_hurried(upload->object);
     choose_source(upload, &request, random);
     return request;
 }

@@ -16,7 +16,7 @@ struct object {
     char key[32];
     size_t offset, size;
     int results, stored, not_stored;
-    bool deleting, id_lost;
+    bool deleting, hurried, id_lost;
     int named;
     char names[NAMES][ID_LEN];
     char last[200]; /* the last result, for the message of a failure */
@@ -116,14 +116,22 @@ void truth_result(struct object *object, int policy, const us3_result *result)
     add_name(object, result->upload_id);
     snprintf(object->last, sizeof object->last, "%s, object %d, callback %d: %s", us3_status_name(result->status),
              result->object_state, result->callback_state, result->err_msg == NULL ? "" : result->err_msg);
-    /* Only the answer names an upload, and the host did not want to wait for it any longer. */
-    object->id_lost |= result->status == US3_TIMEOUT && strstr(result->err_msg, "InitiateMultipartUpload") != NULL;
+    /* Only the answer names an upload, and the deadline left no time to wait for it. */
+    object->id_lost |= object->hurried && result->err_msg != NULL &&
+                       strstr(result->err_msg, "InitiateMultipartUpload") != NULL;
     if (policy >= 0) {
         CHECK_INT(NOTHING_TOLD, policies[policy]);
         policies[policy] = result->callback_state;
     } else {
         CHECK_INT(US3_CALLBACK_NOT_REQUESTED, result->callback_state);
     }
+    pthread_mutex_unlock(&lock);
+}
+
+void truth_hurried(struct object *object)
+{
+    pthread_mutex_lock(&lock);
+    object->hurried = true;
     pthread_mutex_unlock(&lock);
 }
 

@@ -26,6 +26,8 @@ char *truth_policy_json(int policy);
 
 /* What became of an upload of the object, with this policy, or -1 without one. */
 void truth_result(struct object *, int policy, const us3_result *result);
+/* The upload of the object has a deadline: it may have to give up before it knows what it has begun. */
+void truth_hurried(struct object *);
 /* A call deletes the object, or may have. */
 void truth_deleting(struct object *);
 /* This upload of the object is left unfinished on purpose. */

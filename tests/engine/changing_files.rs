@@ -1,7 +1,7 @@
 //! Files that change while they are uploaded, or whose size was never true: never stored.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::time::SystemTime;
 
 use crate::support::bench::{BLOCK, Bench, KEY, PATIENCE, impatient, succeeded, told};
@@ -76,12 +76,29 @@ fn rewrite(bench: &Bench) {
     let file = fs::File::options().write(true).open(&bench.file.path);
     let file = file.expect("file");
     let modified = file.metadata().and_then(|file| file.modified());
-    file.write_all_at(b"other", 0).expect("rewrite");
-    file.set_modified(modified.expect("time")).expect("time");
+    let modified = modified.expect("time");
+    until_the_change_time_moves(bench, || {
+        file.write_all_at(b"other", 0).expect("rewrite");
+        file.set_modified(modified).expect("time");
+    });
 }
 
 fn chmod(bench: &Bench) {
-    fs::set_permissions(&bench.file.path, Permissions::from_mode(0o640)).expect("chmod");
+    until_the_change_time_moves(bench, || {
+        fs::set_permissions(&bench.file.path, Permissions::from_mode(0o640)).expect("chmod");
+    });
+}
+
+/// The clock of a file system ticks every few milliseconds.
+fn until_the_change_time_moves(bench: &Bench, change: impl Fn()) {
+    let changed = || {
+        let file = fs::metadata(&bench.file.path).expect("file");
+        (file.ctime(), file.ctime_nsec())
+    };
+    let before = changed();
+    while changed() == before {
+        change();
+    }
 }
 
 fn link(bench: &Bench) {

@@ -1,7 +1,8 @@
 //! The claim on a folder that outlives the emulator: it is the emulator's own, and nobody else uses it now.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::saved::{INDEX, INDEX_BEING_WRITTEN};
@@ -17,11 +18,9 @@ pub(super) struct Claim {
 impl Claim {
     /// Makes the folder if need be. Touches nothing in a folder that is not the emulator's.
     pub fn take(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
         check_ours(folder)?;
-        let mut open = File::options();
-        let locked = open.create(true).truncate(false).write(true);
-        let locked = locked.open(folder.join(LOCK))?;
+        let locked = open_lock(&folder.join(LOCK))?;
         match locked.try_lock() {
             Ok(()) => Ok(Self { locked }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
@@ -37,6 +36,21 @@ impl Drop for Claim {
     fn drop(&mut self) {
         // Closing alone would not do while a child process that is being started has the file, too.
         let _ = self.locked.unlock();
+    }
+}
+
+/// A new folder is its owner's alone.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// A link to nothing, which somebody may have put there, makes no file at the other end.
+fn open_lock(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            File::options().write(true).open(path)
+        }
+        opened => opened,
     }
 }
 

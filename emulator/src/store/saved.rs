@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::blob::{self, Folder};
-use super::claim::not_ours;
+use super::claim::{self, not_ours};
 use super::{Object, Segment};
 use crate::state::ObjectState;
 
@@ -40,7 +40,9 @@ pub(super) fn save(folder: &Path, objects: &BTreeMap<String, Object>) -> io::Res
         objects: objects.values().map(saved_object).collect(),
     };
     let being_written = folder.join(INDEX_BEING_WRITTEN);
-    let mut file = File::create(&being_written)?;
+    // Left by a kill, or somebody's link: it is never written through.
+    let _ = fs::remove_file(&being_written);
+    let mut file = File::create_new(&being_written)?;
     file.write_all(&serde_json::to_vec_pretty(&saved)?)?;
     file.sync_all()?;
     fs::rename(being_written, folder.join(INDEX))?;
@@ -79,7 +81,7 @@ pub(super) fn load(folder: &Path, bodies: &Folder) -> io::Result<BTreeMap<String
         save(folder, &BTreeMap::new())?;
     }
     // Only a folder with an index has this one, so that all that looks like a body in it is one.
-    fs::create_dir_all(&bodies.path)?;
+    claim::make_folder(&bodies.path)?;
     let saved = read(folder)?;
     let named = saved.iter().flat_map(|object| object.files.clone());
     remove_leftovers(&bodies.path, &named.collect())?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -182,5 +183,45 @@ fn an_object_is_whole_old_or_new_after_a_kill_while_it_is_overwritten() {
             let possible = seen.answered.load(Ordering::SeqCst)..=seen.begun.load(Ordering::SeqCst);
             assert!(possible.contains(&number), "{number}: {possible:?}");
         }
+    }
+}
+
+/// What another user has put into a folder before: a link to a file of ours, for us to write to.
+#[test]
+fn a_link_in_the_place_of_a_file_of_the_emulators_is_not_followed() {
+    for name in ["us3-emulator.new", "us3-emulator.lock"] {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (precious, new) = (
+            elsewhere.path().join("precious"),
+            elsewhere.path().join("new"),
+        );
+        fs::write(&precious, "precious").unwrap();
+        for target in [&precious, &new] {
+            let link = folder.path().join(name);
+            let _ = fs::remove_file(&link);
+            symlink(target, &link).unwrap();
+            if let Ok(emulator) = open(folder.path()) {
+                put("k", "x").send(emulator.address()).expect(200);
+                emulator.stop();
+            }
+        }
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious", "{name}");
+        assert!(!new.exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_folder_that_the_emulator_makes_is_its_owners_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("a/b");
+    open(&folder).unwrap().stop();
+    for path in [
+        parent.path().join("a"),
+        folder.clone(),
+        folder.join("bodies"),
+    ] {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", path.display());
     }
 }

@@ -133,7 +133,7 @@ fn stored_as_asked(bench: &Bench, request: &UploadRequest) {
     if let Some(class) = &request.storage_class {
         assert_eq!(&stored.storage_class, class);
     }
-    let asked: Vec<_> = request.metadata.iter().cloned().collect();
+    let asked: Vec<_> = request.metadata.to_vec();
     let stored: Vec<_> = stored.metadata.into_iter().collect();
     assert_eq!(stored, asked);
 }

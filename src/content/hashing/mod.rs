@@ -4,30 +4,34 @@
 //! takes them when a lane has as many as it may hold, or its last: by then most other lanes of the client, of this upload
 //! or another, have some as well, so that a wake-up pays for many chunks, and they can be hashed together ([`Together`]).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+mod queues;
+
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::protocol::etag::{ContentDigest, EtagHasher, Together};
 use crate::runtime::panics;
+use crate::runtime::sync::{self, Mutex, MutexGuard};
 use crate::runtime::thread_pool::Crew;
 
-/// Chunks that wait in a lane at most.
-const LONGEST_QUEUE: usize = 3;
+use self::queues::{Job, LaneState, State};
 
 /// Threads that hash for one client at most: more than the disk and the socket keep up with.
 const MOST_THREADS: usize = 4;
 
 /// Asked for once: the answer is in files.
 static CORES: LazyLock<usize> = LazyLock::new(|| {
+    if cfg!(us3_loom) {
+        return 2;
+    }
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS))
 });
 
-/// Up to here hashing costs less than waking a thread for it.
-const SMALL: usize = 64 << 10;
+/// Up to here hashing costs less than waking a thread for it. Where every interleaving is tried, chunks are short.
+const SMALL: usize = if cfg!(us3_loom) { 1 } else { 64 << 10 };
 
 /// The lanes of one client; clones share them.
 #[derive(Clone, Debug)]
@@ -38,45 +42,11 @@ pub(crate) struct Hashing {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    lanes: BTreeMap<u64, LaneState>,
-    /// Lanes that there ever were.
-    count: u64,
-    /// Chunks that were ever taken.
-    served: u64,
-    /// Threads that hash.
-    threads: usize,
-}
-
 /// A range that is hashed while it is sent. Dropping it forgets what waits.
 #[derive(Debug)]
 pub(crate) struct Lane {
     hashing: Hashing,
     number: u64,
-}
-
-#[derive(Debug, Default)]
-struct LaneState {
-    /// None while a thread has it.
-    hasher: Option<Box<EtagHasher>>,
-    /// [`State::served`] when it had its turn, or began.
-    served: u64,
-    waiting: VecDeque<Bytes>,
-    /// Nothing more comes.
-    ended: bool,
-    digest: Option<ContentDigest>,
-    /// The panic that took the hasher with it.
-    panic: Option<Error>,
-    /// Waits for room, or for the digest.
-    waker: Option<Waker>,
-}
-
-/// A chunk and the hasher that takes it.
-struct Job {
-    number: u64,
-    hasher: Box<EtagHasher>,
-    chunk: Bytes,
 }
 
 impl Hashing {
@@ -168,80 +138,7 @@ impl Hashing {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        let state = self.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Lanes that have not ended: those that wait for an answer only are no company.
-    fn open_lanes(&self) -> usize {
-        let open = |lane: &&LaneState| lane.digest.is_none() && lane.panic.is_none();
-        self.lanes.values().filter(open).count()
-    }
-
-    /// At most so many chunks, each of another lane: those first that somebody waits for, and of these the one
-    /// that was served the longest time ago.
-    fn jobs(&mut self, most: usize) -> Vec<Job> {
-        let ready = self.lanes.iter().filter(|(_, lane)| lane.is_ready());
-        let mut ready: Vec<_> = ready
-            .map(|(number, lane)| (!lane.is_awaited(), lane.served, *number))
-            .collect();
-        ready.sort_unstable();
-        // Where company makes it cheaper, those that nobody waits for wait for more of it.
-        if most > 1 && ready.first().is_some_and(|(unawaited, ..)| *unawaited) {
-            return Vec::new();
-        }
-        ready.truncate(most);
-        let ready = ready.into_iter();
-        ready.filter_map(|(.., number)| self.job(number)).collect()
-    }
-
-    fn job(&mut self, number: u64) -> Option<Job> {
-        self.served += 1;
-        self.lanes.get_mut(&number)?.job(number, self.served)
-    }
-}
-
-impl LaneState {
-    fn is_ready(&self) -> bool {
-        self.hasher.is_some() && !self.waiting.is_empty()
-    }
-
-    /// Whether somebody waits, or soon will.
-    fn is_awaited(&self) -> bool {
-        self.ended || self.is_full()
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.len() >= LONGEST_QUEUE
-    }
-
-    fn job(&mut self, number: u64, served: u64) -> Option<Job> {
-        if !self.is_ready() {
-            return None;
-        }
-        self.served = served;
-        Some(Job {
-            number,
-            hasher: self.hasher.take()?,
-            chunk: self.waiting.pop_front()?,
-        })
-    }
-
-    /// The hasher is back, or lost to a panic; who is to be woken.
-    fn take_back(&mut self, hasher: Result<Box<EtagHasher>>) -> Option<Waker> {
-        match hasher {
-            Ok(hasher) if self.ended && self.waiting.is_empty() => {
-                self.digest = Some(hasher.finish());
-            }
-            Ok(hasher) => self.hasher = Some(hasher),
-            Err(panic) => self.panic = Some(panic),
-        }
-        match self.ended || self.panic.is_some() || !self.is_full() {
-            true => self.waker.take(),
-            false => None,
-        }
+        sync::lock(&self.state)
     }
 }
 
@@ -337,6 +234,7 @@ mod tests {
     use futures_util::FutureExt;
     use futures_util::future::join_all;
 
+    use super::queues::LONGEST_QUEUE;
     use super::*;
 
     const KIB: usize = 1 << 10;
@@ -377,58 +275,6 @@ mod tests {
                 assert_eq!(digest, expected.finish(), "{size} bytes");
             }
             assert!(hashing.lock().lanes.is_empty());
-        }
-    }
-
-    /// Together as soon as somebody waits, and not before.
-    #[test]
-    fn one_that_is_awaited_takes_the_others_with_it() {
-        let [lanes, one_by_one] = hashings();
-        for hashing in [&lanes, &one_by_one] {
-            let most = hashing.together.most(10);
-            let mut state = State::default();
-            for number in 0..10 {
-                let lane = LaneState {
-                    hasher: Some(Box::new(EtagHasher::part())),
-                    waiting: VecDeque::from([content(1)]),
-                    ..LaneState::default()
-                };
-                state.lanes.insert(number, lane);
-            }
-            let unawaited = if most == 1 { 1 } else { 0 };
-            assert_eq!(state.jobs(most).len(), unawaited);
-            state.lanes.entry(7).or_default().ended = true;
-            let jobs = state.jobs(most);
-            assert_eq!(jobs.len(), most);
-            assert_eq!(jobs[0].number, 7);
-        }
-    }
-
-    /// However quickly the lanes fill again.
-    #[test]
-    fn every_lane_gets_its_turn() {
-        for together in Together::both() {
-            let mut state = State::default();
-            for number in 0..20 {
-                let lane = LaneState {
-                    hasher: Some(Box::new(EtagHasher::part())),
-                    waiting: (0..LONGEST_QUEUE).map(|_| content(1)).collect(),
-                    ..LaneState::default()
-                };
-                state.lanes.insert(number, lane);
-            }
-            let most = together.most(20);
-            let mut served = BTreeMap::new();
-            for _ in 0..10 * 20_usize.div_ceil(most) {
-                for job in state.jobs(most) {
-                    *served.entry(job.number).or_insert(0) += 1;
-                    let lane = state.lanes.get_mut(&job.number).expect("a lane");
-                    lane.take_back(Ok(job.hasher));
-                    lane.waiting.push_back(job.chunk);
-                }
-            }
-            assert_eq!(served.len(), 20);
-            assert!(served.values().all(|times| *times >= 10), "{served:?}");
         }
     }
 

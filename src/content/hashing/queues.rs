@@ -1,0 +1,180 @@
+//! The queues of chunks that wait to be hashed: which are hashed next, and who is woken then. Pure state, under the lock
+//! of [`super::Hashing`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::protocol::etag::{ContentDigest, EtagHasher};
+
+/// Chunks that wait in a lane at most; fewer where every interleaving is tried.
+pub(super) const LONGEST_QUEUE: usize = if cfg!(us3_loom) { 2 } else { 3 };
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) lanes: BTreeMap<u64, LaneState>,
+    /// Lanes that there ever were.
+    pub(super) count: u64,
+    /// Chunks that were ever taken.
+    pub(super) served: u64,
+    /// Threads that hash.
+    pub(super) threads: usize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LaneState {
+    /// None while a thread has it.
+    pub(super) hasher: Option<Box<EtagHasher>>,
+    /// [`State::served`] when it had its turn, or began.
+    pub(super) served: u64,
+    pub(super) waiting: VecDeque<Bytes>,
+    /// Nothing more comes.
+    pub(super) ended: bool,
+    pub(super) digest: Option<ContentDigest>,
+    /// The panic that took the hasher with it.
+    pub(super) panic: Option<Error>,
+    /// Waits for room, or for the digest.
+    pub(super) waker: Option<Waker>,
+}
+
+/// A chunk and the hasher that takes it.
+pub(super) struct Job {
+    pub(super) number: u64,
+    pub(super) hasher: Box<EtagHasher>,
+    pub(super) chunk: Bytes,
+}
+
+impl State {
+    /// Lanes that have not ended: those that wait for an answer only are no company.
+    pub(super) fn open_lanes(&self) -> usize {
+        let open = |lane: &&LaneState| lane.digest.is_none() && lane.panic.is_none();
+        self.lanes.values().filter(open).count()
+    }
+
+    /// At most so many chunks, each of another lane: those first that somebody waits for, and of these the one
+    /// that was served the longest time ago.
+    pub(super) fn jobs(&mut self, most: usize) -> Vec<Job> {
+        let ready = self.lanes.iter().filter(|(_, lane)| lane.is_ready());
+        let mut ready: Vec<_> = ready
+            .map(|(number, lane)| (!lane.is_awaited(), lane.served, *number))
+            .collect();
+        ready.sort_unstable();
+        // Where company makes it cheaper, those that nobody waits for wait for more of it.
+        if most > 1 && ready.first().is_some_and(|(unawaited, ..)| *unawaited) {
+            return Vec::new();
+        }
+        ready.truncate(most);
+        let ready = ready.into_iter();
+        ready.filter_map(|(.., number)| self.job(number)).collect()
+    }
+
+    pub(super) fn job(&mut self, number: u64) -> Option<Job> {
+        self.served += 1;
+        self.lanes.get_mut(&number)?.job(number, self.served)
+    }
+}
+
+impl LaneState {
+    fn is_ready(&self) -> bool {
+        self.hasher.is_some() && !self.waiting.is_empty()
+    }
+
+    /// Whether somebody waits, or soon will.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.ended || self.is_full()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= LONGEST_QUEUE
+    }
+
+    fn job(&mut self, number: u64, served: u64) -> Option<Job> {
+        if !self.is_ready() {
+            return None;
+        }
+        self.served = served;
+        Some(Job {
+            number,
+            hasher: self.hasher.take()?,
+            chunk: self.waiting.pop_front()?,
+        })
+    }
+
+    /// The hasher is back, or lost to a panic; who is to be woken.
+    pub(super) fn take_back(&mut self, hasher: Result<Box<EtagHasher>>) -> Option<Waker> {
+        match hasher {
+            Ok(hasher) if self.ended && self.waiting.is_empty() => {
+                self.digest = Some(hasher.finish());
+            }
+            Ok(hasher) => self.hasher = Some(hasher),
+            Err(panic) => self.panic = Some(panic),
+        }
+        match self.ended || self.panic.is_some() || !self.is_full() {
+            true => self.waker.take(),
+            false => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::etag::Together;
+
+    fn content() -> Bytes {
+        Bytes::from_static(b"x")
+    }
+
+    /// Together as soon as somebody waits, and not before.
+    #[test]
+    fn one_that_is_awaited_takes_the_others_with_it() {
+        for together in Together::both() {
+            let most = together.most(10);
+            let mut state = State::default();
+            for number in 0..10 {
+                let lane = LaneState {
+                    hasher: Some(Box::new(EtagHasher::part())),
+                    waiting: VecDeque::from([content()]),
+                    ..LaneState::default()
+                };
+                state.lanes.insert(number, lane);
+            }
+            let unawaited = if most == 1 { 1 } else { 0 };
+            assert_eq!(state.jobs(most).len(), unawaited);
+            state.lanes.entry(7).or_default().ended = true;
+            let jobs = state.jobs(most);
+            assert_eq!(jobs.len(), most);
+            assert_eq!(jobs[0].number, 7);
+        }
+    }
+
+    /// However quickly the lanes fill again.
+    #[test]
+    fn every_lane_gets_its_turn() {
+        for together in Together::both() {
+            let mut state = State::default();
+            for number in 0..20 {
+                let lane = LaneState {
+                    hasher: Some(Box::new(EtagHasher::part())),
+                    waiting: (0..LONGEST_QUEUE).map(|_| content()).collect(),
+                    ..LaneState::default()
+                };
+                state.lanes.insert(number, lane);
+            }
+            let most = together.most(20);
+            let mut served = BTreeMap::new();
+            for _ in 0..10 * 20_usize.div_ceil(most) {
+                for job in state.jobs(most) {
+                    *served.entry(job.number).or_insert(0) += 1;
+                    let lane = state.lanes.get_mut(&job.number).expect("a lane");
+                    lane.take_back(Ok(job.hasher));
+                    lane.waiting.push_back(job.chunk);
+                }
+            }
+            assert_eq!(served.len(), 20);
+            assert!(served.values().all(|times| *times >= 10), "{served:?}");
+        }
+    }
+}
