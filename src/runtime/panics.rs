@@ -129,7 +129,7 @@ mod tests {
         let error = catch(|| panic!("the {} fell", "sky")).unwrap_err();
         let message = error.message();
         assert!(
-            message.contains("the sky fell (src/panics.rs:"),
+            message.contains("the sky fell (src/runtime/panics.rs:"),
             "{message}"
         );
         assert_eq!(error.report().object, ObjectState::Unknown);
@@ -151,7 +151,7 @@ mod tests {
         }
         let child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--nocapture", "--exact"])
-            .arg("panics::tests::only_the_panics_of_others_are_printed")
+            .arg("runtime::panics::tests::only_the_panics_of_others_are_printed")
             .env(CHILD, "1")
             .output()
             .expect("a child");
