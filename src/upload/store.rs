@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::settle::{self, Begun, Question, Settled};
-use super::verify::{self, Look, compare};
+use super::verify::{self, FOREIGN, Look, compare};
 use crate::engine::Engine;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::operation::Operation;
@@ -117,15 +117,17 @@ impl<R: Request> Store<'_, R> {
         };
         let verify = self.engine.service.config().verify_etag;
         if verify && !self.is_told_apart(report.etag.as_deref(), digest.as_ref()) {
-            match self.look(since).await {
+            match self.look(since, digest.as_ref()).await {
                 Look::Etag(etag) => report.etag = Some(etag),
                 Look::Absent => {
                     let error = reply.protocol_error(&what, "HEAD finds no object of this request");
                     return Next::Doubt(Failure::lost(error));
                 }
-                Look::NoEtag(why) => {
-                    report.note = Some(format!("the answer has no ETag to compare, and {why}"));
+                Look::Foreign(etag) => {
+                    report.etag = Some(etag);
+                    report.note = Some(not_compared(FOREIGN));
                 }
+                Look::NoEtag(why) => report.note = Some(not_compared(&why)),
             }
         }
         Next::end(compare(what, &report, digest.as_ref().filter(|_| verify)).map(|()| report))
@@ -140,8 +142,14 @@ impl<R: Request> Store<'_, R> {
         since: Begun,
     ) -> Next {
         let mut error = failure.error;
-        let (etag, note) = match self.look(since).await {
+        let verify = self.engine.service.config().verify_etag;
+        let digest = match verify {
+            true => self.request.digest().await,
+            false => None,
+        };
+        let (etag, note) = match self.look(since, digest.as_ref()).await {
             Look::Etag(etag) => (Some(etag), None),
+            Look::Foreign(etag) => (Some(etag), Some(not_compared(FOREIGN))),
             Look::NoEtag(why) => (
                 None,
                 Some(format!("what is stored was not compared: {why}")),
@@ -169,11 +177,6 @@ impl<R: Request> Store<'_, R> {
         report.callback = callback;
         report.etag = etag;
         report.note = note;
-        let verify = self.engine.service.config().verify_etag;
-        let digest = match verify {
-            true => self.request.digest().await,
-            false => None,
-        };
         let same = compare(self.storing.what, error.report(), digest.as_ref());
         Next::end(same.and(Err(error)))
     }
@@ -188,8 +191,9 @@ impl<R: Request> Store<'_, R> {
         })
     }
 
-    async fn look(&self, since: Begun) -> Look {
-        verify::look(self.engine, self.storing.key, since, self.operation).await
+    async fn look(&self, since: Begun, digest: Option<&ContentDigest>) -> Look {
+        let key = self.storing.key;
+        verify::look(self.engine, key, since, digest, self.operation).await
     }
 
     /// Finds out what became of a request that was not sent again. A failure that is still in doubt did not run, and
@@ -263,6 +267,10 @@ impl<R: Request> Store<'_, R> {
             ));
         }
     }
+}
+
+fn not_compared(why: &str) -> String {
+    format!("the answer has no ETag to compare, and {why}")
 }
 
 /// What is known of this request, and of the earlier one that is lost.
