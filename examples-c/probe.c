@@ -29,13 +29,11 @@
 
 #include <us3.h>
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { BROKEN = 1, COULD_NOT_RUN = 2 };
 

@@ -27,11 +27,12 @@ shift 4
 . "$root/scripts/testing.sh"
 
 THREADED="threads jobs multipart tasks task_life reader logger guest hazards settle stress"
-# Their time limits are long enough for ThreadSanitizer: all but limits and retries, and those without threads.
-THREADED_RUST="--lib --test tasks --test streams --test policies_once --test hostile_service --test truth --test soak"
+# Not limits and retries, whose time limits are too short for ThreadSanitizer, nor truth, which takes minutes.
+THREADED_RUST="--lib --test tasks --test streams --test policies_once --test hostile_service --test soak"
 # Limits the process's address space, of which these tools themselves take more than it leaves.
 LIMITING="threads_and_large_blocks_are_refused on_complete_gets_a_thread_as_soon_as_there_may_be_one"
-export US3_TEST_SLOW=1
+CLANG=${CLANG:-clang-19}
+export CLANG US3_TEST_SLOW=1
 
 begin_tool() {
     echo "== $1"
@@ -42,44 +43,37 @@ end_tool() {
     echo "-- $1 took $(($(date +%s) - begun)) s"
 }
 
-# c_tests TOOL LIB_DIR TESTS COMMAND…
+# c_tests LIB_DIR TESTS VARIABLE=VALUE…: with the current tool. What prints and counts its own tests.
 c_tests() {
-    tool=$1 dir=$2 tests=$3
-    shift 3
+    dir=$1 tests=$2
+    shift 2
     # shellcheck disable=SC2086 # tests is a list of words
-    C_TEST_BUILD=$root/build/test/$tool check_status "the C tests" env "$@" "$here/run.sh" "$emulator" "$dir" $tests
+    env C_TEST_BUILD="$root/build/test/$tool" "$@" "$here/run.sh" "$emulator" "$dir" $tests || fail "C tests under $tool"
 }
 
-# check_status WHAT COMMAND…: what prints and counts its own tests.
-check_status() {
-    what=$1
-    shift
-    "$@" || fail "$what under $tool"
-}
-
-# sanitized TOOL OPTION…: cargo, building for it.
+# sanitized SUBCOMMAND OPTION…: cargo, compiling for the current tool.
 sanitized() {
-    "$root/scripts/sanitized-cargo.sh" "$@"
+    "$root/scripts/sanitized-cargo.sh" "$tool" "$@"
 }
 
-# can_sanitize TOOL: whether all that it needs is here.
+# can_sanitize WHAT: whether all that address and thread need is here.
 can_sanitize() {
-    packages=$(sanitized missing | tr '\n' ' ')
+    packages=$("$root/scripts/sanitized-cargo.sh" missing | tr '\n' ' ')
     [ -z "$packages" ] && return 0
-    missing "$1" "these Debian packages are not here: $packages"
+    missing "$1" "not here are the Debian packages ${packages% }"
     return 1
 }
 
-# lay_out_sanitized TOOL: the library that was just built, into build/test/TOOL/lib.
+# The library that was just built, into build/test/TOOL/lib. In deps, because `cargo test` puts it nowhere else.
 lay_out_sanitized() {
-    "$root/scripts/lay-out-library.sh" "$root/target/sanitized/x86_64-unknown-linux-gnu/debug" \
-        "$root/build/test/$1/lib" "$version" "$major"
+    "$root/scripts/lay-out-library.sh" "$root/target/sanitized/$tool/x86_64-unknown-linux-gnu/debug/deps" \
+        "$root/build/test/$tool/lib" "$version" "$major"
 }
 
 memcheck() {
     here_is valgrind "the C tests under memcheck" valgrind || return 0
     begin_tool memcheck
-    c_tests memcheck "$lib" "${TESTS:-}" CHECK_WITHOUT="$LIMITING" RUN_UNDER="valgrind --quiet --error-exitcode=99
+    c_tests "$lib" "${TESTS:-}" CHECK_WITHOUT="$LIMITING" RUN_UNDER="valgrind --quiet --error-exitcode=99
         --leak-check=full --exit-on-first-error=yes
         --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible --num-callers=100
         --fair-sched=yes --max-threads=2000 --suppressions=$here/valgrind.supp"
@@ -87,12 +81,12 @@ memcheck() {
 }
 
 address() {
-    can_sanitize "AddressSanitizer" || return 0
+    can_sanitize AddressSanitizer || return 0
     begin_tool "AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer"
-    sanitized address rustc --package us3 --lib --crate-type cdylib
-    lay_out_sanitized address
+    sanitized rustc --package us3 --lib --crate-type cdylib
+    lay_out_sanitized
     end_tool "building for AddressSanitizer"
-    c_tests address "$root/build/test/address/lib" "${TESTS:-}" CC=clang-19 \
+    c_tests "$root/build/test/address/lib" "${TESTS:-}" CC="$CLANG" \
         CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
         CHECK_WITHOUT="$LIMITING" UBSAN_OPTIONS=print_stacktrace=1 \
         ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -100,16 +94,16 @@ address() {
 }
 
 thread() {
-    can_sanitize "ThreadSanitizer" || return 0
+    can_sanitize ThreadSanitizer || return 0
     begin_tool ThreadSanitizer
-    # One call for the library and the Rust tests: by itself it would have other features, and be compiled twice.
+    # In one call, because the library alone has crates with fewer features, and all would be compiled twice.
     # shellcheck disable=SC2086 # a list of options
-    sanitized thread test --no-run --package us3 $THREADED_RUST
-    lay_out_sanitized thread
+    sanitized test --no-run --package us3 $THREADED_RUST
+    lay_out_sanitized
     end_tool "building for ThreadSanitizer"
-    TSAN_OPTIONS=history_size=7:exitcode=66:die_after_fork=0:external_symbolizer_path=$(command -v llvm-symbolizer-19)
+    TSAN_OPTIONS=history_size=7:exitcode=66:die_after_fork=0:external_symbolizer_path=$(command -v "llvm-symbolizer-${CLANG##*-}")
     export TSAN_OPTIONS
-    c_tests thread "$root/build/test/thread/lib" "${TESTS:-$THREADED}" CC=clang-19 \
+    c_tests "$root/build/test/thread/lib" "${TESTS:-$THREADED}" CC="$CLANG" \
         CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread"
     end_tool "ThreadSanitizer over the C tests"
     if [ -n "${TESTS:-}" ]; then
@@ -117,7 +111,7 @@ thread() {
     else
         TSAN_OPTIONS=$TSAN_OPTIONS:suppressions=$root/tests/support/tsan.supp
         # shellcheck disable=SC2086 # a list of options
-        tool=thread check_status "the Rust tests" sanitized thread test --no-fail-fast --package us3 $THREADED_RUST
+        sanitized test --no-fail-fast --package us3 $THREADED_RUST || fail "Rust tests under thread"
     fi
     end_tool thread
 }

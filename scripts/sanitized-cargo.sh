@@ -4,9 +4,9 @@
 #   sanitized-cargo.sh address|thread SUBCOMMAND [OPTION…]
 #   sanitized-cargo.sh missing        names the Debian packages that are not here; nothing when all are
 #
-# What it builds is below target/sanitized. The sanitizer's runtime is clang's and is linked into programs, so that
-# libus3.so shares it with the C program that loads it. Rust offers sanitizers to its nightly compilers; a stable one
-# has them as well, hence RUSTC_BOOTSTRAP.
+# What it builds is below target/sanitized, in a folder for each sanitizer. The sanitizer's runtime is clang's and is
+# linked into programs, so that libus3.so shares it with the C program that loads it. Rust offers sanitizers to its
+# nightly compilers; a stable one has them as well, hence RUSTC_BOOTSTRAP.
 #
 # For ThreadSanitizer the standard library is compiled as well: threads agree by its locks and atomics, and without
 # them each hand-over would be a race. AddressSanitizer needs no other standard library: every allocation and
@@ -60,10 +60,10 @@ export RUSTC RUSTC_BOOTSTRAP=1 CC="$CLANG"
 # The C parts of crates, and what links programs.
 export CFLAGS_x86_64_unknown_linux_gnu="-fsanitize=$sanitizer"
 export RUSTFLAGS="-Zsanitizer=$sanitizer -Zexternal-clangrt -Cunsafe-allow-abi-mismatch=sanitizer -Clinker=$CLANG -Clink-arg=-fsanitize=$sanitizer"
-# Most of the time goes into compiling: lines are told of the library alone, and nothing is optimised.
+# Compiling takes longer than the tests: nothing is optimised, and lines are told of the library alone.
 export CARGO_PROFILE_DEV_DEBUG=none CARGO_INCREMENTAL=0
 subcommand=$1
 shift
 # shellcheck disable=SC2086 # a list of options
-exec "$CARGO" "$subcommand" --locked --target-dir "$root/target/sanitized" --target $HOST $std \
+exec "$CARGO" "$subcommand" --locked --target-dir "$root/target/sanitized/$sanitizer" --target $HOST $std \
     --config 'profile.dev.package.us3.debug="line-tables-only"' "$@"

@@ -4,7 +4,6 @@
 #include "report.h"
 #include "mask.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>

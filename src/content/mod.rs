@@ -259,6 +259,7 @@ impl Content {
         Ok(Read {
             cached: cached.is_some(),
             chunk: cached.map_or_else(|| self.load(range), Ok)?,
+            // After it was read: a change that is not seen now came later.
             touched: last && self.look()?.is_some(),
         })
     }

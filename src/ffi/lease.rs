@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -11,11 +12,10 @@ use crate::operation::task::Returned;
 #[derive(Clone, Debug)]
 pub(super) struct Hold(#[expect(dead_code, reason = "its drop is its use")] Sender<Infallible>);
 
-/// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well.
-pub(super) struct Lender(Option<Receiver<Infallible>>);
-
-// SAFETY: a shared Lender can do nothing with its receiver: giving up and dropping take it whole.
-unsafe impl Sync for Lender {}
+/// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well. The lock is never contended: it makes a
+/// handle that holds this one to be shared by threads.
+#[derive(Debug)]
+pub(super) struct Lender(Option<Mutex<Receiver<Infallible>>>);
 
 impl Lender {
     /// Does not wait.
@@ -28,7 +28,7 @@ impl Lender {
 pub(super) fn lease() -> (Hold, Lender) {
     // A channel on which nothing is ever sent: the receiver learns that all senders are gone.
     let (hold, lender) = mpsc::channel();
-    (Hold(hold), Lender(Some(lender)))
+    (Hold(hold), Lender(Some(Mutex::new(lender))))
 }
 
 /// Something of the host's that is in use until this is dropped. Nobody blocks on it.
@@ -48,7 +48,8 @@ pub(super) fn loan() -> (Loan, Returned) {
 
 impl Drop for Lender {
     fn drop(&mut self) {
-        if let Some(lender) = &self.0 {
+        if let Some(lender) = &mut self.0 {
+            let lender = lender.get_mut().unwrap_or_else(PoisonError::into_inner);
             let Err(mpsc::RecvError) = lender.recv();
         }
     }

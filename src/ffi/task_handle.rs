@@ -72,5 +72,5 @@ pub(super) unsafe fn enter(task: *const us3_task) -> Result<InUse<Task>> {
 // The header promises that any number of threads may use a task at once.
 const _: () = {
     const fn shared_by_threads<T: Send + Sync>() {}
-    shared_by_threads::<Task>();
+    shared_by_threads::<us3_task>();
 };

@@ -317,7 +317,8 @@ mod tests {
         let begun = std::time::Instant::now();
         for escape in [r"\", "%25", "&amp;", "%", "&", "%25%", r"\x"] {
             let text = escape.repeat(16 << 10);
-            assert!(!without(&text, &[SECRET, r"\\", "%25%25%25", "&&&&&&"]).is_empty());
+            let secrets = [SECRET, r"\\\\\\\\", "%25%25%25", "&&&&&&"];
+            assert!(!without(&text, &secrets).is_empty());
         }
         assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }

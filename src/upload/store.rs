@@ -4,7 +4,7 @@
 //! settled, and sent again only when it did not run, or may run twice.
 
 use super::settle::{self, Begun, Question, Settled};
-use super::verify::{self, Look, compare};
+use super::verify::{self, FOREIGN, Look, compare};
 use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::protocol::etag::{ContentDigest, Verdict as EtagVerdict};
@@ -115,15 +115,17 @@ impl<R: Request> Store<'_, R> {
         };
         let verify = self.run.engine.service.config().verify_etag;
         if verify && !self.is_told_apart(report.etag.as_deref(), digest.as_ref()) {
-            match self.look(since).await {
+            match self.look(since, digest.as_ref()).await {
                 Look::Etag(etag) => report.etag = Some(etag),
                 Look::Absent => {
                     let error = reply.protocol_error(&what, "HEAD finds no object of this request");
                     return Next::Doubt(Failure::lost(error));
                 }
-                Look::NoEtag(why) => {
-                    report.note = Some(format!("the answer has no ETag to compare, and {why}"));
+                Look::Foreign(etag) => {
+                    report.etag = Some(etag);
+                    report.note = Some(not_compared(FOREIGN));
                 }
+                Look::NoEtag(why) => report.note = Some(not_compared(&why)),
             }
         }
         Next::end(compare(what, &report, digest.as_ref().filter(|_| verify)).map(|()| report))
@@ -138,8 +140,14 @@ impl<R: Request> Store<'_, R> {
         since: Begun,
     ) -> Next {
         let mut error = failure.error;
-        let (etag, note) = match self.look(since).await {
+        let verify = self.run.engine.service.config().verify_etag;
+        let digest = match verify {
+            true => self.request.digest().await,
+            false => None,
+        };
+        let (etag, note) = match self.look(since, digest.as_ref()).await {
             Look::Etag(etag) => (Some(etag), None),
+            Look::Foreign(etag) => (Some(etag), Some(not_compared(FOREIGN))),
             Look::NoEtag(why) => (
                 None,
                 Some(format!("what is stored was not compared: {why}")),
@@ -167,11 +175,6 @@ impl<R: Request> Store<'_, R> {
         report.callback = callback;
         report.etag = etag;
         report.note = note;
-        let verify = self.run.engine.service.config().verify_etag;
-        let digest = match verify {
-            true => self.request.digest().await,
-            false => None,
-        };
         let same = compare(self.storing.what, error.report(), digest.as_ref());
         Next::end(same.and(Err(error)))
     }
@@ -186,8 +189,8 @@ impl<R: Request> Store<'_, R> {
         })
     }
 
-    async fn look(&self, since: Begun) -> Look {
-        verify::look(self.run, self.storing.key, since).await
+    async fn look(&self, since: Begun, digest: Option<&ContentDigest>) -> Look {
+        verify::look(self.run, self.storing.key, since, digest).await
     }
 
     /// Finds out what became of a request that was not sent again. A failure that is still in doubt did not run, and
@@ -261,6 +264,10 @@ impl<R: Request> Store<'_, R> {
             ));
         }
     }
+}
+
+fn not_compared(why: &str) -> String {
+    format!("the answer has no ETag to compare, and {why}")
 }
 
 /// What is known of this request, and of the earlier one that is lost.

@@ -13,17 +13,32 @@ pub(super) enum Look {
     Etag(String),
     /// No object, or one from before the request.
     Absent,
+    /// An ETag of another form, which cannot be compared.
+    Foreign(String),
     /// No ETag, and why.
     NoEtag(String),
 }
 
+/// Why an ETag of another form says nothing.
+pub(super) const FOREIGN: &str = "HEAD tells one of another form";
+
 /// Asks HEAD once for the ETag of what a request has stored that began then.
-pub(super) async fn look(run: &Run, key: &str, begun: Begun) -> Look {
+pub(super) async fn look(
+    run: &Run,
+    key: &str,
+    begun: Begun,
+    digest: Option<&ContentDigest>,
+) -> Look {
+    // Web servers and portals give ETags of other forms.
+    let foreign = |etag: &str| {
+        digest.is_some_and(|digest| digest.compare_object(etag) == Verdict::Incomparable)
+    };
     let head = run.engine.service.head_once(key, &run.operation);
     match run.operation.settle(Duration::ZERO, head).await {
         Some(Ok(reply)) => match (settle::seen(&reply, begun, None), reply.etag()) {
             (Object::NoAnswer, _) => Look::NoEtag("a gateway answered HEAD".to_owned()),
             (Object::Older, _) => Look::Absent,
+            (_, Some(etag)) if foreign(&etag) => Look::Foreign(etag),
             (_, Some(etag)) => Look::Etag(etag),
             (_, None) => Look::NoEtag("HEAD tells none either".to_owned()),
         },

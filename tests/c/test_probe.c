@@ -97,7 +97,7 @@ static struct outcome probe_emulator(void)
 /* The same, where nothing comes late, and it is not worth while to wait for it. */
 static struct outcome probe_briefly(void)
 {
-    return run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN, "--bound-ms", "400"));
+    return run_probe(write_config(env("US3_TEST_ENDPOINT"), ""), ARGUMENTS(LISTEN, "--bound-ms", "1500"));
 }
 
 /* The emulator without --strict, which breaks A10. */

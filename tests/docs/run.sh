@@ -23,7 +23,7 @@ PAGE_TIMEOUT_S=${PAGE_TIMEOUT_S:-120}
 
 cd "$root"
 if [ "$#" -eq 0 ]; then
-    set -- include/us3.h README.md README.zh-CN.md CONTRIBUTING.md docs/*.md emulator/README.md bindings/*/README.md
+    set -- include/us3.h README.md README.zh-CN.md CONTRIBUTING.md SECURITY.md docs/*.md emulator/README.md bindings/*/README.md
 fi
 
 build_helpers() {
@@ -176,6 +176,7 @@ done
 check "docs/errors.md lists every status and RetCode" "$DOCS/errors.sh" complete
 check "README.md and README.zh-CN.md speak of the same" same_names
 check "docs/architecture.md knows who calls whom" "$DOCS/layers.sh"
+check "SECURITY.md names tests that exist" "$DOCS/security.sh"
 check "docs/errors.md shows the messages as they read" "$DOCS/errors.sh" messages
 check "docs/assumptions.md shows the reports as they read" "$DOCS/assumptions.sh"
 # shellcheck disable=SC2046 # pages are words

@@ -803,3 +803,20 @@ fn a_finish_that_the_service_has_is_never_denied() {
     });
     eprintln!("finish not received, received, said unknown: {counts:?}");
 }
+
+/// A web server's ETag, of the request and of HEAD: nothing shows that this is US3, so nothing was compared.
+#[test]
+fn a_foreign_etag_of_head_compares_nothing_and_that_is_said() {
+    for answer in ["", "ETag: \"5f3759df-1a2b\"\r\n"] {
+        let service = scripted(move |head| match head {
+            head if head.starts_with("PUT") => {
+                reply("200 OK", &format!("{JSON}{answer}"), r#"{"captive":true}"#)
+            }
+            _ => reply("200 OK", "ETag: \"5f3759df-1a2b\"\r\n", ""),
+        });
+        let report = client(service.address).upload(put(1000)).expect("JSON");
+        let note = report.note.expect("a note");
+        assert!(note.contains("no ETag to compare"), "{note}");
+        assert!(note.contains("of another form"), "{note}");
+    }
+}

@@ -133,9 +133,8 @@ fn stored_as_asked(bench: &Bench, request: &UploadRequest) {
     if let Some(class) = &request.storage_class {
         assert_eq!(&stored.storage_class, class);
     }
-    let asked: Vec<_> = request.metadata.to_vec();
-    let stored: Vec<_> = stored.metadata.into_iter().collect();
-    assert_eq!(stored, asked);
+    let metadata: Vec<_> = stored.metadata.into_iter().collect();
+    assert_eq!(metadata, request.metadata);
 }
 
 /// The upload was begun with metadata; only their order and the case of their names are others now.
