@@ -1,4 +1,4 @@
-//! What the fuzz targets call, and what tests/fuzz_corpus.rs replays the corpora with.
+//! What the fuzz targets call, and what tests/engine/fuzz_corpus.rs replays the corpora with.
 //!
 //! Each function takes any bytes for what comes from outside: a policy, a configuration file, a
 //! checkpoint, the service's answers, the strings of a C host. Everything goes through the public
