@@ -17,6 +17,7 @@ use crate::runtime::event_loops::{Runtimes, Spread};
 use crate::runtime::host_threads::HostThreads;
 use crate::runtime::own_threads;
 use crate::runtime::panics;
+use crate::runtime::sync::unpoisoned;
 use crate::service::Service;
 
 /// What every operation works with.
@@ -166,8 +167,7 @@ impl Ending {
 }
 
 fn take(ending: &Mutex<Option<Ending>>) -> Option<Ending> {
-    let lock = ending.lock();
-    lock.unwrap_or_else(|poisoned| poisoned.into_inner()).take()
+    unpoisoned(ending.lock()).take()
 }
 
 /// A result that has a report to complete.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 
 use crate::error::{Error, Result, Status};
+use crate::runtime::sync::unpoisoned;
 
 /// The buffers that nobody uses.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +39,7 @@ impl Buffers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        unpoisoned(self.0.lock())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::content::hashing::Lane;
 use crate::error::{Error, Result};
 use crate::protocol::etag::ContentDigest;
 use crate::runtime::blocking::{self, Blocking};
+use crate::runtime::sync::unpoisoned;
 
 /// What reading a range has come to, for those who do not hold the [`Chunks`] any more.
 #[derive(Clone, Debug, Default)]
@@ -40,9 +41,7 @@ impl Outcome {
     }
 
     fn lock(&self) -> MutexGuard<'_, OutcomeState> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        unpoisoned(self.0.lock())
     }
 }
 

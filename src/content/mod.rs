@@ -11,12 +11,13 @@ mod reader;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 
 use crate::error::{Error, Result, Status};
 use crate::protocol::etag::{ContentDigest, EtagHasher};
+use crate::runtime::sync::unpoisoned;
 pub(crate) use buffers::Buffers;
 pub(crate) use chunks::{Chunks, Outcome};
 use chunks::{IfTouched, Read};
@@ -118,7 +119,7 @@ impl Content {
     }
 
     fn small(&self) -> MutexGuard<'_, Option<Bytes>> {
-        self.small.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.small.lock())
     }
 
     /// Bytes in all.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
+use crate::runtime::sync::unpoisoned;
+
 /// A stream. The first upload that uses it reads it; its clones are the same stream.
 #[derive(Clone)]
 pub struct Reader(SharedRead);
@@ -18,8 +20,7 @@ impl Reader {
 
     /// What to read from, for the first who asks.
     pub(crate) fn take(&self) -> Option<Box<dyn Read + Send>> {
-        let lock = self.0.lock();
-        lock.unwrap_or_else(|poisoned| poisoned.into_inner()).take()
+        unpoisoned(self.0.lock()).take()
     }
 }
 

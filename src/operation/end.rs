@@ -55,7 +55,7 @@ impl<T: Clone> End<T> {
         while state.what.is_none() {
             let Some(until) = until else {
                 let woken = self.told.wait(state);
-                state = woken.unwrap_or_else(|poisoned| poisoned.into_inner());
+                state = sync::unpoisoned(woken);
                 continue;
             };
             let left = until.saturating_duration_since(Instant::now());
@@ -63,7 +63,7 @@ impl<T: Clone> End<T> {
                 return None;
             }
             let woken = self.told.wait_timeout(state, left);
-            let (woken, waited) = woken.unwrap_or_else(|poisoned| poisoned.into_inner());
+            let (woken, waited) = sync::unpoisoned(woken);
             state = woken;
             if waited.timed_out() {
                 break;

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::error::{Error, Report, Status};
+use crate::runtime::sync::unpoisoned;
 
 /// Clean-up without a deadline: the host should not wait long for a service that is gone.
 const LONGEST_CLEAN_UP: Duration = Duration::from_secs(10);
@@ -358,8 +359,7 @@ impl Meter {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<u64>> {
-        let sent = self.0.sent.lock();
-        sent.unwrap_or_else(|poisoned| poisoned.into_inner())
+        unpoisoned(self.0.sent.lock())
     }
 }
 

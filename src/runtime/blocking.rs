@@ -3,13 +3,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::Result;
 use crate::runtime::panics;
+use crate::runtime::sync::unpoisoned;
 
 /// Work that was begun; its panic is an error.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(crate) fn begin<T: Send + 'static>(
 }
 
 fn do_once<T>(work: &Mutex<Option<impl FnOnce() -> Result<T>>>) -> Option<Result<T>> {
-    let work = work.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let work = unpoisoned(work.lock()).take()?;
     Some(panics::catch(work).flatten())
 }
 

@@ -154,7 +154,7 @@ fn serve(shared: &Shared) {
         }
         state.idle += 1;
         let woken = shared.work.wait_timeout(state, IDLE);
-        let (woken, waited) = woken.unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (woken, waited) = sync::unpoisoned(woken);
         state = woken;
         state.idle -= 1;
         if waited.timed_out() && state.jobs.is_empty() {

@@ -19,6 +19,7 @@ use super::body::Body;
 use super::connector::{BoxError, Connector};
 use super::socket::SocketControl;
 use crate::runtime::event_loops::{Place, Spread};
+use crate::runtime::sync::unpoisoned;
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
 /// to close is not picked.
@@ -105,10 +106,7 @@ impl Pool {
 
     /// The idle connections, without those that are closed or were idle for too long.
     fn usable(&self) -> MutexGuard<'_, Vec<Idle>> {
-        let mut idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut idle = unpoisoned(self.idle.lock());
         idle.retain(|idle| {
             !idle.connection.sender.is_closed() && idle.since.elapsed() < LONGEST_IDLE
         });

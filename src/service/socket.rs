@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::body::Delivery;
+
+use crate::runtime::sync::unpoisoned;
 
 /// What the library knows of one socket, shared with the request that uses it.
 #[derive(Clone, Debug)]
@@ -82,14 +84,13 @@ impl SocketControl {
     }
 
     fn carried(&self) -> MutexGuard<'_, Option<Delivery>> {
-        let delivery = self.0.delivery.lock();
-        delivery.unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.0.delivery.lock())
     }
 
     /// Keeps the connection's task from running. While this is held no write is under way, and whatever a
     /// write has sent is counted.
     fn still(&self) -> MutexGuard<'_, ()> {
-        self.0.driven.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.0.driven.lock())
     }
 
     /// Drives the connection of this socket. Whoever parks the socket or hangs up waits for the end of a write,

@@ -15,6 +15,7 @@ use crate::error::{CallbackState, Error, ObjectState, Report, Result};
 use crate::protocol::keys;
 use crate::protocol::mime;
 use crate::protocol::policy::PutPolicy;
+use crate::runtime::sync::unpoisoned;
 
 /// An upload in progress that the host drives. Parts may be sent from any thread in any order.
 /// Dropping it leaves the upload with the service.
@@ -134,9 +135,7 @@ impl Multipart {
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        unpoisoned(self.progress.lock())
     }
 
     fn begin_part(&self, number: u32, size: u64) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::engine::Run;
 use crate::error::{Error, ObjectState, Report, Result, Status};
 use crate::protocol::rerun::longest_run;
 use crate::runtime::blocking;
+use crate::runtime::sync::unpoisoned;
 
 /// Written on threads that may block.
 type SharedClaim = Arc<Mutex<Claim>>;
@@ -173,7 +174,5 @@ fn over(claim: &SharedClaim) {
 }
 
 fn lock(claim: &SharedClaim) -> MutexGuard<'_, Claim> {
-    claim
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    unpoisoned(claim.lock())
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -24,6 +24,7 @@ use crate::error::{Error, ObjectState, Report, Result};
 use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
 use crate::protocol::policy::PutPolicy;
 use crate::runtime::blocking;
+use crate::runtime::sync::unpoisoned;
 use crate::service::{Failure, Initiated, Reply, Target, Tries};
 
 /// A part that the service has.
@@ -120,7 +121,7 @@ impl Session {
     }
 
     fn date(&self) -> MutexGuard<'_, Option<(u64, Moment)>> {
-        self.date.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.date.lock())
     }
 
     /// The time by the service's clock, in seconds since 1970, if it has told it.
@@ -130,9 +131,7 @@ impl Session {
     }
 
     pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
-        self.parts
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        unpoisoned(self.parts.lock())
     }
 
     /// Sends one part and remembers what the service called it.
@@ -244,7 +243,7 @@ impl Session {
     }
 
     fn lost(&self) -> MutexGuard<'_, Option<Begun>> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.lost.lock())
     }
 
     /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.

@@ -1,6 +1,8 @@
 //! Locks, condition variables and threads of the hand-made synchronisation: those of the standard library, or those of
 //! loom, which tries every interleaving in `make loom` (tests.rs).
 
+use std::sync::{LockResult, PoisonError};
+
 #[cfg(not(us3_loom))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(us3_loom))]
@@ -13,10 +15,14 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 #[cfg(us3_loom)]
 pub(crate) use loom::thread::JoinHandle;
 
-/// Locks; a panic elsewhere changes nothing about what the lock protects.
+/// Locks.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    let lock = mutex.lock();
-    lock.unwrap_or_else(|poisoned| poisoned.into_inner())
+    unpoisoned(mutex.lock())
+}
+
+/// What was locked, or waited for: a panic elsewhere changes nothing about what the lock protects.
+pub(crate) fn unpoisoned<T>(locked: LockResult<T>) -> T {
+    locked.unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether joining the thread would not block. Loom does not say.
