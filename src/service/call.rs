@@ -79,7 +79,7 @@ impl<'a> Call<'a> {
     /// Resolves when this request must be given up, and says why.
     pub(super) async fn given_up(&self, operation: &Operation) -> Error {
         if self.creates_upload {
-            operation.ended_a_while_ago().await
+            operation.ended_with_grace().await
         } else {
             operation.ended().await
         }
