@@ -38,7 +38,7 @@ pub(crate) struct Run {
     pub(crate) operation: Arc<Operation>,
 }
 
-/// Makes the future of an operation, which takes tens of kilobytes, where it runs.
+/// Boxes the future of an operation on the library's thread: it takes tens of kilobytes.
 async fn boxed<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
     Box::pin(work(run)).await
 }

@@ -25,7 +25,7 @@ use super::task_handle::TaskSlot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum us3_mode {
-    /// One PutFile up to 16 MiB, multipart above, and for a resume_path.
+    /// One PutFile up to 16 MiB. Multipart above that, or with a resume_path.
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,

@@ -34,7 +34,7 @@ use super::task_handle::{TaskSlot, us3_task};
 /// @return one of
 /// - US3_OK: stored, and the callback, if there was a policy, delivered
 /// - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
-///   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
+///   mode, key, mime_type, storage_class or metadata has an invalid value, resume_path or US3_MODE_PUT do not
 ///   go with the source, or the content is over 512 MiB with US3_MODE_PUT
 /// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
 /// - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,

@@ -151,8 +151,7 @@ impl Operation {
         }
     }
 
-    /// Like [`Self::ended`], but a little later: for an answer without which what the service has
-    /// begun could not be cleared up.
+    /// Like [`Self::ended`], but resolves later: for an answer that names what must be cleaned up.
     pub(crate) async fn ended_with_grace(&self) -> Error {
         let why = self.ended().await;
         let left = self.limit.map_or(LONGEST_GRACE, |limit| {

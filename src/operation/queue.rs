@@ -23,12 +23,12 @@ impl Queue {
 
     /// A place behind those that have one already.
     pub(crate) fn join(&self) -> Permit {
-        // One that is given back goes to who waits first, so one that is free means that nobody waits.
+        // A released permit goes to the first waiter, so a free permit means that nobody waits.
         if let Ok(permit) = self.0.clone().try_acquire_owned() {
             return Permit::Granted(Some(permit));
         }
         let mut queued = self.0.clone().acquire_owned().boxed();
-        // The first look is what takes the place.
+        // The first poll joins the queue.
         match (&mut queued).now_or_never() {
             Some(permit) => Permit::Granted(permit.ok()),
             None => Permit::Waiting(queued),

@@ -15,16 +15,16 @@ use crate::error::{Error, Result, Status};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
 
-/// Threads that read and hash files and resolve names, in all, and for each of the others at least. They
-/// are started when they are needed, and end when idle.
+/// Threads for blocking work (files, host names, checkpoints) of all event loops together, and at least for each event
+/// loop. They start on demand and exit when idle.
 const BLOCKING_THREADS: usize = 32;
 const LEAST_BLOCKING_THREADS: usize = 8;
 
 /// Owns the threads: dropping it ends them and waits for that.
 pub(crate) struct EventLoops(Vec<Runtime>);
 
-/// Where work of one kind may run: on the thread that has the least of it. So work that comes piece after
-/// piece stays on one thread, its connection too, and nothing has to be woken in between.
+/// Assigns each piece of work to the event loop that has the fewest. The piece stays there, and its connection too, so
+/// nothing is woken on another thread.
 #[derive(Clone)]
 pub(crate) struct LoadBalancer(Arc<[EventLoop]>);
 

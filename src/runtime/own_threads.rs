@@ -8,7 +8,7 @@ use nix::sys::signal::{SigSet, Signal};
 use crate::error::{Error, Result, Status};
 
 thread_local! {
-    /// Whether this is one of our own threads, on which the host's callbacks run.
+    /// Whether the library started this thread.
     static OURS: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -44,8 +44,7 @@ pub(super) struct PooledConnection {
     _task: AbortOnDrop<hyper::Result<()>>,
 }
 
-/// Makes or drives a connection. Without whoever wants it, it is of no use, and it may hold the content of
-/// a request: so it ends with this, even while it waits for a socket that takes nothing.
+/// Aborts the task when dropped: it may hold content of a request, and must not outlive the request.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
@@ -88,8 +87,8 @@ impl Pool {
             .pop_if(|idle| idle.since.elapsed() <= longest_idle);
         match idle {
             Some(idle) => Ok(idle.connection),
-            // In a box of its own, as everything large and rare: a future is as large as the largest that it
-            // may wait for, and is moved around.
+            // Boxed, because connecting is rare and large, and every future has room for the largest future that it
+            // awaits.
             None => Box::pin(self.connect(service.clone())).await,
         }
     }

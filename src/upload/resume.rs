@@ -74,7 +74,7 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
         let policy = upload.plan.policy.as_ref();
         let about_to_send = || {
             let mut checkpoint = checkpoint.clone();
-            // An earlier one that may still run keeps its policy.
+            // If an earlier finish with a policy may still run, the checkpoint keeps saying so.
             let earlier = session.is_lost() && finish.is_some_and(|finish| finish.policy);
             checkpoint.finishing = true;
             checkpoint.finish = Some(sent_now(run, &session, policy.is_some() || earlier));

@@ -15,7 +15,7 @@ use crate::service::{Failure, Reply};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A moment by both clocks of the machine: one stands still while it sleeps, the other may be set.
+/// A moment by two clocks: the monotonic one stops while the machine sleeps, the wall clock may be set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(Instant, SystemTime);
 

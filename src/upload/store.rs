@@ -179,8 +179,8 @@ impl<R: Request> Store<'_, R> {
         Next::end(same.and(Err(error)))
     }
 
-    /// Whether a success's ETag says enough. Portals have ETags too, of other forms: with a policy, where more
-    /// is said than that the object is stored, such a one counts as none.
+    /// Whether the ETag of a success can be trusted. Portals send ETags of other forms, so with a policy an ETag that cannot
+    /// be compared counts as none.
     fn is_told_apart(&self, etag: Option<&str>, digest: Option<&ContentDigest>) -> bool {
         etag.is_some_and(|etag| {
             let comparable =

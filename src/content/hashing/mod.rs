@@ -1,8 +1,8 @@
 //! Hashing beside the threads that drive sockets.
 //!
-//! Each range that is sent has a [`HashQueue`], in which its chunks wait, shared with the socket, not copied. A thread
-//! takes them when a queue has as many as it may hold, or its last: by then most other queues of the client, of this upload
-//! or another, have some as well, so that a wake-up pays for many chunks, and they can be hashed together ([`BatchHasher`]).
+//! Each range that is sent has a [`HashQueue`] of chunks, which it shares with the socket without copying. Hashing starts
+//! when a queue is full or holds its last chunk. Other queues, of this upload or another, then have chunks too, so one
+//! wake-up hashes a whole SIMD batch ([`BatchHasher`]).
 
 mod queues;
 

@@ -27,7 +27,7 @@ pub(super) struct State {
 pub(super) struct QueueState {
     /// None while a thread has it.
     pub(super) hasher: Option<Box<EtagHasher>>,
-    /// [`State::served`] when it had its turn, or began.
+    /// The value of [`State::served`] when a chunk of this queue was last taken, or when the queue was made.
     pub(super) served: u64,
     pub(super) waiting: VecDeque<Bytes>,
     /// Nothing more comes.
@@ -47,21 +47,21 @@ pub(super) struct Job {
 }
 
 impl State {
-    /// Queues that have not ended: those that wait for an answer only are no batch.
+    /// Queues that are not fully hashed. A part whose hash is finished adds nothing to a batch.
     pub(super) fn open_queues(&self) -> usize {
         let open = |queue: &&QueueState| queue.digest.is_none() && queue.panic.is_none();
         self.queues.values().filter(open).count()
     }
 
-    /// At most so many chunks, each of another queue: those first that somebody waits for, and of these the one
-    /// that was served the longest time ago.
+    /// At most `most` chunks, each of another queue. Queues that somebody waits for come first, then the one served
+    /// least recently.
     pub(super) fn jobs(&mut self, most: usize) -> Vec<Job> {
         let ready = self.queues.iter().filter(|(_, queue)| queue.is_ready());
         let mut ready: Vec<_> = ready
             .map(|(number, queue)| (!queue.is_awaited(), queue.served, *number))
             .collect();
         ready.sort_unstable();
-        // Where batch makes it cheaper, those that nobody waits for wait for more of it.
+        // When batching pays, start only once somebody is waiting.
         if most > 1 && ready.first().is_some_and(|(unawaited, ..)| *unawaited) {
             return Vec::new();
         }
