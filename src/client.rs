@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::engine::{Engine, Run, Threads};
 use crate::error::{ObjectState, Report, Result};
-use crate::operation::task::{Start, Task, Watch};
+use crate::operation::task::{Task, TaskStarter, Watch};
 use crate::protocol::keys::{check_key, check_upload_id};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
 pub use crate::service::FileInfo;
-use crate::service::Target;
+use crate::service::UploadRef;
 use crate::upload::{self, Multipart, Plan, UploadRequest};
 
 /// A client of one bucket, to be shared by any number of threads.
@@ -49,9 +49,9 @@ impl Client {
     /// Every status but `Ok`; the error's report tells whether the object is stored and whether
     /// its callback ran.
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
-        own_threads::may_block()?;
+        own_threads::check_may_block()?;
         let (task, start) = self.prepare(request.plan()?, Watch::default(), Caller::Waits);
-        start.go();
+        start.run();
         task.wait(None).unwrap_or_else(|| Err(panics::died()))
     }
 
@@ -62,24 +62,26 @@ impl Client {
             Ok(plan) => self.prepare(plan, watch, Caller::GoesOn),
             Err(error) => self.engine.prepare(None, watch, |_| async { Err(error) }),
         };
-        start.go();
+        start.run();
         task
     }
 
     /// An upload and what starts it, for those who must know the task before its callbacks run.
-    pub(crate) fn prepare(&self, plan: Plan, watch: Watch, caller: Caller) -> (Task, Start) {
-        let turn = self.engine.queue.join();
+    pub(crate) fn prepare(&self, plan: Plan, watch: Watch, caller: Caller) -> (Task, TaskStarter) {
+        let permit = self.engine.queue.join();
         let timeout = plan.timeout;
         let plan = Arc::new(plan);
         // The caller's own thread opens the file, which saves two trips to another; unless the upload may
         // have to end while the disk does not answer.
         let endless = timeout.is_none() && watch.on_progress.is_none();
         let opened = match caller {
-            Caller::Waits if endless && turn.has_come() => upload::open_file(&plan, &self.engine),
+            Caller::Waits if endless && permit.is_granted() => {
+                upload::open_file(&plan, &self.engine)
+            }
             _ => None,
         };
         self.engine.prepare(timeout, watch, |run| async move {
-            upload::run(&run, turn, plan, opened).await
+            upload::run(&run, permit, plan, opened).await
         })
     }
 
@@ -117,7 +119,7 @@ impl Client {
         check_upload_id(upload_id)?;
         let (key, upload_id) = (key.to_owned(), upload_id.to_owned());
         self.engine.wait(|run| async move {
-            let target = Target {
+            let target = UploadRef {
                 key: &key,
                 upload_id: &upload_id,
             };
@@ -148,7 +150,7 @@ async fn delete(run: &Run, key: &str) -> Result<Report> {
     }
 }
 
-async fn abort_upload(run: &Run, target: Target<'_>) -> Result<Report> {
+async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
     let mut report = match run.engine.service.abort(target, &run.operation).await {
         Ok(reply) => reply.report(),
         // An earlier try whose answer was lost has aborted it.

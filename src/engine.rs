@@ -11,9 +11,9 @@ use crate::content::hashing::Hashing;
 use crate::error::{Report, Result};
 use crate::operation::Operation;
 use crate::operation::queue::Queue;
-use crate::operation::task::{Start, Task, Watch};
-use crate::protocol::etag::Together;
-use crate::runtime::event_loops::{Runtimes, Spread};
+use crate::operation::task::{Task, TaskStarter, Watch};
+use crate::protocol::etag::BatchHasher;
+use crate::runtime::event_loops::{EventLoops, LoadBalancer};
 use crate::runtime::host_threads::HostThreads;
 use crate::runtime::own_threads;
 use crate::runtime::panics;
@@ -25,7 +25,7 @@ pub(crate) struct Engine {
     pub(crate) service: Service,
     /// The uploads that run and those that wait.
     pub(crate) queue: Queue,
-    spread: Spread,
+    balancer: LoadBalancer,
     /// Where the host's own code runs.
     pub(crate) host: HostThreads,
     pub(crate) hashing: Hashing,
@@ -38,15 +38,15 @@ pub(crate) struct Run {
     pub(crate) operation: Arc<Operation>,
 }
 
-/// Makes the future of an operation, which takes tens of kilobytes, where it runs.
-async fn on_our_stack<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
+/// Boxes the future of an operation on the library's thread: it takes tens of kilobytes.
+async fn boxed<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
     Box::pin(work(run)).await
 }
 
 /// Owns the threads: dropping it ends them and waits for that.
 pub(crate) struct Threads {
     /// None once they are being ended.
-    runtimes: Option<Runtimes>,
+    runtimes: Option<EventLoops>,
     host: HostThreads,
     hashing: Hashing,
 }
@@ -55,14 +55,14 @@ impl Engine {
     /// Checks the configuration and starts the threads, which must outlive every use.
     pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
-        let (runtimes, spread) = Runtimes::start(config.worker_threads)?;
+        let (runtimes, balancer) = EventLoops::start(config.worker_threads)?;
         let host = HostThreads::new();
-        let hashing = Hashing::new(Together::default());
+        let hashing = Hashing::new(BatchHasher::default());
         let queue = Queue::new(config.max_concurrent_uploads);
         let engine = Self {
-            service: Service::new(config, origin, spread.anew())?,
+            service: Service::new(config, origin, balancer.for_other_work())?,
             queue,
-            spread,
+            balancer,
             host: host.clone(),
             hashing: hashing.clone(),
         };
@@ -85,11 +85,11 @@ impl Engine {
         T: Reports + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        own_threads::may_block()?;
+        own_threads::check_may_block()?;
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
-        let running = on_our_stack(work, self.run(operation.clone()));
+        let running = boxed(work, self.run(operation.clone()));
         let (tell, told) = mpsc::sync_channel(1);
-        self.spread.place().spawn(async move {
+        self.balancer.assign().spawn(async move {
             let _ = tell.send(running.await);
         });
         let mut result = told.recv().unwrap_or_else(|_| Err(panics::died()));
@@ -112,15 +112,15 @@ impl Engine {
         timeout: Option<Duration>,
         watch: Watch,
         work: impl FnOnce(Run) -> F + Send + 'static,
-    ) -> (Task, Start)
+    ) -> (Task, TaskStarter)
     where
         F: Future<Output = Result<Report>> + Send + 'static,
     {
         let reserve = self.service.config().settle_timeout;
         let operation = Arc::new(Operation::begin(timeout, reserve));
-        let running = on_our_stack(work, self.run(operation.clone()));
+        let running = boxed(work, self.run(operation.clone()));
         let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
-        (task, Start::new(self.spread.place(), driver))
+        (task, TaskStarter::new(self.balancer.assign(), driver))
     }
 }
 
@@ -131,14 +131,14 @@ impl Drop for Threads {
             host: self.host.clone(),
             hashing: self.hashing.clone(),
         };
-        if !own_threads::is_ours() {
+        if !own_threads::is_own_thread() {
             return ending.run();
         }
         // A thread cannot wait for its own end.
         let ending = Arc::new(Mutex::new(Some(ending)));
         let shared = ending.clone();
         let run = move || {
-            own_threads::begin();
+            own_threads::mark_as_own_thread();
             take(&shared).map(Ending::run)
         };
         let started = thread::Builder::new().name("us3-end".to_owned()).spawn(run);
@@ -153,7 +153,7 @@ impl Drop for Threads {
 
 /// What is left to do when nobody uses the threads any more.
 struct Ending {
-    runtimes: Option<Runtimes>,
+    runtimes: Option<EventLoops>,
     host: HostThreads,
     hashing: Hashing,
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use super::{CHUNK_SIZE, Content};
-use crate::content::hashing::Lane;
+use crate::content::hashing::HashQueue;
 use crate::error::{Error, Result};
 use crate::protocol::etag::ContentDigest;
 use crate::runtime::blocking::{self, Blocking};
@@ -16,21 +16,21 @@ use crate::runtime::sync::unpoisoned;
 
 /// What reading a range has come to, for those who do not hold the [`Chunks`] any more.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome(Arc<Mutex<OutcomeState>>);
+pub(crate) struct ReadOutcome(Arc<Mutex<ReadOutcomeState>>);
 
 #[derive(Debug, Default)]
-struct OutcomeState {
+struct ReadOutcomeState {
     /// Of a range that was read to its end.
-    lane: Option<Arc<Lane>>,
+    queue: Option<Arc<HashQueue>>,
     error: Option<Error>,
 }
 
-impl Outcome {
+impl ReadOutcome {
     /// The digest of the range, once it was read to its end and a hasher was given.
     pub(crate) async fn digest(&self) -> Result<Option<ContentDigest>> {
-        let lane = self.lock().lane.clone();
-        match lane {
-            Some(lane) => lane.digest().await.map(Some),
+        let queue = self.lock().queue.clone();
+        match queue {
+            Some(queue) => queue.digest().await.map(Some),
             None => Ok(None),
         }
     }
@@ -40,7 +40,7 @@ impl Outcome {
         self.lock().error.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, OutcomeState> {
+    fn lock(&self) -> MutexGuard<'_, ReadOutcomeState> {
         unpoisoned(self.0.lock())
     }
 }
@@ -58,8 +58,8 @@ pub(crate) struct Chunks {
     remaining: u64,
     state: ReadState,
     /// Where the chunks are hashed.
-    lane: Option<Arc<Lane>>,
-    outcome: Outcome,
+    queue: Option<Arc<HashQueue>>,
+    outcome: ReadOutcome,
     if_touched: IfTouched,
 }
 
@@ -85,7 +85,7 @@ enum ReadState {
 #[derive(Debug)]
 struct Comparing {
     chunk: Bytes,
-    lane: Arc<Lane>,
+    queue: Arc<HashQueue>,
     /// None while what was sent is still being hashed.
     reading: Option<Blocking<()>>,
 }
@@ -104,8 +104,8 @@ impl Chunks {
     pub(super) fn new(
         content: Content,
         range: Range<u64>,
-        lane: Option<Arc<Lane>>,
-        outcome: Outcome,
+        queue: Option<Arc<HashQueue>>,
+        outcome: ReadOutcome,
         if_touched: IfTouched,
     ) -> Self {
         let mut chunks = Self {
@@ -113,7 +113,7 @@ impl Chunks {
             remaining: range.end - range.start,
             range,
             state: ReadState::Cached,
-            lane,
+            queue,
             outcome,
             if_touched,
         };
@@ -125,7 +125,7 @@ impl Chunks {
     }
 
     /// Where the digest and a failure will be found.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> ReadOutcome {
         self.outcome.clone()
     }
 
@@ -142,8 +142,8 @@ impl Chunks {
         if let ReadState::Comparing(_) = &self.state {
             return self.poll_compared(cx);
         }
-        if let Some(lane) = &self.lane
-            && let Err(error) = ready!(lane.poll_room(cx))
+        if let Some(queue) = &self.queue
+            && let Err(error) = ready!(queue.poll_room(cx))
         {
             return Poll::Ready(Some(Err(self.fail(error))));
         }
@@ -186,20 +186,20 @@ impl Chunks {
     }
 
     fn hash(&self, chunk: &Bytes, last: bool) {
-        let Some(lane) = &self.lane else { return };
-        lane.push(chunk.clone(), last);
+        let Some(queue) = &self.queue else { return };
+        queue.push(chunk.clone(), last);
         if last {
-            self.outcome.lock().lane = Some(lane.clone());
+            self.outcome.lock().queue = Some(queue.clone());
         }
     }
 
     /// Holds the last chunk back.
     fn start_comparing(&mut self, chunk: Bytes) -> Result<()> {
-        let lane = self.lane.clone().ok_or_else(|| self.content.untold())?;
+        let queue = self.queue.clone().ok_or_else(|| self.content.untold())?;
         self.hash(&chunk, true);
         self.state = ReadState::Comparing(Comparing {
             chunk,
-            lane,
+            queue,
             reading: None,
         });
         Ok(())
@@ -252,7 +252,7 @@ impl Comparing {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Bytes>> {
         if self.reading.is_none() {
-            let sent = ready!(self.lane.poll_digest(cx))?;
+            let sent = ready!(self.queue.poll_digest(cx))?;
             let (content, range) = (content.clone(), range.clone());
             let job = move || content.check_content(range, &sent);
             self.reading = Some(blocking::begin(job));

@@ -19,7 +19,7 @@ use crate::error::{Error, Result, Status};
 use crate::protocol::etag::{ContentDigest, EtagHasher};
 use crate::runtime::sync::unpoisoned;
 pub(crate) use buffers::Buffers;
-pub(crate) use chunks::{Chunks, Outcome};
+pub(crate) use chunks::{Chunks, ReadOutcome};
 use chunks::{IfTouched, Read};
 use file::OpenFile;
 pub(crate) use file::{ChangeTime, Identity};
@@ -205,7 +205,7 @@ impl Content {
     /// Reads the whole content chunk by chunk, for a request that stores it. Before the last chunk is handed out
     /// the file must still be unchanged, so that a changed file is never sent to its end. A small file was
     /// compared when it was read. What becomes of the reading is told to `outcome`.
-    pub(crate) fn whole(&self, hasher: Option<EtagHasher>, outcome: &Outcome) -> Chunks {
+    pub(crate) fn whole(&self, hasher: Option<EtagHasher>, outcome: &ReadOutcome) -> Chunks {
         self.chunks_of(0..self.size, hasher, outcome, IfTouched::Compare)
     }
 
@@ -215,7 +215,7 @@ impl Content {
         &self,
         range: Range<u64>,
         hasher: Option<EtagHasher>,
-        outcome: &Outcome,
+        outcome: &ReadOutcome,
     ) -> Chunks {
         self.chunks_of(range, hasher, outcome, IfTouched::Go)
     }
@@ -224,7 +224,7 @@ impl Content {
         &self,
         range: Range<u64>,
         hasher: Option<EtagHasher>,
-        outcome: &Outcome,
+        outcome: &ReadOutcome,
         if_touched: IfTouched,
     ) -> Chunks {
         debug_assert!(range.end <= self.size);
@@ -233,8 +233,8 @@ impl Content {
             Some(bytes) => self.with(bytes),
             None => self.clone(),
         };
-        let lane = hasher.map(|hasher| Arc::new(self.hashing.lane(hasher)));
-        Chunks::new(content, range, lane, outcome.clone(), if_touched)
+        let queue = hasher.map(|hasher| Arc::new(self.hashing.queue(hasher)));
+        Chunks::new(content, range, queue, outcome.clone(), if_touched)
     }
 
     /// Whether a chunk can be had without the disk: before the last one of a file leaves, the file must

@@ -13,7 +13,7 @@ use super::lease::Loan;
 use super::progress::us3_progress;
 use super::result::us3_result;
 use super::structs::OutStruct;
-use super::task_handle::{Promised, us3_task};
+use super::task_handle::{TaskSlot, us3_task};
 
 /// A source: writes the next bytes of the content to buffer, at most capacity, and returns how
 /// many; fewer than capacity do not mean the end. Returns 0 at the end, and is not called again. A
@@ -72,14 +72,14 @@ pub(super) unsafe fn on_progress(call: us3_progress_fn, user_data: UserData) -> 
 pub(super) unsafe fn on_complete(
     call: us3_complete_fn,
     user_data: UserData,
-    task: &Promised,
+    task: &TaskSlot,
 ) -> Option<OnComplete> {
     let call = call?;
-    let promised = task.clone();
+    let task_slot = task.clone();
     Some(Box::new(move |outcome| {
         let mut result = us3_result::of(outcome);
         // Held during the call: a callback of another upload may free the host's handle meanwhile.
-        let task = promised.take();
+        let task = task_slot.take();
         let handle = task.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut();
         // SAFETY: our caller's promise.
         unsafe { call(handle, &result, user_data.get()) };

@@ -109,7 +109,7 @@ pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
 ///
 /// Any thread. Blocks.
 ///
-/// @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
+/// @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is invalid);
 /// US3_SERVICE_ERROR (refused; http_status is 404 if there is no such object); US3_NETWORK_ERROR;
 /// US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]

@@ -65,7 +65,7 @@ pub unsafe extern "C" fn us3_file_info_clear(info: *mut us3_file_info) {
 /// Any thread. Blocks.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key or info is NULL, a struct_size makes no sense,
-/// the key is not one); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
+/// the key is invalid); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
 /// object); US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_head_file(

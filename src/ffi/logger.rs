@@ -59,7 +59,7 @@ pub type us3_log_fn =
 /// Any thread, but not in the logger. Waits for calls of the former logger that are in progress. A
 /// forked child logs nothing until it calls this itself.
 ///
-/// @return US3_OK; US3_INVALID_ARGUMENT (level is not one; or libus3 is part of a Rust program that
+/// @return US3_OK; US3_INVALID_ARGUMENT (level is out of range; or libus3 is part of a Rust program that
 /// has set its own logger, to which the log then goes); US3_WOULD_DEADLOCK (called in the logger);
 /// US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]

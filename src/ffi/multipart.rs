@@ -20,10 +20,10 @@ use super::status::us3_status;
 
 /// A multipart upload that the host drives part by part. Any number of threads may send parts of
 /// one upload at once. It belongs to the client that it was made with.
-pub struct us3_multipart(Handle<Upload>);
+pub struct us3_multipart(Handle<DrivenUpload>);
 
 /// What the handle holds, in the order in which it goes.
-struct Upload {
+struct DrivenUpload {
     engine: Multipart,
     upload_id: CString,
     part_size: u64,
@@ -44,7 +44,7 @@ struct Upload {
 /// Any thread. Blocks.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
-/// is not one); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
+/// is invalid); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
 /// has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_initiate_multipart_upload(
@@ -252,7 +252,7 @@ impl us3_multipart {
     fn new(engine: Multipart, client: &InUse<Client>) -> Self {
         // An id with a NUL cannot be: it went through the service's JSON and our URLs.
         let upload_id = CString::new(engine.upload_id()).unwrap_or_default();
-        Self(Handle::new(Upload {
+        Self(Handle::new(DrivenUpload {
             upload_id,
             part_size: engine.part_size(),
             engine,
@@ -265,7 +265,7 @@ impl us3_multipart {
 ///
 /// # Safety
 /// `multipart` is NULL or an upload that is not freed before this returns.
-unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<Upload>> {
+unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<DrivenUpload>> {
     input::not_null("multipart", multipart)?;
     // SAFETY: not NULL, so our caller promises an upload.
     unsafe { &*multipart }.0.enter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::client::{Caller, Client};
 use crate::content::Source;
 use crate::error::{Error, Result};
-use crate::operation::task::{Returned, Start, Task, Watch};
+use crate::operation::task::{Returned, Task, TaskStarter, Watch};
 use crate::upload::{DEFAULT_JOBS, Mode, Plan, UploadRequest};
 
 use super::callback::{self, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
@@ -19,13 +19,13 @@ use super::lease::loan;
 use super::memory;
 use super::policy::policy;
 use super::structs::{self, PublicStruct, member_ends};
-use super::task_handle::Promised;
+use super::task_handle::TaskSlot;
 
 /// How the content travels: the values of us3_upload_request.mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum us3_mode {
-    /// One PutFile up to 16 MiB, multipart above, and for a resume_path.
+    /// One PutFile up to 16 MiB. Multipart above that, or with a resume_path.
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn us3_upload_request_init(request: *mut us3_upload_reques
 }
 
 impl us3_upload_request {
-    /// The upload, ready to be started; `promised` is the task that `on_complete` is told.
+    /// The upload, ready to be started; `task_slot` is the task that `on_complete` is told.
     ///
     /// # Safety
     /// Each pointer is NULL or as the header says, and stays so until this returns; those that the
@@ -120,9 +120,9 @@ impl us3_upload_request {
     pub(super) unsafe fn prepare(
         &self,
         client: InUse<Client>,
-        promised: &Promised,
+        task_slot: &TaskSlot,
         caller: Caller,
-    ) -> Result<(Task, Start)> {
+    ) -> Result<(Task, TaskStarter)> {
         // SAFETY: our caller's promise is the one that each of the functions asks for.
         unsafe {
             let (source, returned) = self.source()?;
@@ -130,7 +130,7 @@ impl us3_upload_request {
             let user_data = UserData(self.user_data);
             let watch = Watch {
                 on_progress: callback::on_progress(self.on_progress, user_data),
-                on_complete: callback::on_complete(self.on_complete, user_data, promised),
+                on_complete: callback::on_complete(self.on_complete, user_data, task_slot),
                 returned,
                 keep: None,
             };
@@ -212,7 +212,12 @@ impl us3_upload_request {
 }
 
 /// The client is not freed before everybody was told the end.
-fn start_on(client: InUse<Client>, plan: Plan, mut watch: Watch, caller: Caller) -> (Task, Start) {
+fn start_on(
+    client: InUse<Client>,
+    plan: Plan,
+    mut watch: Watch,
+    caller: Caller,
+) -> (Task, TaskStarter) {
     let engine = client.share();
     watch.keep = Some(Box::new(client));
     engine.prepare(plan, watch, caller)

@@ -129,9 +129,9 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
         // SAFETY: made by start with Arc; the host frees it once and uses it no more.
         let task = unsafe { Arc::from_raw(task) };
         // What on_complete is told, unless it has been called already.
-        drop(task.promised.take());
+        drop(task.task_slot.take());
         if let Ok(running) = task.handle.enter() {
-            if own_threads::may_block().is_ok() {
+            if own_threads::check_may_block().is_ok() {
                 running.wait(None);
             }
             running.close_descriptor();

@@ -14,17 +14,17 @@ use super::input;
 /// A started upload. Any number of threads may use it at once.
 pub struct us3_task {
     pub(super) handle: ManuallyDrop<Handle<Task>>,
-    pub(super) promised: Promised,
+    pub(super) task_slot: TaskSlot,
 }
 
 impl us3_task {
-    /// A handle that `promised` knows as well.
-    pub(super) fn new(task: Task, promised: &Promised) -> Arc<Self> {
+    /// A handle that `task_slot` knows as well.
+    pub(super) fn new(task: Task, task_slot: &TaskSlot) -> Arc<Self> {
         let task = Arc::new(Self {
             handle: ManuallyDrop::new(Handle::new(task)),
-            promised: promised.clone(),
+            task_slot: task_slot.clone(),
         });
-        promised.keep(task.clone());
+        task_slot.keep(task.clone());
         task
     }
 }
@@ -42,9 +42,9 @@ impl Drop for us3_task {
 /// on_complete is built, and again once on_complete or us3_task_free has taken it. Lock-free, because
 /// us3_task_free also takes it in a forked child, where a lock may be held for ever.
 #[derive(Clone, Default)]
-pub(super) struct Promised(Arc<AtomicPtr<us3_task>>);
+pub(super) struct TaskSlot(Arc<AtomicPtr<us3_task>>);
 
-impl Promised {
+impl TaskSlot {
     fn keep(&self, task: Arc<us3_task>) {
         let before = self
             .0

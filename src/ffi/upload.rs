@@ -18,7 +18,7 @@ use super::request::{us3_mode, us3_upload_request};
 use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::{self, PublicStruct};
-use super::task_handle::{Promised, us3_task};
+use super::task_handle::{TaskSlot, us3_task};
 
 /// Uploads a file, memory or a stream as one object, whatever the request asks for, and waits for the
 /// end: us3_upload_start and us3_task_wait in one. Its callbacks are called on library threads, the
@@ -34,7 +34,7 @@ use super::task_handle::{Promised, us3_task};
 /// @return one of
 /// - US3_OK: stored, and the callback, if there was a policy, delivered
 /// - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
-///   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
+///   mode, key, mime_type, storage_class or metadata has an invalid value, resume_path or US3_MODE_PUT do not
 ///   go with the source, or the content is over 512 MiB with US3_MODE_PUT
 /// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
 /// - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,
@@ -276,11 +276,11 @@ unsafe fn upload_file(
 /// # Safety
 /// As for [`us3_upload_request::prepare`], until this returns.
 unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Report> {
-    own_threads::may_block()?;
+    own_threads::check_may_block()?;
     // SAFETY: our caller's promise; the end is waited for in every case.
-    let (task, start) = unsafe { request.prepare(client, &Promised::default(), Caller::Waits) }?;
+    let (task, start) = unsafe { request.prepare(client, &TaskSlot::default(), Caller::Waits) }?;
     let task = Joined(task);
-    start.go();
+    start.run();
     task.0.wait(None).unwrap_or_else(|| Err(panics::died()))
 }
 
@@ -302,12 +302,12 @@ unsafe fn start(
     request: &us3_upload_request,
     out_task: *mut *mut us3_task,
 ) -> Result<Report> {
-    let promised = Promised::default();
+    let task_slot = TaskSlot::default();
     // SAFETY: our caller's promise.
-    let (task, start) = unsafe { request.prepare(client, &promised, Caller::GoesOn) }?;
-    let task = us3_task::new(task, &promised);
+    let (task, start) = unsafe { request.prepare(client, &task_slot, Caller::GoesOn) }?;
+    let task = us3_task::new(task, &task_slot);
     // SAFETY: our caller's promise. From here on nothing fails.
     unsafe { out_task.write(Arc::into_raw(task).cast_mut()) };
-    start.go();
+    start.run();
     Ok(Report::default())
 }

@@ -10,7 +10,7 @@ use crate::runtime::sync::{self, Condvar, Mutex};
 
 /// The end, and what is told of it.
 #[derive(Debug)]
-pub(crate) struct End<T> {
+pub(crate) struct EndSignal<T> {
     state: Mutex<State<T>>,
     told: Condvar,
 }
@@ -22,7 +22,7 @@ struct State<T> {
     descriptor: Option<EventFd>,
 }
 
-impl<T: Clone> End<T> {
+impl<T: Clone> EndSignal<T> {
     pub(crate) fn new() -> Self {
         let state = State {
             what: None,

@@ -18,7 +18,7 @@ use crate::operation::Operation;
 pub(crate) const TARGET: &str = "us3";
 
 /// A request on its way; its end is the event.
-pub(crate) struct Request<'a> {
+pub(crate) struct RequestEvent<'a> {
     operation: &'static str,
     key: &'a str,
     query: &'a str,
@@ -26,7 +26,7 @@ pub(crate) struct Request<'a> {
     begun: Instant,
 }
 
-impl<'a> Request<'a> {
+impl<'a> RequestEvent<'a> {
     /// `attempt` is 1 for the first try; a `partNumber=…` that begins the query is told as well.
     pub(crate) fn begins(
         operation: &'static str,
@@ -59,7 +59,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl Display for Request<'_> {
+impl Display for RequestEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} key={:?}", self.operation, self.key)?;
         let part = self.query.strip_prefix("partNumber=");
@@ -72,12 +72,12 @@ impl Display for Request<'_> {
 }
 
 /// An upload, from its start on, the time in the queue included.
-pub(crate) struct Upload {
+pub(crate) struct UploadEvent {
     /// None when nobody listens.
     key: Option<String>,
 }
 
-impl Upload {
+impl UploadEvent {
     /// It begins.
     pub(crate) fn begins(key: &str, how: impl fmt::Debug, policy: bool) -> Self {
         log!(target: TARGET, Level::Info, "Upload begins key={key:?} mode={how:?} policy={policy}");

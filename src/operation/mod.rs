@@ -111,12 +111,12 @@ impl Operation {
     }
 
     /// The operation's turn has come.
-    pub(crate) fn begin_running(&self) {
+    pub(crate) fn announce_turn(&self) {
         self.turn.notify_one();
     }
 
     /// Waits for the operation's turn; for one caller, once.
-    pub(crate) async fn runs(&self) {
+    pub(crate) async fn wait_for_turn(&self) {
         self.turn.notified().await;
     }
 
@@ -151,9 +151,8 @@ impl Operation {
         }
     }
 
-    /// Like [`Self::ended`], but a little later: for an answer without which what the service has
-    /// begun could not be cleared up.
-    pub(crate) async fn ended_a_while_ago(&self) -> Error {
+    /// Like [`Self::ended`], but resolves later: for an answer that names what must be cleaned up.
+    pub(crate) async fn ended_with_grace(&self) -> Error {
         let why = self.ended().await;
         let left = self.limit.map_or(LONGEST_GRACE, |limit| {
             limit.hard.saturating_duration_since(Instant::now()) / 2

@@ -10,10 +10,10 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 pub(crate) struct Queue(Arc<Semaphore>);
 
 /// An upload's place in the queue.
-pub(crate) enum Turn {
+pub(crate) enum Permit {
     /// None never: the semaphore is not closed.
-    Come(Option<OwnedSemaphorePermit>),
-    Queued(BoxFuture<'static, Result<OwnedSemaphorePermit, AcquireError>>),
+    Granted(Option<OwnedSemaphorePermit>),
+    Waiting(BoxFuture<'static, Result<OwnedSemaphorePermit, AcquireError>>),
 }
 
 impl Queue {
@@ -22,31 +22,31 @@ impl Queue {
     }
 
     /// A place behind those that have one already.
-    pub(crate) fn join(&self) -> Turn {
-        // One that is given back goes to who waits first, so one that is free means that nobody waits.
+    pub(crate) fn join(&self) -> Permit {
+        // A released permit goes to the first waiter, so a free permit means that nobody waits.
         if let Ok(permit) = self.0.clone().try_acquire_owned() {
-            return Turn::Come(Some(permit));
+            return Permit::Granted(Some(permit));
         }
         let mut queued = self.0.clone().acquire_owned().boxed();
-        // The first look is what takes the place.
+        // The first poll joins the queue.
         match (&mut queued).now_or_never() {
-            Some(permit) => Turn::Come(permit.ok()),
-            None => Turn::Queued(queued),
+            Some(permit) => Permit::Granted(permit.ok()),
+            None => Permit::Waiting(queued),
         }
     }
 }
 
-impl Turn {
+impl Permit {
     /// Whether it need not be waited for.
-    pub(crate) fn has_come(&self) -> bool {
-        matches!(self, Self::Come(_))
+    pub(crate) fn is_granted(&self) -> bool {
+        matches!(self, Self::Granted(_))
     }
 
     /// Waits for the turn, which lasts until the permit is dropped.
-    pub(crate) async fn come(self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn granted(self) -> Option<OwnedSemaphorePermit> {
         match self {
-            Self::Come(permit) => permit,
-            Self::Queued(queued) => queued.await.ok(),
+            Self::Granted(permit) => permit,
+            Self::Waiting(queued) => queued.await.ok(),
         }
     }
 }

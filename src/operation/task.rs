@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::error::{Report, Result};
-use crate::operation::end::End;
+use crate::operation::end::EndSignal;
 use crate::operation::{Operation, Progress};
-use crate::runtime::event_loops::Place;
+use crate::runtime::event_loops::Assignment;
 use crate::runtime::host_threads::HostThreads;
 use crate::runtime::own_threads;
 use crate::runtime::panics;
@@ -59,7 +59,7 @@ pub struct Task {
 
 struct Shared {
     operation: Arc<Operation>,
-    end: End<Result<Report>>,
+    end: EndSignal<Result<Report>>,
 }
 
 impl Task {
@@ -73,7 +73,7 @@ impl Task {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let shared = Arc::new(Shared {
             operation,
-            end: End::new(),
+            end: EndSignal::new(),
         });
         let completion = Completion {
             shared: shared.clone(),
@@ -91,7 +91,7 @@ impl Task {
     /// Those of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Report>> {
         if timeout != Some(Duration::ZERO)
-            && let Err(error) = own_threads::may_block()
+            && let Err(error) = own_threads::check_may_block()
         {
             return Some(Err(error));
         }
@@ -132,20 +132,23 @@ impl Drop for Task {
 }
 
 /// What sets a task going. Dropping it instead ends the task with an error.
-pub(crate) struct Start {
-    place: Place,
+pub(crate) struct TaskStarter {
+    assignment: Assignment,
     driver: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Start {
-    pub(crate) fn new(place: Place, driver: impl Future<Output = ()> + Send + 'static) -> Self {
+impl TaskStarter {
+    pub(crate) fn new(
+        assignment: Assignment,
+        driver: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         let driver = Box::pin(driver);
-        Self { place, driver }
+        Self { assignment, driver }
     }
 
     /// Runs the task. Never blocks.
-    pub(crate) fn go(self) {
-        self.place.spawn(self.driver);
+    pub(crate) fn run(self) {
+        self.assignment.spawn(self.driver);
     }
 }
 
@@ -225,7 +228,7 @@ async fn report(
     loop {
         let over = tokio::select! {
             _ = &mut ended => true,
-            () = operation.runs(), if !running => {
+            () = operation.wait_for_turn(), if !running => {
                 running = true;
                 continue;
             }

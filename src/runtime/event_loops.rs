@@ -15,40 +15,40 @@ use crate::error::{Error, Result, Status};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
 
-/// Threads that read and hash files and resolve names, in all, and for each of the others at least. They
-/// are started when they are needed, and end when idle.
+/// Threads for blocking work (files, host names, checkpoints) of all event loops together, and at least for each event
+/// loop. They start on demand and exit when idle.
 const BLOCKING_THREADS: usize = 32;
 const LEAST_BLOCKING_THREADS: usize = 8;
 
 /// Owns the threads: dropping it ends them and waits for that.
-pub(crate) struct Runtimes(Vec<Runtime>);
+pub(crate) struct EventLoops(Vec<Runtime>);
 
-/// Where work of one kind may run: on the thread that has the least of it. So work that comes piece after
-/// piece stays on one thread, its connection too, and nothing has to be woken in between.
+/// Assigns each piece of work to the event loop that has the fewest. The piece stays there, and its connection too, so
+/// nothing is woken on another thread.
 #[derive(Clone)]
-pub(crate) struct Spread(Arc<[Target]>);
+pub(crate) struct LoadBalancer(Arc<[EventLoop]>);
 
-struct Target {
+struct EventLoop {
     handle: Handle,
     /// Pieces that have their place there.
     pieces: AtomicUsize,
 }
 
 /// A piece's place on a thread, until it is dropped.
-pub(crate) struct Place {
-    spread: Spread,
+pub(crate) struct Assignment {
+    balancer: LoadBalancer,
     index: usize,
 }
 
-impl Runtimes {
+impl EventLoops {
     /// Starts so many threads, or none.
-    pub(crate) fn start(count: usize) -> Result<(Self, Spread)> {
+    pub(crate) fn start(count: usize) -> Result<(Self, LoadBalancer)> {
         let blocking = (BLOCKING_THREADS / count).max(LEAST_BLOCKING_THREADS);
         let runtimes = (0..count).map(|_| start_one(blocking));
         let runtimes: Vec<Runtime> = runtimes.collect::<Result<_>>()?;
         let handles = runtimes.iter().map(|one| one.handle().clone());
-        let spread = Spread::over(handles);
-        Ok((Self(runtimes), spread))
+        let balancer = LoadBalancer::over(handles);
+        Ok((Self(runtimes), balancer))
     }
 
     /// Ends the threads without waiting for them.
@@ -57,9 +57,9 @@ impl Runtimes {
     }
 }
 
-impl Spread {
+impl LoadBalancer {
     fn over(handles: impl Iterator<Item = Handle>) -> Self {
-        let target = |handle| Target {
+        let target = |handle| EventLoop {
             handle,
             pieces: AtomicUsize::new(0),
         };
@@ -67,26 +67,26 @@ impl Spread {
     }
 
     /// The same threads, for work of another kind.
-    pub(crate) fn anew(&self) -> Self {
+    pub(crate) fn for_other_work(&self) -> Self {
         Self::over(self.0.iter().map(|target| target.handle.clone()))
     }
 
     /// A place for the next piece.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn assign(&self) -> Assignment {
         let targets = self.0.iter().enumerate();
         let least = targets.min_by_key(|(_, target)| target.pieces.load(Relaxed));
         let index = least.map_or(0, |(index, _)| index);
         self.0[index].pieces.fetch_add(1, Relaxed);
-        Place {
-            spread: self.clone(),
+        Assignment {
+            balancer: self.clone(),
             index,
         }
     }
 }
 
-impl Place {
-    fn target(&self) -> &Target {
-        &self.spread.0[self.index]
+impl Assignment {
+    fn target(&self) -> &EventLoop {
+        &self.balancer.0[self.index]
     }
 
     /// Where it is.
@@ -94,20 +94,20 @@ impl Place {
         &self.target().handle
     }
 
-    /// Runs the piece there; its end gives up the place.
+    /// Runs the piece there; its end gives up the assignment.
     pub(crate) fn spawn<T: Send + 'static>(
         self,
         piece: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
         let handle = self.handle().clone();
         handle.spawn(async move {
-            let _place = self;
+            let _assignment = self;
             piece.await
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for Assignment {
     fn drop(&mut self) {
         self.target().pieces.fetch_sub(1, Relaxed);
     }
@@ -119,7 +119,7 @@ fn start_one(blocking: usize) -> Result<Runtime> {
         .worker_threads(1)
         .max_blocking_threads(blocking)
         .thread_name("us3")
-        .on_thread_start(own_threads::begin)
+        .on_thread_start(own_threads::mark_as_own_thread)
         .enable_all();
     // It panics when it gets no thread.
     match catch_unwind(AssertUnwindSafe(|| builder.build())) {

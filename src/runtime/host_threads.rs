@@ -9,19 +9,19 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::runtime::panics;
-use crate::runtime::thread_pool::{Begun, Crew};
+use crate::runtime::thread_pool::{Submitted, ThreadPool};
 
 /// How often a call that waits for a thread asks the process for one.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// The threads; clones share them.
 #[derive(Clone)]
-pub(crate) struct HostThreads(Crew);
+pub(crate) struct HostThreads(ThreadPool);
 
 impl HostThreads {
     /// No thread yet.
     pub(crate) fn new() -> Self {
-        Self(Crew::new("us3-host"))
+        Self(ThreadPool::new("us3-host"))
     }
 
     /// Runs the host's code and waits for it; None when it panicked. Once begun, it runs to its end
@@ -32,16 +32,16 @@ impl HostThreads {
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let (tell, mut told) = oneshot::channel();
-        let begun = self.0.begin(move || {
+        let begun = self.0.submit(move || {
             let _ = tell.send(call());
         });
         match begun {
-            Ok(Begun::OnItsOwn) => {}
-            Ok(Begun::Queued) => loop {
+            Ok(Submitted::HasThread) => {}
+            Ok(Submitted::Queued) => loop {
                 // The threads that there are may wait for this call.
                 tokio::select! {
                     answer = &mut told => return answer.ok(),
-                    () = sleep(RETRY) => self.0.relieve(),
+                    () = sleep(RETRY) => self.0.start_missing_threads(),
                 }
             },
             Err(job) => {

@@ -8,25 +8,25 @@ use nix::sys::signal::{SigSet, Signal};
 use crate::error::{Error, Result, Status};
 
 thread_local! {
-    /// Whether this is one of our own threads, on which the host's callbacks run.
+    /// Whether the library started this thread.
     static OURS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes the current thread one of ours.
-pub(crate) fn begin() {
+pub(crate) fn mark_as_own_thread() {
     OURS.set(true);
     leave_signals_to_the_host();
 }
 
 /// Whether the caller is one of our own threads, such as a callback of the host's.
-pub(crate) fn is_ours() -> bool {
+pub(crate) fn is_own_thread() -> bool {
     // At the very end of a thread its flags are gone; those of ours do not call the host then.
     OURS.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Refuses to block on a thread that others wait for.
-pub(crate) fn may_block() -> Result<()> {
-    if !is_ours() {
+pub(crate) fn check_may_block() -> Result<()> {
+    if !is_own_thread() {
         return Ok(());
     }
     Err(Error::new(

@@ -88,7 +88,7 @@ pub(crate) fn stay_silent() {
 }
 
 fn is_ours() -> bool {
-    own_threads::is_ours() || WATCHED.try_with(Cell::get).is_ok_and(|depth| depth > 0)
+    own_threads::is_own_thread() || WATCHED.try_with(Cell::get).is_ok_and(|depth| depth > 0)
 }
 
 fn note_place(info: &PanicHookInfo<'_>) {
@@ -142,7 +142,7 @@ mod tests {
             stay_silent();
             let _ = catch(|| panic!("within the library"));
             let _ = std::thread::spawn(|| {
-                own_threads::begin();
+                own_threads::mark_as_own_thread();
                 panic!("on a thread of the library");
             })
             .join();

@@ -16,7 +16,7 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads; clones share them.
 #[derive(Clone, Debug)]
-pub(crate) struct Crew(Arc<Shared>);
+pub(crate) struct ThreadPool(Arc<Shared>);
 
 struct Shared {
     name: &'static str,
@@ -43,7 +43,7 @@ struct State {
     closed: bool,
 }
 
-impl Crew {
+impl ThreadPool {
     /// No thread yet; the name is that of all of them.
     pub(crate) fn new(name: &'static str) -> Self {
         Self(Arc::new(Shared {
@@ -71,27 +71,27 @@ impl Crew {
     ///
     /// # Errors
     /// The job itself, when there is no thread at all that could run it.
-    pub(crate) fn begin(&self, job: impl FnOnce() + Send + 'static) -> Result<Begun, Job> {
+    pub(crate) fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<Submitted, Job> {
         let job: Job = Box::new(job);
         let mut state = self.0.lock();
         if state.jobs.len() < state.idle {
             state.jobs.push_back(job);
             self.0.work.notify_one();
-            return Ok(Begun::OnItsOwn);
+            return Ok(Submitted::HasThread);
         }
         if self.start_thread(&mut state) {
             state.jobs.push_back(job);
-            return Ok(Begun::OnItsOwn);
+            return Ok(Submitted::HasThread);
         }
         if state.serving > 0 {
             state.jobs.push_back(job);
-            return Ok(Begun::Queued);
+            return Ok(Submitted::Queued);
         }
         Err(job)
     }
 
     /// Starts threads for jobs that are queued, as far as the process may have some by now.
-    pub(crate) fn relieve(&self) {
+    pub(crate) fn start_missing_threads(&self) {
         let mut state = self.0.lock();
         let without_thread = state.jobs.len().saturating_sub(state.idle + state.starting);
         for _ in 0..without_thread {
@@ -125,10 +125,10 @@ impl Crew {
 
 /// How a job was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begun {
+pub(crate) enum Submitted {
     /// A thread is there for it.
-    OnItsOwn,
-    /// The process may have no more threads: the first that is free takes it, unless [`Crew::relieve`] gets it another.
+    HasThread,
+    /// The process may have no more threads: the first that is free takes it, unless [`ThreadPool::start_missing_threads`] gets it another.
     Queued,
 }
 
@@ -139,7 +139,7 @@ impl Shared {
 }
 
 fn serve(shared: &Shared) {
-    own_threads::begin();
+    own_threads::mark_as_own_thread();
     let mut state = shared.lock();
     state.starting -= 1;
     loop {

@@ -79,7 +79,7 @@ impl<'a> Call<'a> {
     /// Resolves when this request must be given up, and says why.
     pub(super) async fn given_up(&self, operation: &Operation) -> Error {
         if self.creates_upload {
-            operation.ended_a_while_ago().await
+            operation.ended_with_grace().await
         } else {
             operation.ended().await
         }
@@ -161,11 +161,16 @@ impl Service {
         };
         signed.authorization(&self.config.public_key, &self.config.private_key)
     }
+
     /// What the service has said, without the secrets of the request.
     pub(super) fn masked(&self, text: &str, call: &Call<'_>) -> String {
+        masked(text, &[&self.secrets, &self.secrets_of(call)])
+    }
+
+    /// What only this request must not show: its signature.
+    pub(super) fn secrets_of(&self, call: &Call<'_>) -> Secrets {
         let authorization = self.authorization(call);
-        let signature = authorization.split(':').nth(1).unwrap_or_default();
-        masked(text, &[&self.secrets, &Secrets::new(&[signature])])
+        Secrets::new(&[authorization.split(':').nth(1).unwrap_or_default()])
     }
 }
 

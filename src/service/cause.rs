@@ -34,7 +34,7 @@ impl Cause {
             os_error: os_error(&chain),
             unsent: true,
             end: End::NoConnection {
-                passing: tls_error(&chain).is_none(),
+                transient: tls_error(&chain).is_none(),
             },
         }
     }

@@ -47,8 +47,8 @@ impl Failure {
 
     /// A failure without an answer, of which this is known.
     fn known(error: Error, known: Known) -> Self {
-        let passing = false;
-        Self::new(error, Verdict { known, passing }, None)
+        let transient = false;
+        Self::new(error, Verdict { known, transient }, None)
     }
 
     /// The request was never sent.

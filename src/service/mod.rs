@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 pub(crate) use body::Payload;
 pub(crate) use call::Call;
 pub(crate) use failure::Failure;
-pub(crate) use multipart::{Initiated, LARGEST_PART, ListedPart, Target};
+pub(crate) use multipart::{Initiated, LARGEST_PART, ListedPart, UploadRef};
 pub use object::FileInfo;
 pub(crate) use object::Put;
 pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
@@ -38,7 +38,7 @@ pub(crate) use retry::Tries;
 
 use crate::config::{Config, Origin};
 use crate::error::{Error, Result, Status};
-use crate::runtime::event_loops::Spread;
+use crate::runtime::event_loops::LoadBalancer;
 use connector::Connector;
 use pool::Pool;
 use secrets::Secrets;
@@ -58,7 +58,7 @@ pub(crate) struct Service {
 
 impl Service {
     /// Prepares connections; makes none yet.
-    pub(crate) fn new(config: Config, origin: Origin, spread: Spread) -> Result<Self> {
+    pub(crate) fn new(config: Config, origin: Origin, balancer: LoadBalancer) -> Result<Self> {
         let address = address(&origin);
         let root = address.parse().map_err(|cause| {
             let why = format!("{address} is not a usable address: {cause}");
@@ -69,7 +69,7 @@ impl Service {
         Ok(Self {
             secrets: account_secrets(&config, proxy.as_ref()),
             http_proxy: proxy.clone().filter(|_| !origin.https),
-            pool: Pool::new(Connector::new(tls, proxy, config.connect_timeout), spread),
+            pool: Pool::new(Connector::new(tls, proxy, config.connect_timeout), balancer),
             root,
             config,
             origin,

@@ -40,7 +40,7 @@ pub(crate) struct ListedPart {
 
 /// Where an upload goes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'a> {
+pub(crate) struct UploadRef<'a> {
     pub(crate) key: &'a str,
     pub(crate) upload_id: &'a str,
 }
@@ -95,7 +95,7 @@ impl Service {
         };
         let mut error = self.protocol_error(&call, &reply, why);
         if let Some(upload_id) = upload_id {
-            let target = Target {
+            let target = UploadRef {
                 key,
                 upload_id: &upload_id,
             };
@@ -110,7 +110,7 @@ impl Service {
     /// Sends one part.
     pub(crate) async fn upload_part(
         &self,
-        target: Target<'_>,
+        target: UploadRef<'_>,
         part_number: u32,
         content_md5: Option<&str>,
         content: impl Fn() -> Chunks,
@@ -129,7 +129,7 @@ impl Service {
     /// Joins the parts to the object, by one request; with a policy, the answer is the callback's.
     pub(crate) async fn finish(
         &self,
-        target: Target<'_>,
+        target: UploadRef<'_>,
         etags: Bytes,
         policy: Option<&PutPolicy>,
         tries: &mut Tries,
@@ -147,7 +147,7 @@ impl Service {
     /// Drops an upload and its parts.
     pub(crate) async fn abort(
         &self,
-        target: Target<'_>,
+        target: UploadRef<'_>,
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         let mut call = Call::new("AbortMultipartUpload", Method::DELETE, target.key);

@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use super::body::Body;
 use super::connector::{BoxError, Connector};
 use super::socket::SocketControl;
-use crate::runtime::event_loops::{Place, Spread};
+use crate::runtime::event_loops::{Assignment, LoadBalancer};
 use crate::runtime::sync::unpoisoned;
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
@@ -41,14 +41,13 @@ pub(super) struct PooledConnection {
     /// For those who watch its requests. It is kept because setting a timer interrupts the thread that drives it,
     /// while one that is still running costs nothing.
     pub(super) timer: Pin<Box<Sleep>>,
-    _task: Driver<hyper::Result<()>>,
+    _task: AbortOnDrop<hyper::Result<()>>,
 }
 
-/// Makes or drives a connection. Without whoever wants it, it is of no use, and it may hold the content of
-/// a request: so it ends with this, even while it waits for a socket that takes nothing.
-struct Driver<T>(JoinHandle<T>);
+/// Aborts the task when dropped: it may hold content of a request, and must not outlive the request.
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl<T> Drop for Driver<T> {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -63,15 +62,15 @@ struct Idle {
 pub(super) struct Pool {
     connector: Connector,
     /// An upload is one piece of work; its connections spread over the threads.
-    spread: Spread,
+    balancer: LoadBalancer,
     idle: Mutex<Vec<Idle>>,
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector, spread: Spread) -> Self {
+    pub(super) fn new(connector: Connector, balancer: LoadBalancer) -> Self {
         Self {
             connector,
-            spread,
+            balancer,
             idle: Mutex::default(),
         }
     }
@@ -88,8 +87,8 @@ impl Pool {
             .pop_if(|idle| idle.since.elapsed() <= longest_idle);
         match idle {
             Some(idle) => Ok(idle.connection),
-            // In a box of its own, as everything large and rare: a future is as large as the largest that it
-            // may wait for, and is moved around.
+            // Boxed, because connecting is rare and large, and every future has room for the largest future that it
+            // awaits.
             None => Box::pin(self.connect(service.clone())).await,
         }
     }
@@ -115,10 +114,10 @@ impl Pool {
 
     async fn connect(&self, service: Uri) -> Result<PooledConnection, BoxError> {
         let connector = self.connector.clone();
-        let place = self.spread.place();
-        let handle = place.handle().clone();
-        let connecting = handle.spawn(connect(connector, service, place));
-        match (&mut Driver(connecting).0).await {
+        let assignment = self.balancer.assign();
+        let handle = assignment.handle().clone();
+        let connecting = handle.spawn(connect(connector, service, assignment));
+        match (&mut AbortOnDrop(connecting).0).await {
             Ok(connected) => connected,
             Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
             Err(failed) => Err(failed.into()),
@@ -130,7 +129,7 @@ impl Pool {
 async fn connect(
     connector: Connector,
     service: Uri,
-    place: Place,
+    assignment: Assignment,
 ) -> Result<PooledConnection, BoxError> {
     let io = connector.connect(service).await?;
     let mut extensions = http::Extensions::new();
@@ -140,7 +139,7 @@ async fn connect(
         .ok_or("a socket without its control")?;
     let mut http = http1::Builder::new();
     let (sender, connection) = http.max_buf_size(MAX_HEADER).handshake(io).await?;
-    let driver = Driver(place.spawn(socket.clone().drive(connection)));
+    let driver = AbortOnDrop(assignment.spawn(socket.clone().drive(connection)));
     Ok(PooledConnection {
         sender,
         socket,

@@ -8,6 +8,7 @@ use super::body::{Body, Delivery, Payload};
 use super::call::{Call, What};
 use super::cause::Cause;
 use super::in_flight::InFlight;
+use super::secrets::masked;
 use super::{Failure, Reply, Service, pool};
 use crate::error::Error;
 use crate::operation::Operation;
@@ -83,7 +84,8 @@ impl Service {
             if over {
                 self.pool.give_back(connection).await;
             }
-            reply.hide_secrets(|text| self.masked(text, call));
+            let own = self.secrets_of(call);
+            reply.hide_secrets(|text| masked(text, &[&self.secrets, &own]));
             return self.judge(call, &what, reply, through);
         }
     }

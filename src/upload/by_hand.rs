@@ -25,12 +25,12 @@ pub struct Multipart {
     session: Arc<Session>,
     /// No content yet; the parts belong to it.
     content: Content,
-    progress: Mutex<Progress>,
+    progress: Mutex<PartsInFlight>,
 }
 
 /// What the host has under way.
 #[derive(Debug, Default)]
-struct Progress {
+struct PartsInFlight {
     /// Bytes of the parts that are being sent.
     in_flight: BTreeMap<u32, u64>,
     /// Finishing, or finished, or aborted: no part may come any more.
@@ -134,7 +134,7 @@ impl Multipart {
         result
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn progress(&self) -> MutexGuard<'_, PartsInFlight> {
         unpoisoned(self.progress.lock())
     }
 
@@ -150,7 +150,7 @@ impl Multipart {
 
     fn check_part(
         &self,
-        progress: &Progress,
+        progress: &PartsInFlight,
         number: u32,
         size: u64,
     ) -> std::result::Result<(), String> {

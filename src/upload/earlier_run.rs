@@ -15,7 +15,7 @@ use super::settle::{self, Begun, Question};
 use crate::content::Content;
 use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::protocol::etag::{BLOCK_SIZE, EtagHasher, Verdict};
+use crate::protocol::etag::{BLOCK_SIZE, EtagHasher, EtagMatch};
 use crate::protocol::rerun::{Sent, longest_run, may_still_run};
 use crate::protocol::settle::{Outcome, Why};
 use crate::runtime::blocking;
@@ -30,7 +30,7 @@ const FORGOTTEN: &str =
     "the service no longer knows the upload of the checkpoint; the upload started afresh";
 
 /// What the checkpoint leads to.
-pub(super) enum Start {
+pub(super) enum ResumeDecision {
     /// Go on with an upload, whose finish may have been sent.
     Resume(Session, Option<FinishSent>),
     /// Begin anew, and why. `open`: a finish of an earlier run may still store the object.
@@ -39,7 +39,7 @@ pub(super) enum Start {
     Over(Result<Report>),
 }
 
-impl Start {
+impl ResumeDecision {
     /// Begin anew; no finish of an earlier run is open.
     fn afresh(note: Option<String>) -> Self {
         Self::Afresh { note, open: false }
@@ -47,17 +47,17 @@ impl Start {
 }
 
 /// Reconciles a checkpoint with this run's request, the file and the service.
-pub(super) async fn look(
+pub(super) async fn decide(
     run: &Run,
     upload: &Upload,
     asked: &Checkpoint,
     found: Found,
-) -> Result<Start> {
+) -> Result<ResumeDecision> {
     let checkpoint = match found {
-        Found::Nothing => return Ok(Start::afresh(None)),
+        Found::Nothing => return Ok(ResumeDecision::afresh(None)),
         Found::Damaged(why) => {
             let note = format!("the checkpoint was damaged ({why}); the upload started afresh");
-            return Ok(Start::afresh(Some(note)));
+            return Ok(ResumeDecision::afresh(Some(note)));
         }
         Found::Checkpoint(checkpoint) => *checkpoint,
     };
@@ -131,7 +131,7 @@ pub(super) async fn look(
             return Ok(start_over(&session, FILE_CHANGED, run).await);
         }
         *session.parts() = verified;
-        return Ok(Start::Resume(session, finish));
+        return Ok(ResumeDecision::Resume(session, finish));
     }
 }
 
@@ -164,9 +164,9 @@ impl Now {
 }
 
 /// Aborts the upload of the checkpoint.
-async fn start_over(session: &Session, why: &str, run: &Run) -> Start {
+async fn start_over(session: &Session, why: &str, run: &Run) -> ResumeDecision {
     let _ = run.operation.work(session.abort(run)).await;
-    Start::afresh(Some(why.to_owned()))
+    ResumeDecision::afresh(Some(why.to_owned()))
 }
 
 /// The finish that the run before may have sent.
@@ -235,7 +235,7 @@ async fn verified(
     });
     hashed(content, parts, jobs)
         .try_filter_map(|(digest, (number, part))| {
-            let same = digest.compare_part(&part.etag) == Verdict::Same;
+            let same = digest.compare_part(&part.etag) == EtagMatch::Same;
             let ListedPart { etag, size } = part;
             let digest = Some(digest);
             std::future::ready(Ok(same.then_some((number, Part { etag, size, digest }))))
@@ -246,8 +246,13 @@ async fn verified(
 
 /// The service does not know the upload any more. If its finish may have been sent, the object may
 /// be stored and the callback fired: then it must not be uploaded again.
-async fn gone(run: &Run, upload: &Upload, checkpoint: &Checkpoint, now: Now) -> Result<Start> {
-    let afresh = |open| Start::Afresh {
+async fn gone(
+    run: &Run,
+    upload: &Upload,
+    checkpoint: &Checkpoint,
+    now: Now,
+) -> Result<ResumeDecision> {
+    let afresh = |open| ResumeDecision::Afresh {
         note: Some(now.of_no_use.unwrap_or(FORGOTTEN).to_owned()),
         open,
     };
@@ -273,7 +278,7 @@ async fn gone(run: &Run, upload: &Upload, checkpoint: &Checkpoint, now: Now) -> 
         answered: None,
         session: false,
         begun: Begun::Date(checkpoint.finish.and_then(|finish| finish.at)),
-        hasty: harmless,
+        one_look: harmless,
     };
     let settled = settle::run(run, question, digest.as_ref()).await;
     let mut error = lost_finish(&upload.plan.key);
@@ -286,13 +291,13 @@ async fn gone(run: &Run, upload: &Upload, checkpoint: &Checkpoint, now: Now) -> 
             let mut report = head.report();
             report.object = ObjectState::Stored;
             if !policy {
-                return Ok(Start::Over(Ok(report)));
+                return Ok(ResumeDecision::Over(Ok(report)));
             }
             error.report_mut().etag = report.etag;
             if now.headers_differ {
                 error.add("it has the content type, storage class and metadata of the earlier run");
             }
-            Ok(Start::Over(Err(error)))
+            Ok(ResumeDecision::Over(Err(error)))
         }
         _ if harmless => Ok(afresh(true)),
         // The file was not only touched: what the earlier run stored is other content.

@@ -30,7 +30,7 @@ use crate::content::{Content, Source};
 use crate::engine::{Engine, Run};
 use crate::error::{Report, Result};
 use crate::operation::events;
-use crate::operation::queue::Turn;
+use crate::operation::queue::Permit;
 use crate::protocol::mime;
 use crate::runtime::blocking;
 
@@ -48,13 +48,13 @@ struct Upload {
 /// Runs an upload to its end, once its turn has come. What is open already is not opened again.
 pub(crate) async fn run(
     run: &Run,
-    turn: Turn,
+    permit: Permit,
     plan: Arc<Plan>,
     opened: Option<Opened>,
 ) -> Result<Report> {
     let requested = plan.policy.is_some();
-    let event = events::Upload::begins(&plan.key, plan.mode, requested);
-    let result = run_in_turn(run, turn, plan.clone(), opened).await;
+    let event = events::UploadEvent::begins(&plan.key, plan.mode, requested);
+    let result = run_in_turn(run, permit, plan.clone(), opened).await;
     event.ends(&run.operation, &result);
     result.map_err(|mut error| {
         error.report_mut().callback_did_not_run(requested);
@@ -64,12 +64,12 @@ pub(crate) async fn run(
 
 async fn run_in_turn(
     run: &Run,
-    turn: Turn,
+    permit: Permit,
     plan: Arc<Plan>,
     opened: Option<Opened>,
 ) -> Result<Report> {
-    let _slot = run.operation.work(turn.come()).await?;
-    run.operation.begin_running();
+    let _slot = run.operation.work(permit.granted()).await?;
+    run.operation.announce_turn();
     if let Source::Reader(_) = plan.source {
         return Box::pin(stream::run(run, plan)).await;
     }

@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 
 use super::Upload;
 use super::store::{Request, Store, Storing};
-use crate::content::{Content, Outcome};
+use crate::content::{Content, ReadOutcome};
 use crate::engine::Run;
 use crate::error::{Error, Report, Result};
 use crate::protocol::etag::{ContentDigest, EtagHasher};
@@ -58,7 +58,7 @@ pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
             put,
             content: &upload.content,
             verify,
-            read: Outcome::default(),
+            read: ReadOutcome::default(),
         },
     };
     Box::pin(store.run()).await
@@ -70,7 +70,7 @@ struct PutRequest<'a> {
     content: &'a Content,
     /// Whether the content is hashed while it is sent.
     verify: bool,
-    read: Outcome,
+    read: ReadOutcome,
 }
 
 impl Request for PutRequest<'_> {

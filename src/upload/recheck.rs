@@ -9,7 +9,7 @@ use super::layout::parts_of;
 use super::session::{Part, Session};
 use crate::content::{COMPARISONS, ChangeTime, Content};
 use crate::error::Result;
-use crate::protocol::etag::{ContentDigest, EtagHasher, Verdict};
+use crate::protocol::etag::{ContentDigest, EtagHasher, EtagMatch};
 use crate::runtime::blocking;
 
 /// Before the parts become an object: fails unless the file is as it was opened. If it was perhaps written to, all
@@ -51,16 +51,16 @@ async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Resul
 /// What was hashed while it was sent tells; without that, what the service called the part.
 fn check_part(content: &Content, now: &ContentDigest, part: &Part) -> Result<()> {
     let same = match &part.digest {
-        Some(sent) if sent == now => Verdict::Same,
-        Some(sent) => Verdict::Different {
+        Some(sent) if sent == now => EtagMatch::Same,
+        Some(sent) => EtagMatch::Different {
             expected: sent.object_etag(),
         },
         None => now.compare_part(&part.etag),
     };
     match same {
-        Verdict::Same => Ok(()),
-        Verdict::Different { .. } => Err(content.differs()),
-        Verdict::Incomparable => Err(content.untold()),
+        EtagMatch::Same => Ok(()),
+        EtagMatch::Different { .. } => Err(content.differs()),
+        EtagMatch::Incomparable => Err(content.untold()),
     }
 }
 

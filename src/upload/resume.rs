@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::Upload;
 use super::checkpoint::{Checkpoint, FinishSent, Found};
 use super::claim::Claim;
-use super::earlier_run::{Start, in_doubt, kept, look};
+use super::earlier_run::{ResumeDecision, decide, in_doubt, kept};
 use super::parts::send_parts;
 use super::session::Session;
 use crate::content::Identity;
@@ -35,19 +35,19 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
         .work(take(path.to_owned(), identity.clone()))
         .await??;
     let mut checkpoint = unbegun(run, upload, identity);
-    let start = look(run, upload, &checkpoint, found).await?;
-    let resumes = matches!(start, Start::Resume(..));
+    let start = decide(run, upload, &checkpoint, found).await?;
+    let resumes = matches!(start, ResumeDecision::Resume(..));
     let (session, finish, note, open) = match start {
-        Start::Resume(session, finish) => {
+        ResumeDecision::Resume(session, finish) => {
             let open = session.is_lost();
             (session, finish, None, open)
         }
-        Start::Afresh { note, open } => {
+        ResumeDecision::Afresh { note, open } => {
             let begun = Session::begin(run, upload).await;
             let session = begun.map_err(|error| in_doubt(error, upload, open))?;
             (session, None, note, open)
         }
-        Start::Over(result) => {
+        ResumeDecision::Over(result) => {
             over(&claim);
             return result;
         }
@@ -74,7 +74,7 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
         let policy = upload.plan.policy.as_ref();
         let about_to_send = || {
             let mut checkpoint = checkpoint.clone();
-            // An earlier one that may still run keeps its policy.
+            // If an earlier finish with a policy may still run, the checkpoint keeps saying so.
             let earlier = session.is_lost() && finish.is_some_and(|finish| finish.policy);
             checkpoint.finishing = true;
             checkpoint.finish = Some(sent_now(run, &session, policy.is_some() || earlier));

@@ -18,14 +18,14 @@ use super::store::{Request, Store, Storing};
 use super::verify::differs;
 use super::{Plan, Upload};
 
-use crate::content::{Content, Outcome};
+use crate::content::{Content, ReadOutcome};
 use crate::engine::Run;
 use crate::error::{Error, ObjectState, Report, Result};
-use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
+use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
 use crate::protocol::policy::PutPolicy;
 use crate::runtime::blocking;
 use crate::runtime::sync::unpoisoned;
-use crate::service::{Failure, Initiated, Reply, Target, Tries};
+use crate::service::{Failure, Initiated, Reply, Tries, UploadRef};
 
 /// A part that the service has.
 #[derive(Clone, Debug)]
@@ -156,7 +156,7 @@ impl Session {
         } else {
             (content, range, None)
         };
-        let read = Outcome::default();
+        let read = ReadOutcome::default();
         let chunks = || content.part(range.clone(), verify.then(EtagHasher::part), &read);
         let service = &run.engine.service;
         let reply = service
@@ -191,7 +191,7 @@ impl Session {
             return Err(reply.protocol_error(&what, "with an ETag that no list can hold"));
         }
         match digest.map(|digest| digest.compare_part(&etag)) {
-            Some(Verdict::Different { expected }) => {
+            Some(EtagMatch::Different { expected }) => {
                 Err(differs(&what, &etag, &expected, reply.report()))
             }
             _ => Ok(etag),
@@ -309,8 +309,8 @@ impl Session {
         error
     }
 
-    fn target(&self) -> Target<'_> {
-        Target {
+    fn target(&self) -> UploadRef<'_> {
+        UploadRef {
             key: &self.key,
             upload_id: &self.upload_id,
         }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::Run;
 use crate::error::Error;
-use crate::protocol::etag::{ContentDigest, Verdict};
+use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::{
-    Doubt, Head, Match, Object, Outcome, Settling, Step, Upload, Why, object,
+    Doubt, Head, Match, Object, Outcome, Settling, Step, UploadListing, Why, object,
 };
 use crate::service::{Failure, Reply};
 
@@ -15,7 +15,7 @@ use crate::service::{Failure, Reply};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A moment by both clocks of the machine: one stands still while it sleeps, the other may be set.
+/// A moment by two clocks: the monotonic one stops while the machine sleeps, the wall clock may be set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(Instant, SystemTime);
 
@@ -65,7 +65,7 @@ pub(super) struct Question<'a> {
     pub(super) session: bool,
     pub(super) begun: Begun,
     /// One look is enough: running twice does no harm.
-    pub(super) hasty: bool,
+    pub(super) one_look: bool,
 }
 
 /// What was found out.
@@ -115,7 +115,7 @@ impl Asking<'_> {
     async fn until_settled(&mut self, time: Duration) -> Outcome {
         let until = Instant::now() + time;
         let mut pause = FIRST_PAUSE;
-        let mut time_left = !self.question.hasty;
+        let mut time_left = !self.question.one_look;
         loop {
             time_left &= Instant::now() + pause < until;
             match self.settling.next(time_left) {
@@ -173,9 +173,9 @@ impl Asking<'_> {
             .upload_exists(upload_id, &self.run.operation)
             .await;
         self.settling.saw_upload(match asked {
-            Ok(()) => Upload::Listed,
-            Err(failure) if failure.upload_is_gone() => Upload::Gone,
-            Err(_) => Upload::Unsaid,
+            Ok(()) => UploadListing::Listed,
+            Err(failure) if failure.upload_is_gone() => UploadListing::Gone,
+            Err(_) => UploadListing::Unsaid,
         });
     }
 }
@@ -193,9 +193,9 @@ pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) 
         status: reply.status,
         page: reply.is_page(),
         etag: match verdict {
-            Some(Verdict::Same) => Match::Same,
-            Some(Verdict::Different { .. }) => Match::Different,
-            Some(Verdict::Incomparable) | None => Match::Incomparable,
+            Some(EtagMatch::Same) => Match::Same,
+            Some(EtagMatch::Different { .. }) => Match::Different,
+            Some(EtagMatch::Incomparable) | None => Match::Incomparable,
         },
         last_modified: reply.date("last-modified"),
         date: date.filter(|_| ago.is_some()),

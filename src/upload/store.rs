@@ -7,7 +7,7 @@ use super::settle::{self, Begun, Question, Settled};
 use super::verify::{self, FOREIGN, Look, compare};
 use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::protocol::etag::{ContentDigest, Verdict as EtagVerdict};
+use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::Outcome;
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
 use crate::service::{CORRECT_THE_ADDRESS, Failure, Reply, Tries};
@@ -60,7 +60,7 @@ impl<R: Request> Store<'_, R> {
                 Next::Doubt(failure) => failure,
             };
             let known = failure.verdict.known;
-            if self.again(&mut failure, twice, &mut tries).await {
+            if self.wait_to_retry(&mut failure, twice, &mut tries).await {
                 if known != Known::NotRun {
                     lost = lost.or(Some(begun));
                 }
@@ -71,16 +71,16 @@ impl<R: Request> Store<'_, R> {
                 Next::Doubt(failure) => failure,
             };
             // Known only now not to have run, and therefore not sent again above.
-            if twice || !self.again(&mut failure, false, &mut tries).await {
+            if twice || !self.wait_to_retry(&mut failure, false, &mut tries).await {
                 return Err(failure.error);
             }
         }
     }
 
-    async fn again(&self, failure: &mut Failure, twice: bool, tries: &mut Tries) -> bool {
+    async fn wait_to_retry(&self, failure: &mut Failure, twice: bool, tries: &mut Tries) -> bool {
         let service = &self.run.engine.service;
         service
-            .again(failure, twice, tries, &self.run.operation)
+            .wait_to_retry(failure, twice, tries, &self.run.operation)
             .await
     }
 
@@ -179,12 +179,12 @@ impl<R: Request> Store<'_, R> {
         Next::end(same.and(Err(error)))
     }
 
-    /// Whether a success's ETag says enough. Portals have ETags too, of other forms: with a policy, where more
-    /// is said than that the object is stored, such a one counts as none.
+    /// Whether the ETag of a success can be trusted. Portals send ETags of other forms, so with a policy an ETag that cannot
+    /// be compared counts as none.
     fn is_told_apart(&self, etag: Option<&str>, digest: Option<&ContentDigest>) -> bool {
         etag.is_some_and(|etag| {
             let comparable =
-                |digest: &ContentDigest| digest.compare_object(etag) != EtagVerdict::Incomparable;
+                |digest: &ContentDigest| digest.compare_object(etag) != EtagMatch::Incomparable;
             !self.storing.policy || digest.is_none_or(comparable)
         })
     }
@@ -206,7 +206,7 @@ impl<R: Request> Store<'_, R> {
             answered: failure.refusal().filter(|_| known == Known::Answered),
             session: failure.error.report().session_id.is_some(),
             begun: lost.unwrap_or(begun),
-            hasty: false,
+            one_look: false,
         };
         let digest = self.request.digest().await;
         let settled = settle::run(self.run, question, digest.as_ref()).await;

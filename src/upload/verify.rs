@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::settle::{self, Begun};
 use crate::engine::Run;
 use crate::error::{Error, Report, Result, Status};
-use crate::protocol::etag::{ContentDigest, Verdict};
+use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::Object;
 
 /// What HEAD tells of a stored object.
@@ -31,7 +31,7 @@ pub(super) async fn look(
 ) -> Look {
     // Web servers and portals give ETags of other forms.
     let foreign = |etag: &str| {
-        digest.is_some_and(|digest| digest.compare_object(etag) == Verdict::Incomparable)
+        digest.is_some_and(|digest| digest.compare_object(etag) == EtagMatch::Incomparable)
     };
     let head = run.engine.service.head_once(key, &run.operation);
     match run.operation.settle(Duration::ZERO, head).await {
@@ -58,7 +58,7 @@ pub(super) fn compare(what: &str, report: &Report, digest: Option<&ContentDigest
     let (Some(etag), Some(digest)) = (&report.etag, digest) else {
         return Ok(());
     };
-    let Verdict::Different { expected } = digest.compare_object(etag) else {
+    let EtagMatch::Different { expected } = digest.compare_object(etag) else {
         return Ok(());
     };
     let mut error = differs(what, etag, &expected, report.clone());

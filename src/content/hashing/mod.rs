@@ -1,8 +1,8 @@
 //! Hashing beside the threads that drive sockets.
 //!
-//! Each range that is sent has a [`Lane`], in which its chunks wait, shared with the socket, not copied. A thread
-//! takes them when a lane has as many as it may hold, or its last: by then most other lanes of the client, of this upload
-//! or another, have some as well, so that a wake-up pays for many chunks, and they can be hashed together ([`Together`]).
+//! Each range that is sent has a [`HashQueue`] of chunks, which it shares with the socket without copying. Hashing starts
+//! when a queue is full or holds its last chunk. Other queues, of this upload or another, then have chunks too, so one
+//! wake-up hashes a whole SIMD batch ([`BatchHasher`]).
 
 mod queues;
 
@@ -12,12 +12,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use crate::error::Result;
-use crate::protocol::etag::{ContentDigest, EtagHasher, Together};
+use crate::protocol::etag::{BatchHasher, ContentDigest, EtagHasher};
 use crate::runtime::panics;
 use crate::runtime::sync::{self, Mutex, MutexGuard};
-use crate::runtime::thread_pool::Crew;
+use crate::runtime::thread_pool::ThreadPool;
 
-use self::queues::{Job, LaneState, State};
+use self::queues::{Job, QueueState, State};
 
 /// Threads that hash for one client at most: more than the disk and the socket keep up with.
 const MOST_THREADS: usize = 4;
@@ -33,50 +33,50 @@ static CORES: LazyLock<usize> = LazyLock::new(|| {
 /// Up to here hashing costs less than waking a thread for it. Where every interleaving is tried, chunks are short.
 const SMALL: usize = if cfg!(us3_loom) { 1 } else { 64 << 10 };
 
-/// The lanes of one client; clones share them.
+/// The queues of one client; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Hashing {
-    together: Together,
+    together: BatchHasher,
     /// Not the threads that read: one disk that does not answer must not hold up everything.
-    crew: Crew,
+    pool: ThreadPool,
     state: Arc<Mutex<State>>,
 }
 
 /// A range that is hashed while it is sent. Dropping it forgets what waits.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct HashQueue {
     hashing: Hashing,
     number: u64,
 }
 
 impl Hashing {
-    /// No thread and no lane yet.
-    pub(crate) fn new(together: Together) -> Self {
+    /// No thread and no queue yet.
+    pub(crate) fn new(together: BatchHasher) -> Self {
         Self {
             together,
-            crew: Crew::new("us3-hash"),
+            pool: ThreadPool::new("us3-hash"),
             state: Arc::default(),
         }
     }
 
     /// Waits for the end of the threads. Not from one of them.
     pub(crate) fn close(&self) {
-        self.crew.close();
+        self.pool.close();
     }
 
-    /// A lane for the next range.
-    pub(crate) fn lane(&self, hasher: EtagHasher) -> Lane {
+    /// A queue for the next range.
+    pub(crate) fn queue(&self, hasher: EtagHasher) -> HashQueue {
         let mut state = self.lock();
         let number = state.count;
         state.count += 1;
-        let lane = LaneState {
+        let queue = QueueState {
             hasher: Some(Box::new(hasher)),
             served: state.served,
-            ..LaneState::default()
+            ..QueueState::default()
         };
-        state.lanes.insert(number, lane);
+        state.queues.insert(number, queue);
         drop(state);
-        Lane {
+        HashQueue {
             hashing: self.clone(),
             number,
         }
@@ -94,15 +94,15 @@ impl Hashing {
         }
     }
 
-    /// Threads that hash so many lanes: fewer where each takes many of them together.
-    fn most_threads(&self, lanes: usize) -> usize {
-        (lanes / self.together.most(lanes)).clamp(1, *CORES)
+    /// Threads that hash so many queues: fewer where each takes many of them together.
+    fn most_threads(&self, queues: usize) -> usize {
+        (queues / self.together.batch_size(queues)).clamp(1, *CORES)
     }
 
     /// What is to be hashed next; None ends the thread's work.
     fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.lock();
-        let most = self.together.most(state.open_lanes());
+        let most = self.together.batch_size(state.open_queues());
         let jobs = state.jobs(most);
         if jobs.is_empty() {
             state.threads -= 1;
@@ -129,7 +129,7 @@ impl Hashing {
         let mut state = self.lock();
         let woken: Vec<Waker> = hashers
             .into_iter()
-            .filter_map(|(number, hasher)| state.lanes.get_mut(&number)?.take_back(hasher))
+            .filter_map(|(number, hasher)| state.queues.get_mut(&number)?.take_back(hasher))
             .collect();
         drop(state);
         for waker in woken {
@@ -142,31 +142,31 @@ impl Hashing {
     }
 }
 
-impl Lane {
+impl HashQueue {
     /// Waits until another chunk may come. Fails once a panic took the hasher, as [`Self::digest`] does.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll(cx, |lane| (!lane.is_full()).then_some(()))
+        self.poll(cx, |queue| (!queue.is_full()).then_some(()))
     }
 
     /// Takes the next chunk, which may be empty; none comes after the last.
     pub(crate) fn push(&self, chunk: Bytes, last: bool) {
         let mut state = self.hashing.lock();
-        let lane = state.lanes.entry(self.number).or_default();
-        let small = chunk.len() <= SMALL && lane.waiting.is_empty();
-        lane.waiting.push_back(chunk);
-        lane.ended |= last;
-        let awaited = lane.is_awaited();
+        let queue = state.queues.entry(self.number).or_default();
+        let small = chunk.len() <= SMALL && queue.waiting.is_empty();
+        queue.waiting.push_back(chunk);
+        queue.ended |= last;
+        let awaited = queue.is_awaited();
         if small {
             drop(state);
             return self.hash_here();
         }
-        if !awaited || state.threads >= self.hashing.most_threads(state.open_lanes()) {
+        if !awaited || state.threads >= self.hashing.most_threads(state.open_queues()) {
             return;
         }
         state.threads += 1;
         drop(state);
         let hashing = self.hashing.clone();
-        if self.hashing.crew.begin(move || hashing.run()).is_err() {
+        if self.hashing.pool.submit(move || hashing.run()).is_err() {
             // No thread is to be had, and this one has sockets to drive: no more than its own, then.
             self.hashing.lock().threads -= 1;
             self.hash_here();
@@ -188,7 +188,7 @@ impl Lane {
 
     pub(crate) fn poll_digest(&self, cx: &mut Context<'_>) -> Poll<Result<ContentDigest>> {
         loop {
-            let digest = self.poll(cx, |lane| lane.digest.clone());
+            let digest = self.poll(cx, |queue| queue.digest.clone());
             if digest.is_ready() {
                 return digest;
             }
@@ -206,24 +206,24 @@ impl Lane {
     fn poll<T>(
         &self,
         cx: &mut Context<'_>,
-        ready: impl Fn(&LaneState) -> Option<T>,
+        ready: impl Fn(&QueueState) -> Option<T>,
     ) -> Poll<Result<T>> {
         let mut state = self.hashing.lock();
-        let lane = state.lanes.entry(self.number).or_default();
-        if let Some(panic) = &lane.panic {
+        let queue = state.queues.entry(self.number).or_default();
+        if let Some(panic) = &queue.panic {
             return Poll::Ready(Err(panic.clone()));
         }
-        if let Some(ready) = ready(lane) {
+        if let Some(ready) = ready(queue) {
             return Poll::Ready(Ok(ready));
         }
-        lane.waker = Some(cx.waker().clone());
+        queue.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }
 
-impl Drop for Lane {
+impl Drop for HashQueue {
     fn drop(&mut self) {
-        let forgotten = self.hashing.lock().lanes.remove(&self.number);
+        let forgotten = self.hashing.lock().queues.remove(&self.number);
         // Its chunks go after the lock was given back.
         drop(forgotten);
     }
@@ -240,7 +240,7 @@ mod tests {
     const KIB: usize = 1 << 10;
 
     fn hashings() -> [Hashing; 2] {
-        Together::both().map(Hashing::new)
+        BatchHasher::both().map(Hashing::new)
     }
 
     fn content(len: usize) -> Bytes {
@@ -248,14 +248,14 @@ mod tests {
     }
 
     /// Hands the content over as a socket would take it.
-    async fn hashed(lane: Lane, mut content: Bytes, piece: usize) -> ContentDigest {
+    async fn hashed(queue: HashQueue, mut content: Bytes, piece: usize) -> ContentDigest {
         loop {
-            let room = std::future::poll_fn(|cx| lane.poll_room(cx)).await;
+            let room = std::future::poll_fn(|cx| queue.poll_room(cx)).await;
             room.expect("nothing panics");
             let chunk = content.split_to(piece.min(content.len()));
-            lane.push(chunk, content.is_empty());
+            queue.push(chunk, content.is_empty());
             if content.is_empty() {
-                return lane.digest().await.expect("nothing panics");
+                return queue.digest().await.expect("nothing panics");
             }
             tokio::task::yield_now().await;
         }
@@ -265,16 +265,16 @@ mod tests {
     async fn each_lane_gets_its_own_digest() {
         let sizes = [0, 1, 64, 65, 100, 300, 511, 512, 700, 700, 700, 900].map(|kib| kib * KIB);
         for hashing in hashings() {
-            let lanes = sizes.map(|size| {
-                let lane = hashing.lane(EtagHasher::part());
-                hashed(lane, content(size), 100 * KIB)
+            let queues = sizes.map(|size| {
+                let queue = hashing.queue(EtagHasher::part());
+                hashed(queue, content(size), 100 * KIB)
             });
-            for (digest, size) in join_all(lanes).await.into_iter().zip(sizes) {
+            for (digest, size) in join_all(queues).await.into_iter().zip(sizes) {
                 let mut expected = EtagHasher::part();
                 expected.update(&content(size));
                 assert_eq!(digest, expected.finish(), "{size} bytes");
             }
-            assert!(hashing.lock().lanes.is_empty());
+            assert!(hashing.lock().queues.is_empty());
         }
     }
 
@@ -289,8 +289,8 @@ mod tests {
         let (answer, disk) = std::sync::mpsc::channel::<()>();
         runtime.spawn_blocking(move || disk.recv());
         for hashing in hashings() {
-            let lane = hashing.lane(EtagHasher::part());
-            let hashed = hashed(lane, content(900 * KIB), 100 * KIB);
+            let queue = hashing.queue(EtagHasher::part());
+            let hashed = hashed(queue, content(900 * KIB), 100 * KIB);
             let limit = std::time::Duration::from_secs(10);
             let digest = runtime.block_on(async { tokio::time::timeout(limit, hashed).await });
             assert_eq!(digest.expect("it is hashed").size(), 900 << 10);
@@ -303,12 +303,12 @@ mod tests {
         for hashing in hashings() {
             // There is none, and there may be no more.
             hashing.lock().threads = *CORES;
-            let lane = hashing.lane(EtagHasher::part());
+            let queue = hashing.queue(EtagHasher::part());
             for last in [false, false, false, true] {
-                lane.push(content(100 * KIB), last);
+                queue.push(content(100 * KIB), last);
             }
-            let taken = lane.job().expect("it waits");
-            let mut digest = std::pin::pin!(lane.digest());
+            let taken = queue.job().expect("it waits");
+            let mut digest = std::pin::pin!(queue.digest());
             assert!(digest.as_mut().now_or_never().is_none());
             hashing.hash(vec![taken]);
             let digest = digest.now_or_never().expect("it hashes the rest itself");
@@ -318,12 +318,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_lane_that_is_dropped_lets_its_chunks_go() {
-        let [lanes, _] = hashings();
+        let [queues, _] = hashings();
         let chunk = content(100 * KIB);
-        let lane = lanes.lane(EtagHasher::part());
-        lane.push(chunk.clone(), false);
+        let queue = queues.queue(EtagHasher::part());
+        queue.push(chunk.clone(), false);
         assert!(!chunk.is_unique());
-        drop(lane);
+        drop(queue);
         assert!(chunk.is_unique());
     }
 
@@ -347,15 +347,15 @@ mod tests {
         for hashing in hashings() {
             // Nobody hashes: there is no thread, and there may be no more.
             hashing.lock().threads = *CORES;
-            let struck = hashing.lane(EtagHasher::part());
+            let struck = hashing.queue(EtagHasher::part());
             for _ in 0..LONGEST_QUEUE {
                 struck.push(Bytes::from_owner(Trap), false);
             }
-            let other = hashing.lane(EtagHasher::part());
+            let other = hashing.queue(EtagHasher::part());
             other.push(content(100 * KIB), true);
             let mut room = std::pin::pin!(std::future::poll_fn(|cx| struck.poll_room(cx)));
             assert!(room.as_mut().now_or_never().is_none());
-            let jobs = [&struck, &other].map(|lane| lane.job().expect("it waits"));
+            let jobs = [&struck, &other].map(|queue| queue.job().expect("it waits"));
             hashing.hash(jobs.into());
             for told in [room.await.err(), struck.digest().await.err()] {
                 let told = told.expect("an error").to_string();

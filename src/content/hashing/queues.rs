@@ -9,13 +9,13 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::protocol::etag::{ContentDigest, EtagHasher};
 
-/// Chunks that wait in a lane at most; fewer where every interleaving is tried.
+/// Chunks that wait in a queue at most; fewer where every interleaving is tried.
 pub(super) const LONGEST_QUEUE: usize = if cfg!(us3_loom) { 2 } else { 3 };
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) lanes: BTreeMap<u64, LaneState>,
-    /// Lanes that there ever were.
+    pub(super) queues: BTreeMap<u64, QueueState>,
+    /// Queues that there ever were.
     pub(super) count: u64,
     /// Chunks that were ever taken.
     pub(super) served: u64,
@@ -24,10 +24,10 @@ pub(super) struct State {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct LaneState {
+pub(super) struct QueueState {
     /// None while a thread has it.
     pub(super) hasher: Option<Box<EtagHasher>>,
-    /// [`State::served`] when it had its turn, or began.
+    /// The value of [`State::served`] when a chunk of this queue was last taken, or when the queue was made.
     pub(super) served: u64,
     pub(super) waiting: VecDeque<Bytes>,
     /// Nothing more comes.
@@ -47,21 +47,21 @@ pub(super) struct Job {
 }
 
 impl State {
-    /// Lanes that have not ended: those that wait for an answer only are no company.
-    pub(super) fn open_lanes(&self) -> usize {
-        let open = |lane: &&LaneState| lane.digest.is_none() && lane.panic.is_none();
-        self.lanes.values().filter(open).count()
+    /// Queues that are not fully hashed. A part whose hash is finished adds nothing to a batch.
+    pub(super) fn open_queues(&self) -> usize {
+        let open = |queue: &&QueueState| queue.digest.is_none() && queue.panic.is_none();
+        self.queues.values().filter(open).count()
     }
 
-    /// At most so many chunks, each of another lane: those first that somebody waits for, and of these the one
-    /// that was served the longest time ago.
+    /// At most `most` chunks, each of another queue. Queues that somebody waits for come first, then the one served
+    /// least recently.
     pub(super) fn jobs(&mut self, most: usize) -> Vec<Job> {
-        let ready = self.lanes.iter().filter(|(_, lane)| lane.is_ready());
+        let ready = self.queues.iter().filter(|(_, queue)| queue.is_ready());
         let mut ready: Vec<_> = ready
-            .map(|(number, lane)| (!lane.is_awaited(), lane.served, *number))
+            .map(|(number, queue)| (!queue.is_awaited(), queue.served, *number))
             .collect();
         ready.sort_unstable();
-        // Where company makes it cheaper, those that nobody waits for wait for more of it.
+        // When batching pays, start only once somebody is waiting.
         if most > 1 && ready.first().is_some_and(|(unawaited, ..)| *unawaited) {
             return Vec::new();
         }
@@ -72,11 +72,11 @@ impl State {
 
     pub(super) fn job(&mut self, number: u64) -> Option<Job> {
         self.served += 1;
-        self.lanes.get_mut(&number)?.job(number, self.served)
+        self.queues.get_mut(&number)?.job(number, self.served)
     }
 }
 
-impl LaneState {
+impl QueueState {
     fn is_ready(&self) -> bool {
         self.hasher.is_some() && !self.waiting.is_empty()
     }
@@ -121,7 +121,7 @@ impl LaneState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::etag::Together;
+    use crate::protocol::etag::BatchHasher;
 
     fn content() -> Bytes {
         Bytes::from_static(b"x")
@@ -130,47 +130,47 @@ mod tests {
     /// Together as soon as somebody waits, and not before.
     #[test]
     fn one_that_is_awaited_takes_the_others_with_it() {
-        for together in Together::both() {
-            let most = together.most(10);
+        for together in BatchHasher::both() {
+            let most = together.batch_size(10);
             let mut state = State::default();
             for number in 0..10 {
-                let lane = LaneState {
+                let queue = QueueState {
                     hasher: Some(Box::new(EtagHasher::part())),
                     waiting: VecDeque::from([content()]),
-                    ..LaneState::default()
+                    ..QueueState::default()
                 };
-                state.lanes.insert(number, lane);
+                state.queues.insert(number, queue);
             }
             let unawaited = if most == 1 { 1 } else { 0 };
             assert_eq!(state.jobs(most).len(), unawaited);
-            state.lanes.entry(7).or_default().ended = true;
+            state.queues.entry(7).or_default().ended = true;
             let jobs = state.jobs(most);
             assert_eq!(jobs.len(), most);
             assert_eq!(jobs[0].number, 7);
         }
     }
 
-    /// However quickly the lanes fill again.
+    /// However quickly the queues fill again.
     #[test]
     fn every_lane_gets_its_turn() {
-        for together in Together::both() {
+        for together in BatchHasher::both() {
             let mut state = State::default();
             for number in 0..20 {
-                let lane = LaneState {
+                let queue = QueueState {
                     hasher: Some(Box::new(EtagHasher::part())),
                     waiting: (0..LONGEST_QUEUE).map(|_| content()).collect(),
-                    ..LaneState::default()
+                    ..QueueState::default()
                 };
-                state.lanes.insert(number, lane);
+                state.queues.insert(number, queue);
             }
-            let most = together.most(20);
+            let most = together.batch_size(20);
             let mut served = BTreeMap::new();
             for _ in 0..10 * 20_usize.div_ceil(most) {
                 for job in state.jobs(most) {
                     *served.entry(job.number).or_insert(0) += 1;
-                    let lane = state.lanes.get_mut(&job.number).expect("a lane");
-                    lane.take_back(Ok(job.hasher));
-                    lane.waiting.push_back(job.chunk);
+                    let queue = state.queues.get_mut(&job.number).expect("a queue");
+                    queue.take_back(Ok(job.hasher));
+                    queue.waiting.push_back(job.chunk);
                 }
             }
             assert_eq!(served.len(), 20);

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
+pub(crate) use sha1::BatchHasher;
 use sha1::Sha1;
-pub(crate) use sha1::Together;
 
 /// The block of the ETag's definition.
 pub const BLOCK_SIZE: u64 = 4 << 20;
@@ -63,7 +63,7 @@ pub struct ContentDigest {
 
 /// An ETag of the service held against the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum EtagMatch {
     /// It is the content's.
     Same,
     /// It is not.
@@ -160,7 +160,7 @@ impl EtagHasher {
     }
 }
 
-impl Together {
+impl BatchHasher {
     /// Takes the next bytes of several contents: together as long as enough of them have some, where that is
     /// cheaper.
     pub(crate) fn update_all(self, jobs: &mut [(&mut EtagHasher, &[u8])]) {
@@ -172,21 +172,21 @@ impl Together {
 
     /// As many bytes of each as the shortest has; false when nothing was done.
     fn update_some(self, jobs: &mut [(&mut EtagHasher, &[u8])]) -> bool {
-        let mut company: Vec<_> = jobs
+        let mut batch: Vec<_> = jobs
             .iter_mut()
             .map(|(hasher, bytes)| (hasher.plain(bytes).len(), hasher, bytes))
             .filter(|(blocks, ..)| *blocks > 0)
             .collect();
-        let shortest = company.iter().map(|(blocks, ..)| *blocks).min();
+        let shortest = batch.iter().map(|(blocks, ..)| *blocks).min();
         let blocks = shortest.unwrap_or(0);
-        let mut together: Vec<_> = company
+        let mut together: Vec<_> = batch
             .iter_mut()
             .map(|(_, hasher, bytes)| (&mut hasher.block, &bytes.as_chunks().0[..blocks]))
             .collect();
         if !self.update(&mut together) {
             return false;
         }
-        for (_, hasher, bytes) in company {
+        for (_, hasher, bytes) in batch {
             hasher.count(blocks * 64);
             *bytes = &bytes[blocks * 64..];
         }
@@ -243,27 +243,27 @@ impl ContentDigest {
 
     /// Compares the ETag the service gave an object with this content. Only the form of 32
     /// characters can be compared.
-    pub fn compare_object(&self, etag: &str) -> Verdict {
+    pub fn compare_object(&self, etag: &str) -> EtagMatch {
         let etag = unquoted(etag);
         if !is_block_etag(etag) {
-            return Verdict::Incomparable;
+            return EtagMatch::Incomparable;
         }
         verdict(etag, self.object_etag())
     }
 
     /// Compares the ETag the service gave a part: 28 characters are base64url(sha1), 32 are
     /// block count and digest; others cannot be compared.
-    pub fn compare_part(&self, etag: &str) -> Verdict {
+    pub fn compare_part(&self, etag: &str) -> EtagMatch {
         let etag = unquoted(etag);
         if is_block_etag(etag) {
             return verdict(etag, self.object_etag());
         }
         if !is_sha1_etag(etag) {
-            return Verdict::Incomparable;
+            return EtagMatch::Incomparable;
         }
         match self.sha1_etag() {
             Some(expected) => verdict(etag, expected),
-            None => Verdict::Incomparable,
+            None => EtagMatch::Incomparable,
         }
     }
 }
@@ -277,11 +277,11 @@ fn block_etag(blocks: usize, digest: &Sha1Digest) -> String {
     URL_SAFE.encode(bytes)
 }
 
-fn verdict(etag: &str, expected: String) -> Verdict {
+fn verdict(etag: &str, expected: String) -> EtagMatch {
     if etag == expected {
-        return Verdict::Same;
+        return EtagMatch::Same;
     }
-    Verdict::Different { expected }
+    EtagMatch::Different { expected }
 }
 
 fn unquoted(etag: &str) -> &str {
@@ -329,8 +329,8 @@ mod tests {
         digest(EtagHasher::object(), content, 1 << 20)
     }
 
-    fn is_different(verdict: Verdict, right: &str) -> bool {
-        matches!(verdict, Verdict::Different { expected } if expected == right)
+    fn is_different(verdict: EtagMatch, right: &str) -> bool {
+        matches!(verdict, EtagMatch::Different { expected } if expected == right)
     }
 
     #[test]
@@ -349,10 +349,10 @@ mod tests {
             let digest = part(&content(size as usize));
             assert_eq!(digest.size(), size);
             assert_eq!(digest.object_etag(), object_etag);
-            assert_eq!(digest.compare_object(object_etag), Verdict::Same);
-            assert_eq!(digest.compare_part(object_etag), Verdict::Same);
-            assert_eq!(digest.compare_part(part_etag), Verdict::Same);
-            assert_eq!(digest.compare_object(part_etag), Verdict::Incomparable);
+            assert_eq!(digest.compare_object(object_etag), EtagMatch::Same);
+            assert_eq!(digest.compare_part(object_etag), EtagMatch::Same);
+            assert_eq!(digest.compare_part(part_etag), EtagMatch::Same);
+            assert_eq!(digest.compare_object(part_etag), EtagMatch::Incomparable);
         }
     }
 
@@ -373,9 +373,9 @@ mod tests {
 
     /// Contents of different lengths, in pieces of different lengths, some of them more than a block.
     #[test]
-    fn company_does_not_matter() {
+    fn batching_changes_no_digest() {
         let contents = [0, 10, 5 * 64, 64_000, BLOCK + 64, BLOCK + 9, 70].map(content);
-        for together in Together::both() {
+        for together in BatchHasher::both() {
             for piece in [100, 64 * 1000, 2 * BLOCK] {
                 let mut hashers = [(); 7].map(|()| EtagHasher::part());
                 let mut rest: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
@@ -403,12 +403,12 @@ mod tests {
     fn an_object_hasher_has_the_plain_sha1_up_to_one_block() {
         let (short, long) = (content(BLOCK), content(BLOCK + 1));
         let plain = |content: &[u8]| URL_SAFE.encode(::sha1::Sha1::digest(content));
-        assert_eq!(object(&short).compare_part(&plain(&short)), Verdict::Same);
+        assert_eq!(object(&short).compare_part(&plain(&short)), EtagMatch::Same);
         assert_eq!(
             object(&long).compare_part(&plain(&long)),
-            Verdict::Incomparable
+            EtagMatch::Incomparable
         );
-        assert_eq!(part(&long).compare_part(&plain(&long)), Verdict::Same);
+        assert_eq!(part(&long).compare_part(&plain(&long)), EtagMatch::Same);
     }
 
     #[test]
@@ -449,8 +449,8 @@ mod tests {
     fn quotes_do_not_matter() {
         let digest = part(b"one");
         let quoted = format!("\"{}\"", digest.object_etag());
-        assert_eq!(digest.compare_object(&quoted), Verdict::Same);
-        assert_eq!(digest.compare_part(&quoted), Verdict::Same);
+        assert_eq!(digest.compare_object(&quoted), EtagMatch::Same);
+        assert_eq!(digest.compare_part(&quoted), EtagMatch::Same);
     }
 
     #[test]
@@ -472,8 +472,8 @@ mod tests {
             "x".repeat(1 << 20),
         ];
         for other in &others {
-            assert_eq!(digest.compare_object(other), Verdict::Incomparable);
-            assert_eq!(digest.compare_part(other), Verdict::Incomparable);
+            assert_eq!(digest.compare_object(other), EtagMatch::Incomparable);
+            assert_eq!(digest.compare_part(other), EtagMatch::Incomparable);
         }
     }
 }

@@ -90,18 +90,18 @@ impl Sha1 {
 
 /// How several are hashed: in the lanes of a SIMD register, or one after the other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Together(Option<Lanes>);
+pub(crate) struct BatchHasher(Option<Lanes>);
 
-impl Default for Together {
+impl Default for BatchHasher {
     /// What costs least on this processor.
     fn default() -> Self {
         Self(Lanes::where_they_pay())
     }
 }
 
-impl Together {
-    /// How many of so many contents are worth being hashed at once: 1 where nothing is gained by company.
-    pub(crate) fn most(self, contents: usize) -> usize {
+impl BatchHasher {
+    /// How many of so many contents are worth being hashed at once: 1 where nothing is gained by batch.
+    pub(crate) fn batch_size(self, contents: usize) -> usize {
         match self.0 {
             Some(lanes) if lanes.pay_for(contents) => LANES,
             _ => 1,
@@ -183,7 +183,7 @@ mod tests {
             let in_lanes = round % 10 != 0;
             let levels = Lanes::anywhere();
             let lanes = levels[round % levels.len()];
-            let together = Together(in_lanes.then_some(lanes));
+            let together = BatchHasher(in_lanes.then_some(lanes));
             // What was taken before, what is taken together, and what comes after.
             let blocks = numbers.below(20);
             let contents: Vec<[Vec<u8>; 3]> = (0..count)

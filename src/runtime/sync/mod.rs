@@ -83,8 +83,8 @@ mod modelled {
         }
     }
 
-    /// Loom's, whose waits never time out, with a time that passes when a model says so: at any moment, for all waits at
-    /// once. A model must say so once, or have no wait with a timeout that nothing else ends.
+    /// Loom's condition variable with timeouts, which loom does not have. `let_time_pass` ends every wait that has a
+    /// timeout. A model with such a wait must call it, unless something else ends the wait.
     #[derive(Debug, Default)]
     pub(crate) struct Condvar {
         condvar: loom::sync::Condvar,

@@ -9,10 +9,10 @@ use loom::thread;
 
 use super::modelled::refuse_threads;
 use super::*;
-use crate::content::hashing::{Hashing, Lane};
-use crate::operation::end::End;
-use crate::protocol::etag::{ContentDigest, EtagHasher, Together};
-use crate::runtime::thread_pool::{Begun, Crew};
+use crate::content::hashing::{HashQueue, Hashing};
+use crate::operation::end::EndSignal;
+use crate::protocol::etag::{BatchHasher, ContentDigest, EtagHasher};
+use crate::runtime::thread_pool::{Submitted, ThreadPool};
 
 /// Where every interleaving is too many: threads are interrupted at most so often where they need not wait.
 const OFTEN: Option<usize> = Some(2);
@@ -66,7 +66,7 @@ const LONG: Option<Duration> = Some(Duration::from_secs(3600));
 #[test]
 fn every_wait_is_told_the_end() {
     model("end: two waits", None, || {
-        let end = Arc::new(End::new());
+        let end = Arc::new(EndSignal::new());
         let waits = [0, 1].map(|_| {
             let end = end.clone();
             thread::spawn(move || end.wait(None))
@@ -82,7 +82,7 @@ fn every_wait_is_told_the_end() {
 #[test]
 fn a_wait_in_time_is_told_or_says_that_it_was_too_short() {
     model("end: a wait with a timeout", None, || {
-        let end = Arc::new(End::new());
+        let end = Arc::new(EndSignal::new());
         let wait = thread::spawn({
             let end = end.clone();
             move || end.wait(LONG)
@@ -102,7 +102,7 @@ fn a_wait_in_time_is_told_or_says_that_it_was_too_short() {
 #[test]
 fn a_descriptor_is_readable_once_the_end_was_told_whenever_it_was_asked_for() {
     model("end: a descriptor", None, || {
-        let end = Arc::new(End::new());
+        let end = Arc::new(EndSignal::new());
         let asking = thread::spawn({
             let end = end.clone();
             move || end.descriptor().expect("a descriptor")
@@ -122,92 +122,95 @@ fn a_descriptor_is_readable_once_the_end_was_told_whenever_it_was_asked_for() {
 
 #[test]
 fn closing_a_pool_waits_for_its_jobs() {
-    model("crew: closing", None, || {
-        let crew = Crew::new("model");
+    model("pool: closing", None, || {
+        let pool = ThreadPool::new("model");
         let ran = Arc::new(Flag::default());
         let flag = ran.clone();
         assert!(matches!(
-            crew.begin(move || flag.set()),
-            Ok(Begun::OnItsOwn)
+            pool.submit(move || flag.set()),
+            Ok(Submitted::HasThread)
         ));
-        crew.close();
+        pool.close();
         assert!(ran.is_set());
     });
 }
 
 #[test]
 fn no_job_waits_for_another_whatever_threads_are_idle() {
-    model("crew: a job that waits for a later one", OFTEN, || {
-        let crew = Crew::new("model");
+    model("pool: a job that waits for a later one", OFTEN, || {
+        let pool = ThreadPool::new("model");
         let [first, last] = [(); 2].map(|()| Arc::new(Flag::default()));
         // Its thread may be idle, or not yet, when the others begin.
-        begin(&crew, || {});
-        begin(&crew, {
+        submit(&pool, || {});
+        submit(&pool, {
             let (first, last) = (first.clone(), last.clone());
             move || {
                 last.wait();
                 first.set();
             }
         });
-        begin(&crew, move || last.set());
+        submit(&pool, move || last.set());
         first.wait();
-        crew.close();
+        pool.close();
     });
 }
 
 #[test]
 fn a_thread_whose_time_has_passed_leaves_no_job_behind() {
-    model("crew: an idle thread that ends", OFTEN, || {
-        let crew = Crew::new("model");
+    model("pool: an idle thread that ends", OFTEN, || {
+        let pool = ThreadPool::new("model");
         let ran = Arc::new(Flag::default());
-        begin(&crew, || {});
+        submit(&pool, || {});
         let clock = thread::spawn({
-            let crew = crew.clone();
-            move || crew.let_time_pass()
+            let pool = pool.clone();
+            move || pool.let_time_pass()
         });
         let flag = ran.clone();
-        begin(&crew, move || flag.set());
+        submit(&pool, move || flag.set());
         ran.wait();
         clock.join().expect("no panic");
-        crew.close();
+        pool.close();
     });
 }
 
 #[test]
 fn a_queued_job_gets_a_thread_as_soon_as_there_may_be_one() {
-    model("crew: refused threads", OFTEN, || {
-        let crew = Crew::new("model");
+    model("pool: refused threads", OFTEN, || {
+        let pool = ThreadPool::new("model");
         let ran = Arc::new(Flag::default());
         let flag = ran.clone();
-        begin(&crew, move || flag.wait());
+        submit(&pool, move || flag.wait());
         refuse_threads(true);
         let flag = ran.clone();
-        assert!(matches!(crew.begin(move || flag.set()), Ok(Begun::Queued)));
+        assert!(matches!(
+            pool.submit(move || flag.set()),
+            Ok(Submitted::Queued)
+        ));
         refuse_threads(false);
         let other = thread::spawn({
-            let crew = crew.clone();
-            move || crew.relieve()
+            let pool = pool.clone();
+            move || pool.start_missing_threads()
         });
-        crew.relieve();
+        pool.start_missing_threads();
         ran.wait();
         other.join().expect("no panic");
-        crew.close();
+        pool.close();
     });
 }
 
 #[test]
 fn a_pool_without_any_thread_gives_the_job_back() {
-    model("crew: no thread at all", None, || {
-        let crew = Crew::new("model");
+    model("pool: no thread at all", None, || {
+        let pool = ThreadPool::new("model");
         refuse_threads(true);
-        assert!(crew.begin(|| {}).is_err());
+        assert!(pool.submit(|| {}).is_err());
         refuse_threads(false);
-        crew.close();
+        pool.close();
     });
 }
 
-fn begin(crew: &Crew, job: impl FnOnce() + Send + 'static) {
-    assert!(matches!(crew.begin(job), Ok(Begun::OnItsOwn)));
+fn submit(pool: &ThreadPool, job: impl FnOnce() + Send + 'static) {
+    assert!(matches!(pool.submit(job), Ok(Submitted::HasThread)));
 }
 
 // ---- hashing ----------------------------------------------------------------------------------------
@@ -221,23 +224,26 @@ fn digest_of(chunks: usize) -> ContentDigest {
 }
 
 /// Hands chunks over as a socket would take them.
-async fn hashed(lane: Lane, chunks: usize) -> ContentDigest {
+async fn hashed(queue: HashQueue, chunks: usize) -> ContentDigest {
     for left in (0..chunks).rev() {
-        let room = std::future::poll_fn(|cx| lane.poll_room(cx)).await;
+        let room = std::future::poll_fn(|cx| queue.poll_room(cx)).await;
         room.expect("nothing panics");
-        lane.push(CHUNK, left == 0);
+        queue.push(CHUNK, left == 0);
     }
-    lane.digest().await.expect("nothing panics")
+    queue.digest().await.expect("nothing panics")
 }
 
 #[test]
 fn a_lane_gets_its_digest() {
-    for (together, name) in Together::both().into_iter().zip(["together", "one by one"]) {
-        model(&format!("hashing {name}: a lane"), OFTEN, move || {
+    for (together, name) in BatchHasher::both()
+        .into_iter()
+        .zip(["together", "one by one"])
+    {
+        model(&format!("hashing {name}: a queue"), OFTEN, move || {
             let hashing = Hashing::new(together);
-            let lane = hashing.lane(EtagHasher::part());
+            let queue = hashing.queue(EtagHasher::part());
             // So many that the queue is full once more after the thread has emptied it.
-            assert_eq!(block_on(hashed(lane, 6)), digest_of(6));
+            assert_eq!(block_on(hashed(queue, 6)), digest_of(6));
             hashing.close();
         });
     }
@@ -245,15 +251,18 @@ fn a_lane_gets_its_digest() {
 
 #[test]
 fn each_of_two_lanes_gets_its_digest() {
-    for (together, name) in Together::both().into_iter().zip(["together", "one by one"]) {
-        model(&format!("hashing {name}: two lanes"), OFTEN, move || {
+    for (together, name) in BatchHasher::both()
+        .into_iter()
+        .zip(["together", "one by one"])
+    {
+        model(&format!("hashing {name}: two queues"), OFTEN, move || {
             let hashing = Hashing::new(together);
             let other = thread::spawn({
-                let lane = hashing.lane(EtagHasher::part());
-                move || block_on(hashed(lane, 2))
+                let queue = hashing.queue(EtagHasher::part());
+                move || block_on(hashed(queue, 2))
             });
-            let lane = hashing.lane(EtagHasher::part());
-            assert_eq!(block_on(hashed(lane, 2)), digest_of(2));
+            let queue = hashing.queue(EtagHasher::part());
+            assert_eq!(block_on(hashed(queue, 2)), digest_of(2));
             assert_eq!(other.join().expect("no panic"), digest_of(2));
             hashing.close();
         });
@@ -262,21 +271,24 @@ fn each_of_two_lanes_gets_its_digest() {
 
 #[test]
 fn a_dropped_lane_holds_up_no_other() {
-    for (together, name) in Together::both().into_iter().zip(["together", "one by one"]) {
+    for (together, name) in BatchHasher::both()
+        .into_iter()
+        .zip(["together", "one by one"])
+    {
         model(
-            &format!("hashing {name}: a dropped lane"),
+            &format!("hashing {name}: a dropped queue"),
             OFTEN,
             move || {
                 let hashing = Hashing::new(together);
                 let dropped = thread::spawn({
-                    let lane = hashing.lane(EtagHasher::part());
+                    let queue = hashing.queue(EtagHasher::part());
                     move || {
-                        lane.push(CHUNK, false);
-                        lane.push(CHUNK, false);
+                        queue.push(CHUNK, false);
+                        queue.push(CHUNK, false);
                     }
                 });
-                let lane = hashing.lane(EtagHasher::part());
-                assert_eq!(block_on(hashed(lane, 2)), digest_of(2));
+                let queue = hashing.queue(EtagHasher::part());
+                assert_eq!(block_on(hashed(queue, 2)), digest_of(2));
                 dropped.join().expect("no panic");
                 hashing.close();
             },
