@@ -24,7 +24,7 @@ TEST_LIB_DIR := build/test/lib
 .DEFAULT_GOAL := all
 .PHONY: all lib built install uninstall tarball deb wheel bindings demo probe docs
 .PHONY: test test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs dev-build
-.PHONY: fmt lint check-header check-docs abi abi-update test-sanitize test-tsan soak model loom fuzz
+.PHONY: fmt lint header check-header check-docs abi abi-update test-sanitize test-tsan soak model loom fuzz
 .PHONY: bench bench-leaves bench-guard bench-guard-update bench-programs
 .PHONY: deps clean help need-cargo need-cc
 
@@ -34,7 +34,7 @@ all: lib ## build libus3.so and libus3.a (release) into build/lib
 
 # `cargo rustc --crate-type`: asked for the rlib as well, cargo would leave out link-time optimisation.
 lib: need-cargo
-	options=$$(scripts/old-glibc.sh build/old_glibc.o) && $(CARGO) rustc $(CARGO_FLAGS) --release --package us3 --lib \
+	options=$$(scripts/old-glibc.sh build/old_glibc.o) && scripts/header.sh write $(CARGO) rustc $(CARGO_FLAGS) --release --package us3 --lib \
 		--crate-type cdylib,staticlib -- --print "native-static-libs=$(STATIC_NEEDS)" $$options
 	@scripts/lay-out-library.sh "$(PROFILES)/release" "$(LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 	@cp "$(PROFILES)/release/libus3.a" "$(LIB_DIR)/libus3.a"
@@ -99,7 +99,7 @@ test-rust: need-cargo ## run the tests of the engine and the emulator
 
 # The other tests use the same profile as the Rust tests, so that nothing is compiled twice.
 dev-build: need-cargo
-	$(CARGO) build $(CARGO_FLAGS) --workspace
+	@scripts/header.sh write $(CARGO) build $(CARGO_FLAGS) --workspace
 	@scripts/lay-out-library.sh "$(PROFILES)/debug" "$(TEST_LIB_DIR)" "$(VERSION)" "$(MAJOR)"
 
 test-c: dev-build need-cc ## run the C tests only; TESTS="config policy" picks some
@@ -135,8 +135,11 @@ lint: need-cargo ## check the format, and clippy with every warning an error
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 
+header: need-cargo ## write include/us3.h from src/ffi
+	@scripts/header.sh write $(CARGO) build $(CARGO_FLAGS) --workspace
+
 check-header: need-cargo ## fail when include/us3.h is not what the build generates
-	@scripts/check-header.sh $(CARGO) build $(CARGO_FLAGS) --workspace
+	@scripts/header.sh check $(CARGO) build $(CARGO_FLAGS) --workspace
 
 check-docs: ## fail when something in include/us3.h is not documented; needs Doxygen
 	@scripts/docs.sh check "$(VERSION)"

@@ -1,8 +1,7 @@
-//! Writes the C header, and tells the linker what a shared library for C needs.
+//! Makes the C header in OUT_DIR, from where `make header` copies it, and tells the linker what a shared library for C needs.
 
 use std::env;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use cbindgen::{Builder, Config, DocumentationStyle, ItemType, Style};
@@ -10,14 +9,14 @@ use cbindgen::{Builder, Config, DocumentationStyle, ItemType, Style};
 const SOURCES: &str = "src/ffi";
 const TEMPLATE: &str = "src/ffi/us3.h.in";
 const SETTINGS: &str = "cbindgen.toml";
-const HEADER: &str = "include/us3.h";
 
 fn main() {
-    for input in [SOURCES, SETTINGS, HEADER] {
+    for input in [SOURCES, SETTINGS] {
         println!("cargo:rerun-if-changed={input}");
     }
     link_for_c();
-    write_if_changed(&root().join(HEADER), &header());
+    let path = Path::new(&variable("OUT_DIR")).join("us3.h");
+    fs::write(&path, header()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// How the shared library is to be linked.
@@ -139,20 +138,6 @@ fn version() -> String {
         part("MINOR"),
         part("PATCH"),
     )
-}
-
-/// A source tree that cannot be written is fine as long as its header is up to date.
-fn write_if_changed(path: &Path, content: &str) {
-    if fs::read_to_string(path).is_ok_and(|old| old == content) {
-        return;
-    }
-    let write = || -> io::Result<()> {
-        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        fs::write(path, content)
-    };
-    if let Err(error) = write() {
-        panic!("{HEADER} is out of date and cannot be written: {error}");
-    }
 }
 
 fn source(file: &str) -> PathBuf {

@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use secrecy::SecretString;
-use us3::etag::EtagHasher;
-use us3::policy::PutPolicy;
-use us3::sign::Signed;
+use us3::protocol::etag::EtagHasher;
+use us3::protocol::policy::PutPolicy;
+use us3::protocol::sign::Signed;
 
 const POLICY: &str = r#"{"callbackUrl": "http://127.0.0.1:8080/callback",
     "callbackBody": "Name=$(x:name)&Age=$(x:age)", "callbackVar": {"x:name": "Alice", "x:age": "20"}}"#;

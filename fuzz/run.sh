@@ -13,7 +13,7 @@ seconds=${FUZZ_SECONDS:-60}
 
 missing() {
     echo "make fuzz: $1 is missing: $2" >&2
-    echo "make fuzz: without it, the committed corpora are replayed by: cargo test --test fuzz_corpus" >&2
+    echo "make fuzz: without it, the committed corpora are replayed by: cargo test --test engine fuzz_corpus" >&2
     exit 1
 }
 command -v cargo-fuzz >/dev/null || missing cargo-fuzz "cargo install cargo-fuzz"

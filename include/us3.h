@@ -503,7 +503,7 @@ enum us3_mode
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    /// One PutFile when it is small, multipart when it is large.
+    /// One PutFile up to 16 MiB. Multipart above that, or with a resume_path.
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,
@@ -815,7 +815,7 @@ void us3_client_free(us3_client *client);
  *
  * Any thread. Blocks.
  *
- * @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
+ * @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is invalid);
  * US3_SERVICE_ERROR (refused; http_status is 404 if there is no such object); US3_NETWORK_ERROR;
  * US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
  */
@@ -849,7 +849,7 @@ void us3_upload_request_init(us3_upload_request *request);
  * @return one of
  * - US3_OK: stored, and the callback, if there was a policy, delivered
  * - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
- *   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
+ *   mode, key, mime_type, storage_class or metadata has an invalid value, resume_path or US3_MODE_PUT do not
  *   go with the source, or the content is over 512 MiB with US3_MODE_PUT
  * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
  * - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,
@@ -872,6 +872,32 @@ void us3_upload_request_init(us3_upload_request *request);
 us3_status us3_upload(us3_client *client,
                       const us3_upload_request *request,
                       us3_result *result);
+
+/**
+ * Starts an upload and returns at once, without waiting for the network, the disk or the read
+ * function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
+ * wait for their turn, in the order in which they were started.
+ *
+ * The end is told in three ways, in this order: on_complete is called; then us3_task_wait
+ * returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+ *
+ * @param client    the client
+ * @param request   initialised and filled in. The struct and its strings are copied; what data
+ *                  points at is not: leave it as it is until the end is told
+ * @param out_task  receives the task, or NULL on failure; it is written before the first callback.
+ *                  Free it with us3_task_free, at any time
+ * @param result    NULL, or receives what became of starting the upload
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
+ * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
+ * else can become of the upload is told at its end.
+ */
+us3_status us3_upload_start(us3_client *client,
+                            const us3_upload_request *request,
+                            us3_task **out_task,
+                            us3_result *result);
 
 /**
  * PutFileWithPolicy: uploads a file with one request, then the callback runs.
@@ -973,32 +999,6 @@ us3_status us3_async_upload_with_policy(us3_client *client,
 void us3_progress_init(us3_progress *progress);
 
 /**
- * Starts an upload and returns at once, without waiting for the network, the disk or the read
- * function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
- * wait for their turn, in the order in which they were started.
- *
- * The end is told in three ways, in this order: on_complete is called; then us3_task_wait
- * returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
- *
- * @param client    the client
- * @param request   initialised and filled in. The struct and its strings are copied; what data
- *                  points at is not: leave it as it is until the end is told
- * @param out_task  receives the task, or NULL on failure; it is written before the first callback.
- *                  Free it with us3_task_free, at any time
- * @param result    NULL, or receives what became of starting the upload
- *
- * Any thread, callbacks included. Does not block.
- *
- * @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
- * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
- * else can become of the upload is told at its end.
- */
-us3_status us3_upload_start(us3_client *client,
-                            const us3_upload_request *request,
-                            us3_task **out_task,
-                            us3_result *result);
-
-/**
  * Waits for the end of an upload.
  *
  * @param task        the task
@@ -1086,7 +1086,7 @@ void us3_task_free(us3_task *task);
  * Any thread. Blocks.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
- * is not one); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
+ * is invalid); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
  * has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
  */
 us3_status us3_initiate_multipart_upload(us3_client *client,
@@ -1258,7 +1258,7 @@ void us3_file_info_clear(us3_file_info *info);
  * Any thread. Blocks.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key or info is NULL, a struct_size makes no sense,
- * the key is not one); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
+ * the key is invalid); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
  * object); US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
  */
 us3_status us3_head_file(us3_client *client,
@@ -1324,7 +1324,7 @@ us3_status us3_policy_check(const char *policy_json,
  * Any thread, but not in the logger. Waits for calls of the former logger that are in progress. A
  * forked child logs nothing until it calls this itself.
  *
- * @return US3_OK; US3_INVALID_ARGUMENT (level is not one; or libus3 is part of a Rust program that
+ * @return US3_OK; US3_INVALID_ARGUMENT (level is out of range; or libus3 is part of a Rust program that
  * has set its own logger, to which the log then goes); US3_WOULD_DEADLOCK (called in the logger);
  * US3_INTERNAL_ERROR.
  */

@@ -498,7 +498,7 @@ inline Result set_logger(std::nothrow_t, LogLevel level, Logger logger) noexcept
         const std::lock_guard<std::mutex> lock(slot.changing);
         const Status status = us3_set_logger(level, next ? detail::log_line : nullptr, next.get());
         if (status != US3_OK)
-            return detail::failure(status, "set_logger: level is not one, or a Rust program has set its own logger");
+            return detail::failure(status, "set_logger: level is out of range, or a Rust program has set its own logger");
         slot.logger.swap(next);
         return Result();
     });

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the models of src/sync/tests.rs: small cases of the hand-made synchronisation in every interleaving, under loom.
+# Runs the models of src/runtime/sync/tests.rs: small cases of the hand-made synchronisation in every interleaving, under loom.
 #
 #   loom.sh CARGO CARGO_FLAG…
 #

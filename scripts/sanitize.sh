@@ -28,7 +28,7 @@ shift 4
 
 THREADED="threads jobs multipart tasks task_life reader logger guest hazards settle stress"
 # Not limits and retries, whose time limits are too short for ThreadSanitizer, nor truth, which takes minutes.
-THREADED_RUST="--lib --test tasks --test streams --test policies_once --test hostile_service --test soak"
+THREADED_ENGINE="tasks:: streams:: policies_once:: hostile_service::"
 # Limits the process's address space, of which these tools themselves take more than it leaves.
 LIMITING="threads_and_large_blocks_are_refused on_complete_gets_a_thread_as_soon_as_there_may_be_one"
 CLANG=${CLANG:-clang-19}
@@ -97,8 +97,7 @@ thread() {
     can_sanitize ThreadSanitizer || return 0
     begin_tool ThreadSanitizer
     # In one call, because the library alone has crates with fewer features, and all would be compiled twice.
-    # shellcheck disable=SC2086 # a list of options
-    sanitized test --no-run --package us3 $THREADED_RUST
+    sanitized test --no-run --package us3 --lib --test engine --test soak
     lay_out_sanitized
     end_tool "building for ThreadSanitizer"
     TSAN_OPTIONS=history_size=7:exitcode=66:die_after_fork=0:external_symbolizer_path=$(command -v "llvm-symbolizer-${CLANG##*-}")
@@ -110,8 +109,9 @@ thread() {
         echo "left out: the Rust tests, because TESTS picks C tests"
     else
         TSAN_OPTIONS=$TSAN_OPTIONS:suppressions=$root/tests/support/tsan.supp
-        # shellcheck disable=SC2086 # a list of options
-        sanitized test --no-fail-fast --package us3 $THREADED_RUST || fail "Rust tests under thread"
+        sanitized test --no-fail-fast --package us3 --lib --test soak || fail "Rust tests under thread"
+        # shellcheck disable=SC2086 # a list of names
+        sanitized test --package us3 --test engine -- $THREADED_ENGINE || fail "tests of the engine under thread"
     fi
     end_tool thread
 }

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::{Engine, Threads};
-use crate::error::{Error, ObjectState, Report, Result};
-use crate::operation::Operation;
-use crate::panics;
-use crate::service::{ObjectHead, Reply, Target};
-use crate::task::{Start, Task, Watch};
-use crate::threads;
-use crate::upload::{self, Multipart, UploadRequest, input};
-
-/// Bytes of an upload id at most; it goes into URLs.
-const MAX_UPLOAD_ID: usize = 1024;
+use crate::engine::{Engine, Run, Threads};
+use crate::error::{ObjectState, Report, Result};
+use crate::operation::task::{Task, TaskStarter, Watch};
+use crate::protocol::keys::{check_key, check_upload_id};
+use crate::runtime::own_threads;
+use crate::runtime::panics;
+pub use crate::service::FileInfo;
+use crate::service::UploadRef;
+use crate::upload::{self, Multipart, Plan, UploadRequest};
 
 /// A client of one bucket, to be shared by any number of threads.
 ///
@@ -30,19 +28,6 @@ pub struct Client {
 pub(crate) enum Caller {
     Waits,
     GoesOn,
-}
-
-/// What HeadFile tells of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileInfo {
-    /// Bytes.
-    pub size: u64,
-    /// Seconds since 1970-01-01 UTC; None when the service does not say.
-    pub last_modified: Option<i64>,
-    /// Without quotes.
-    pub etag: Option<String>,
-    /// The type it was stored with.
-    pub mime_type: Option<String>,
 }
 
 impl Client {
@@ -64,41 +49,40 @@ impl Client {
     /// Every status but `Ok`; the error's report tells whether the object is stored and whether
     /// its callback ran.
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
-        threads::may_block()?;
-        let (task, start) = self.prepare(request, Watch::default(), Caller::Waits);
-        start.go();
+        own_threads::check_may_block()?;
+        let (task, start) = self.prepare(request.plan()?, Watch::default(), Caller::Waits);
+        start.run();
         task.wait(None).unwrap_or_else(|| Err(panics::died()))
     }
 
     /// Starts an upload and returns at once; everything about it, bad input too, is told by the
     /// task. At most `max_concurrent_uploads` run, the others wait in order.
     pub fn start(&self, request: UploadRequest, watch: Watch) -> Task {
-        let (task, start) = self.prepare(request, watch, Caller::GoesOn);
-        start.go();
+        let (task, start) = match request.plan() {
+            Ok(plan) => self.prepare(plan, watch, Caller::GoesOn),
+            Err(error) => self.engine.prepare(None, watch, |_| async { Err(error) }),
+        };
+        start.run();
         task
     }
 
     /// An upload and what starts it, for those who must know the task before its callbacks run.
-    pub(crate) fn prepare(
-        &self,
-        request: UploadRequest,
-        watch: Watch,
-        caller: Caller,
-    ) -> (Task, Start) {
-        let engine = self.engine.clone();
-        let turn = engine.queue();
-        let request = request.anchored();
+    pub(crate) fn prepare(&self, plan: Plan, watch: Watch, caller: Caller) -> (Task, TaskStarter) {
+        let permit = self.engine.queue.join();
+        let timeout = plan.timeout;
+        let plan = Arc::new(plan);
         // The caller's own thread opens the file, which saves two trips to another; unless the upload may
         // have to end while the disk does not answer.
-        let endless = request.timeout.is_none() && watch.on_progress.is_none();
+        let endless = timeout.is_none() && watch.on_progress.is_none();
         let opened = match caller {
-            Caller::Waits if endless && turn.has_come() => upload::open_file(&request, &engine),
+            Caller::Waits if endless && permit.is_granted() => {
+                upload::open_file(&plan, &self.engine)
+            }
             _ => None,
         };
-        self.engine
-            .prepare(request.timeout, watch, |operation| async move {
-                upload::run(&engine, turn, request, opened, &operation).await
-            })
+        self.engine.prepare(timeout, watch, |run| async move {
+            upload::run(&run, permit, plan, opened).await
+        })
     }
 
     /// Begins a multipart upload that the caller drives part by part; no or an empty
@@ -107,12 +91,10 @@ impl Client {
     /// # Errors
     /// `InvalidArgument` before anything is sent; otherwise as the service or the network fails.
     pub fn initiate(&self, key: &str, mime_type: Option<&str>) -> Result<(Multipart, Report)> {
-        let engine = self.engine.clone();
         let key = key.to_owned();
         let mime_type = mime_type.map(str::to_owned);
-        self.engine.wait(|operation| async move {
-            Multipart::initiate(engine, key, mime_type, &operation).await
-        })
+        self.engine
+            .wait(|run| async move { Multipart::initiate(&run, key, mime_type).await })
     }
 
     /// Deletes an object.
@@ -120,11 +102,10 @@ impl Client {
     /// # Errors
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn delete(&self, key: &str) -> Result<Report> {
-        input::check_key(key)?;
-        let engine = self.engine.clone();
+        check_key(key)?;
         let key = key.to_owned();
         self.engine
-            .wait(|operation| async move { delete(&engine, &key, &operation).await })
+            .wait(|run| async move { delete(&run, &key).await })
     }
 
     /// Aborts an unfinished multipart upload by its name, whichever call or process has begun it. The
@@ -134,16 +115,15 @@ impl Client {
     /// `InvalidArgument` before anything is sent; `ServiceError` with HTTP status 404 when the service
     /// knows no such upload, unless an earlier try of this call may have aborted it.
     pub fn abort_upload(&self, key: &str, upload_id: &str) -> Result<Report> {
-        input::check_key(key)?;
+        check_key(key)?;
         check_upload_id(upload_id)?;
-        let engine = self.engine.clone();
         let (key, upload_id) = (key.to_owned(), upload_id.to_owned());
-        self.engine.wait(|operation| async move {
-            let target = Target {
+        self.engine.wait(|run| async move {
+            let target = UploadRef {
                 key: &key,
                 upload_id: &upload_id,
             };
-            abort_upload(&engine, target, &operation).await
+            abort_upload(&run, target).await
         })
     }
 
@@ -152,16 +132,15 @@ impl Client {
     /// # Errors
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn head(&self, key: &str) -> Result<(FileInfo, Report)> {
-        input::check_key(key)?;
-        let engine = self.engine.clone();
+        check_key(key)?;
         let key = key.to_owned();
         self.engine
-            .wait(|operation| async move { head(&engine, &key, &operation).await })
+            .wait(|run| async move { head(&run, &key).await })
     }
 }
 
-async fn delete(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Result<Report> {
-    match engine.service.delete(key, operation).await {
+async fn delete(run: &Run, key: &str) -> Result<Report> {
+    match run.engine.service.delete(key, &run.operation).await {
         Ok(reply) => Ok(reply.report()),
         // An earlier try whose answer was lost has deleted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -171,12 +150,8 @@ async fn delete(engine: &Engine, key: &str, operation: &Arc<Operation>) -> Resul
     }
 }
 
-async fn abort_upload(
-    engine: &Engine,
-    target: Target<'_>,
-    operation: &Arc<Operation>,
-) -> Result<Report> {
-    let mut report = match engine.service.abort(target, operation).await {
+async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
+    let mut report = match run.engine.service.abort(target, &run.operation).await {
         Ok(reply) => reply.report(),
         // An earlier try whose answer was lost has aborted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -188,84 +163,13 @@ async fn abort_upload(
     Ok(report)
 }
 
-/// 1 to 1024 visible ASCII characters, as the service makes them: anything else is another thing's name.
-fn check_upload_id(upload_id: &str) -> Result<()> {
-    if upload_id.is_empty() {
-        return Err(Error::argument(format!(
-            "upload_id is empty; it must have 1 to {MAX_UPLOAD_ID} bytes, as the result that named it has them"
-        )));
-    }
-    if upload_id.len() > MAX_UPLOAD_ID {
-        return Err(Error::argument(format!(
-            "upload_id has {} bytes, more than {MAX_UPLOAD_ID}; it begins with {:?}",
-            upload_id.len(),
-            upload_id.chars().take(60).collect::<String>()
-        )));
-    }
-    match upload_id
-        .char_indices()
-        .find(|(_, character)| !character.is_ascii_graphic())
-    {
-        None => Ok(()),
-        Some((offset, wrong)) => Err(Error::argument(format!(
-            "upload_id has the character {wrong:?} at offset {offset}; an upload id has visible ASCII characters only, and no blanks"
-        ))),
-    }
-}
-
-async fn head(
-    engine: &Engine,
-    key: &str,
-    operation: &Arc<Operation>,
-) -> Result<(FileInfo, Report)> {
-    let reply = engine.service.head(key, operation).await?;
-    let Some(object) = ObjectHead::of(&reply) else {
+async fn head(run: &Run, key: &str) -> Result<(FileInfo, Report)> {
+    let reply = run.engine.service.head(key, &run.operation).await?;
+    let Some(info) = FileInfo::of(&reply) else {
         let what = format!("HeadFile {key}");
         return Err(reply.protocol_error(&what, "without a usable Content-Length"));
-    };
-    let info = FileInfo {
-        size: object.size,
-        last_modified: last_modified(&reply),
-        etag: object.etag,
-        mime_type: reply.header("content-type").map(str::to_owned),
     };
     let mut report = reply.report();
     report.object = ObjectState::Stored;
     Ok((info, report))
-}
-
-fn last_modified(reply: &Reply) -> Option<i64> {
-    let date = httpdate::parse_http_date(reply.header("last-modified")?).ok()?;
-    let age = date.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(age.as_secs()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Status;
-
-    #[test]
-    fn an_upload_id_is_1_to_1024_visible_ascii_characters() {
-        let longest = "u".repeat(MAX_UPLOAD_ID);
-        for good in ["1", "8b1a9953-c461/~!\"", longest.as_str()] {
-            check_upload_id(good).unwrap_or_else(|error| panic!("{good}: {error}"));
-        }
-        let too_long = "u".repeat(MAX_UPLOAD_ID + 1);
-        for (bad, why) in [
-            ("", "upload_id is empty"),
-            (too_long.as_str(), "upload_id has 1025 bytes"),
-            ("a b", "upload_id has the character ' ' at offset 1"),
-            ("ab\r\n", "upload_id has the character '\\r' at offset 2"),
-            (
-                "\u{7f}",
-                "upload_id has the character '\\u{7f}' at offset 0",
-            ),
-            ("é", "upload_id has the character 'é' at offset 0"),
-        ] {
-            let error = check_upload_id(bad).expect_err(bad);
-            assert_eq!(error.status(), Status::InvalidArgument, "{bad:?}");
-            assert!(error.message().starts_with(why), "{error}");
-        }
-    }
 }

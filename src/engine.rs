@@ -6,67 +6,47 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-
 use crate::config::Config;
+use crate::content::hashing::Hashing;
 use crate::error::{Report, Result};
-use crate::etag::Together;
-use crate::hashing::Hashing;
-use crate::host::HostThreads;
 use crate::operation::Operation;
-use crate::panics;
-use crate::runtimes::{Runtimes, Spread};
+use crate::operation::queue::Queue;
+use crate::operation::task::{Task, TaskStarter, Watch};
+use crate::protocol::etag::BatchHasher;
+use crate::runtime::event_loops::{EventLoops, LoadBalancer};
+use crate::runtime::host_threads::HostThreads;
+use crate::runtime::own_threads;
+use crate::runtime::panics;
+use crate::runtime::sync::unpoisoned;
 use crate::service::Service;
-use crate::task::{Start, Task, Watch};
-use crate::threads;
 
 /// What every operation works with.
 pub(crate) struct Engine {
     pub(crate) service: Service,
-    /// Uploads that may run at once.
-    slots: Arc<Semaphore>,
-    spread: Spread,
+    /// The uploads that run and those that wait.
+    pub(crate) queue: Queue,
+    balancer: LoadBalancer,
     /// Where the host's own code runs.
     pub(crate) host: HostThreads,
     pub(crate) hashing: Hashing,
 }
 
-/// Makes the future of an operation, which takes tens of kilobytes, where it runs.
-async fn on_our_stack<F: Future>(
-    run: impl FnOnce(Arc<Operation>) -> F,
-    operation: Arc<Operation>,
-) -> F::Output {
-    Box::pin(run(operation)).await
+/// One operation on an engine.
+#[derive(Clone)]
+pub(crate) struct Run {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) operation: Arc<Operation>,
 }
 
-/// A place in the queue of the uploads.
-pub(crate) enum Turn {
-    /// None never: the semaphore is not closed.
-    Come(Option<OwnedSemaphorePermit>),
-    Queued(BoxFuture<'static, std::result::Result<OwnedSemaphorePermit, AcquireError>>),
-}
-
-impl Turn {
-    /// Whether it need not be waited for.
-    pub(crate) fn has_come(&self) -> bool {
-        matches!(self, Self::Come(_))
-    }
-
-    /// Waits for the turn, which lasts until the permit is dropped.
-    pub(crate) async fn come(self) -> Option<OwnedSemaphorePermit> {
-        match self {
-            Self::Come(permit) => permit,
-            Self::Queued(queued) => queued.await.ok(),
-        }
-    }
+/// Boxes the future of an operation on the library's thread: it takes tens of kilobytes.
+async fn boxed<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
+    Box::pin(work(run)).await
 }
 
 /// Owns the threads: dropping it ends them and waits for that.
 pub(crate) struct Threads {
     /// None once they are being ended.
-    runtimes: Option<Runtimes>,
+    runtimes: Option<EventLoops>,
     host: HostThreads,
     hashing: Hashing,
 }
@@ -75,14 +55,14 @@ impl Engine {
     /// Checks the configuration and starts the threads, which must outlive every use.
     pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
-        let (runtimes, spread) = Runtimes::start(config.worker_threads)?;
+        let (runtimes, balancer) = EventLoops::start(config.worker_threads)?;
         let host = HostThreads::new();
-        let hashing = Hashing::new(Together::default());
-        let slots = Arc::new(Semaphore::new(config.max_concurrent_uploads));
+        let hashing = Hashing::new(BatchHasher::default());
+        let queue = Queue::new(config.max_concurrent_uploads);
         let engine = Self {
-            service: Service::new(config, origin, spread.anew())?,
-            slots,
-            spread,
+            service: Service::new(config, origin, balancer.for_other_work())?,
+            queue,
+            balancer,
             host: host.clone(),
             hashing: hashing.clone(),
         };
@@ -98,18 +78,18 @@ impl Engine {
     /// Runs an operation on the library's threads and waits. The host's thread only sleeps: its
     /// stack may be small, and its signals are its own.
     pub(crate) fn wait<T, F>(
-        &self,
-        run: impl FnOnce(Arc<Operation>) -> F + Send + 'static,
+        self: &Arc<Self>,
+        work: impl FnOnce(Run) -> F + Send + 'static,
     ) -> Result<T>
     where
-        T: Facts + Send + 'static,
+        T: Reports + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        threads::may_block()?;
+        own_threads::check_may_block()?;
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
-        let running = on_our_stack(run, operation.clone());
+        let running = boxed(work, self.run(operation.clone()));
         let (tell, told) = mpsc::sync_channel(1);
-        self.spread.place().spawn(async move {
+        self.balancer.assign().spawn(async move {
             let _ = tell.send(running.await);
         });
         let mut result = told.recv().unwrap_or_else(|_| Err(panics::died()));
@@ -121,35 +101,26 @@ impl Engine {
         result
     }
 
+    fn run(self: &Arc<Self>, operation: Arc<Operation>) -> Run {
+        let engine = self.clone();
+        Run { engine, operation }
+    }
+
     /// Prepares an upload that is to run on the library's threads. Never blocks.
     pub(crate) fn prepare<F>(
-        &self,
+        self: &Arc<Self>,
         timeout: Option<Duration>,
         watch: Watch,
-        run: impl FnOnce(Arc<Operation>) -> F + Send + 'static,
-    ) -> (Task, Start)
+        work: impl FnOnce(Run) -> F + Send + 'static,
+    ) -> (Task, TaskStarter)
     where
         F: Future<Output = Result<Report>> + Send + 'static,
     {
         let reserve = self.service.config().settle_timeout;
         let operation = Arc::new(Operation::begin(timeout, reserve));
-        let running = on_our_stack(run, operation.clone());
+        let running = boxed(work, self.run(operation.clone()));
         let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
-        (task, Start::new(self.spread.place(), driver))
-    }
-
-    /// A place in the queue of the uploads, behind those that have one already.
-    pub(crate) fn queue(&self) -> Turn {
-        // One that is given back goes to who waits first, so one that is free means that nobody waits.
-        if let Ok(permit) = self.slots.clone().try_acquire_owned() {
-            return Turn::Come(Some(permit));
-        }
-        let mut queued = self.slots.clone().acquire_owned().boxed();
-        // The first look is what takes the place.
-        match (&mut queued).now_or_never() {
-            Some(permit) => Turn::Come(permit.ok()),
-            None => Turn::Queued(queued),
-        }
+        (task, TaskStarter::new(self.balancer.assign(), driver))
     }
 }
 
@@ -160,14 +131,14 @@ impl Drop for Threads {
             host: self.host.clone(),
             hashing: self.hashing.clone(),
         };
-        if !threads::is_ours() {
+        if !own_threads::is_own_thread() {
             return ending.run();
         }
         // A thread cannot wait for its own end.
         let ending = Arc::new(Mutex::new(Some(ending)));
         let shared = ending.clone();
         let run = move || {
-            threads::begin();
+            own_threads::mark_as_own_thread();
             take(&shared).map(Ending::run)
         };
         let started = thread::Builder::new().name("us3-end".to_owned()).spawn(run);
@@ -182,7 +153,7 @@ impl Drop for Threads {
 
 /// What is left to do when nobody uses the threads any more.
 struct Ending {
-    runtimes: Option<Runtimes>,
+    runtimes: Option<EventLoops>,
     host: HostThreads,
     hashing: Hashing,
 }
@@ -196,22 +167,21 @@ impl Ending {
 }
 
 fn take(ending: &Mutex<Option<Ending>>) -> Option<Ending> {
-    let lock = ending.lock();
-    lock.unwrap_or_else(|poisoned| poisoned.into_inner()).take()
+    unpoisoned(ending.lock()).take()
 }
 
 /// A result that has a report to complete.
-pub(crate) trait Facts {
+pub(crate) trait Reports {
     fn report_mut(&mut self) -> &mut Report;
 }
 
-impl Facts for Report {
+impl Reports for Report {
     fn report_mut(&mut self) -> &mut Report {
         self
     }
 }
 
-impl<T> Facts for (T, Report) {
+impl<T> Reports for (T, Report) {
     fn report_mut(&mut self) -> &mut Report {
         &mut self.1
     }

@@ -5,6 +5,7 @@ use std::fmt;
 /// How an operation ended, in the numbering of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
+#[non_exhaustive]
 pub enum Status {
     /// Done.
     Ok = 0,
@@ -74,6 +75,7 @@ pub enum CallbackState {
 
 /// The facts of an operation. Fields keep their defaults where nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// HTTP status of the last answer; 0 without one.
     pub http_status: u16,

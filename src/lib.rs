@@ -1,64 +1,61 @@
 //! libus3: uploads to UCloud US3 object storage, with upload callbacks (put policies).
 //!
-//! Data flows one way: `ffi → client → upload → service → network`, with `source` feeding
-//! `upload`. Everything below `ffi` is an ordinary Rust library that does not know C exists.
+//! Made for C, whose manual is `include/us3.h`. This is the same engine for Rust.
 //!
-//! | module | what it is for |
-//! |---|---|
-//! | [`client`] | what a host holds: configuration, connections and the threads that work |
-//! | `engine` | the service and the threads, shared by a client and what it hands out |
-//! | [`task`] | an upload that runs while the host does something else |
-//! | `host` | threads on which the host's callbacks and readers run |
-//! | [`upload`] | the strategies: one PutFile, or multipart with one or many parts in flight |
-//! | `service` | the wire: requests, answers, and the one place that sends and classifies |
-//! | [`source`] | where the bytes come from: a file, memory or a reader |
-//! | [`config`] | fields, the JSON file, validation |
-//! | [`policy`] | put policies: check, compact, encode, build |
-//! | [`sign`] | string to sign → Authorization |
-//! | [`etag`] | the streaming US3 ETag |
-//! | `protocol` | from evidence about requests to what is known of them, without I/O |
-//! | `hashing` | ETags of what is being sent, beside the threads that drive sockets |
-//! | [`mime`] | the content type when the caller gives none |
-//! | `operation` | deadline, cancellation and cost of one operation |
-//! | `events` | what goes to the log |
-//! | `blocking` | work that may block, beside the threads that drive sockets |
-//! | `crew` | threads that are started for work that takes its time, and end without it |
-//! | `runtimes` | the threads that drive sockets and timers |
-//! | `end` | an end that is told once and waited for in several ways |
-//! | `sync` | locks and threads, those of the standard library or of a model checker |
-//! | `threads` | whether a thread is the library's own, and what that means |
-//! | `panics` | a mistake of the library's becomes an error |
-//! | [`error`] | errors, statuses and the report of an operation |
-//! | `ffi` | the C border and the only unsafe code |
+//! ```
+//! use us3::{CallbackState, Client, Config, PutPolicy, Source, UploadRequest};
+//!
+//! # fn main() -> us3::Result<()> {
+//! # let options = us3_emulator::Options { log: false, ..Default::default() };
+//! # let (public_key, private_key) = (options.public_key.clone(), options.private_key.clone());
+//! # let bucket = options.bucket.clone();
+//! # let service = us3_emulator::Emulator::start(options).expect("a local US3");
+//! let mut config = Config::new(public_key, private_key.into(), bucket);
+//! config.endpoint = Some(format!("http://{}", service.address()));
+//! let client = Client::new(config)?;
+//!
+//! let mut request = UploadRequest::new(Source::Memory("hello".into()), "greeting.txt");
+//! let report = client.upload(request.clone())?;
+//! assert_eq!(report.callback, CallbackState::NotRequested);
+//!
+//! // A callback service that does not listen: the object is stored, and the error says the rest.
+//! request.policy = Some(PutPolicy::build("http://127.0.0.1:1/", "name=greeting.txt", None, &[])?);
+//! let error = client.upload(request).unwrap_err();
+//! assert_eq!(error.report().callback, CallbackState::NotDelivered);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Data flows one way: `ffi → client → upload → service → network`, and `content` feeds. `docs/architecture.md` is the map.
 
-mod blocking;
+pub use client::{Client, FileInfo};
+pub use config::Config;
+pub use content::{Reader, Source};
+pub use error::{CallbackState, Error, ObjectState, Report, Result, Status};
+pub use operation::Progress;
+pub use operation::task::{Task, Watch};
+pub use protocol::policy::PutPolicy;
+pub use upload::{Mode, Multipart, UploadRequest};
+
+// Public for the tests only.
+#[doc(hidden)]
 pub mod client;
+#[doc(hidden)]
 pub mod config;
-mod crew;
-mod end;
+#[doc(hidden)]
+pub mod content;
 mod engine;
+#[doc(hidden)]
 pub mod error;
-pub mod etag;
-mod events;
 #[allow(unsafe_code)]
 mod ffi;
-mod hashing;
-mod host;
-pub mod mime;
+#[doc(hidden)]
 pub mod operation;
-mod panics;
-pub mod policy;
-/// Pure decisions; public for the model checker in tests/model only.
 #[doc(hidden)]
 pub mod protocol;
-mod reader;
-mod runtimes;
+mod runtime;
 mod service;
-pub mod sign;
-pub mod source;
-mod sync;
-pub mod task;
-mod threads;
+#[doc(hidden)]
 pub mod upload;
 
 /// The C border for the fuzz targets, which call it as a C host does. C has include/us3.h.

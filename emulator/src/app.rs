@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broken::Broken;
-use crate::callback::Caller;
+use crate::callback::{Around, Caller};
 use crate::clock::Clock;
-use crate::control;
 use crate::detached::Detached;
 use crate::journal::Journal;
 use crate::options::Options;
@@ -40,7 +39,7 @@ impl App {
             token,
             pressure: Pressure::new(options.requests_per_second),
             broken: Broken::new(&options),
-            control_token: control::token(&options)?,
+            control_token: options.token_of_control()?,
             store: Arc::new(open(&options)?),
             journal: Arc::new(Journal::default()),
             caller: Caller::new(options.callback_timeout),
@@ -48,6 +47,15 @@ impl App {
             detached: Arc::default(),
             options,
         })
+    }
+
+    pub fn around_callback(&self) -> Around<'_> {
+        Around {
+            rules: &self.rules,
+            broken: &self.broken,
+            journal: &self.journal,
+            log: self.options.log,
+        }
     }
 
     pub fn state(&self) -> State {

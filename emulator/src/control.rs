@@ -20,8 +20,6 @@ use crate::rules::{Rule, RuleState};
 use crate::state::State;
 use crate::store::About;
 
-pub(crate) use guard::token;
-
 type Reply = (StatusCode, Json<Value>);
 
 pub(crate) fn router(app: Arc<App>) -> Router {

@@ -20,7 +20,7 @@ use crate::rights::Rights;
 use crate::rules::{Rule, RuleState};
 use crate::state::{CallbackSent, ObjectState, RequestSeen, State};
 use crate::store::About;
-use crate::{control, net, serve};
+use crate::{control, front, net, serve};
 
 /// A running emulator. Dropping it stops it, closes its connections and removes its temporary files.
 pub struct Emulator {
@@ -289,8 +289,8 @@ fn run(
             return;
         };
         tokio::select! {
-            () = net::accept(uploads, upload_router, Some(app.clone())) => {}
-            () = net::accept(controls, control_router, None) => {}
+            () = front::accept(uploads, upload_router, Some(app.clone())) => {}
+            () = front::accept(controls, control_router, None) => {}
             () = encrypted(https, plain, log) => {}
             // The sender is dropped, never used.
             _ = stopped => {}

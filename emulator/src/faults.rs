@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::net::{Conn, End};
 use crate::rules::{Fault, Fired, Place, Shape, Stall};
-use crate::serve::Stop;
+use crate::stop::Stop;
 
 /// The rule that a request has met, if any.
 #[derive(Clone)]

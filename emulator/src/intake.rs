@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use crate::faults::Hook;
 use crate::refusal::Refusal;
 use crate::rules::Place;
-use crate::serve::Stop;
+use crate::stop::Stop;
 
 pub(crate) struct Intake {
     body: Body,

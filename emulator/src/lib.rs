@@ -28,6 +28,7 @@
 //! - `detached`: requests that go on after their connection met its fault
 //! - `journal`, `state`: what was seen, for tests
 //! - `clock`: what time it is here
+//! - `front`: where connections come in
 //! - `control`: the second listener, the same as JSON
 //! - `log`: a line per request for people
 //! - `greeting`: how to point a client at it, for people
@@ -44,6 +45,7 @@ mod detached;
 mod emulator;
 mod etag;
 mod faults;
+mod front;
 mod greeting;
 mod intake;
 mod journal;
@@ -57,6 +59,7 @@ mod rights;
 mod rules;
 mod serve;
 mod state;
+mod stop;
 mod store;
 mod target;
 

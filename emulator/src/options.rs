@@ -1,5 +1,6 @@
 //! What can be chosen when an emulator is started.
 
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +85,73 @@ impl Default for Options {
             broken: Vec::new(),
             rules: Vec::new(),
             log: false,
+        }
+    }
+}
+
+impl Options {
+    /// The token that requests to the control listener must carry: the one of the options, or a new one when others than this machine
+    /// reach the listener.
+    pub(crate) fn token_of_control(&self) -> io::Result<Option<String>> {
+        if let Some(token) = &self.control_token {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            if token.is_empty() || !token.bytes().all(plain) {
+                let why = "--control-token: it must be of letters, digits and -._~";
+                return Err(io::Error::new(ErrorKind::InvalidInput, why));
+            }
+            return Ok(Some(token.clone()));
+        }
+        if self.control.ip().to_canonical().is_loopback() {
+            return Ok(None);
+        }
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        Ok(Some(format!("{:032x}", u128::from_ne_bytes(random))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_only_for_a_listener_beyond_loopback() {
+        let made = |control: &str| {
+            let options = Options {
+                control: control.parse().unwrap(),
+                ..Options::default()
+            };
+            options.token_of_control().unwrap()
+        };
+        for control in [
+            "127.0.0.1:0",
+            "127.9.9.9:0",
+            "[::1]:0",
+            "[::ffff:127.0.0.1]:0",
+        ] {
+            assert_eq!(made(control), None, "{control}");
+        }
+        for control in ["0.0.0.0:0", "[::]:0", "10.0.0.1:0"] {
+            let (one, other) = (made(control).unwrap(), made(control).unwrap());
+            assert!(one.len() == 32 && one != other, "{control}: {one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_cannot_stand_in_a_header_or_a_query_is_refused() {
+        for (chosen, fits) in [
+            ("Aa0-._~", true),
+            ("", false),
+            ("a b", false),
+            ("a+b", false),
+            ("é", false),
+            ("a\n", false),
+        ] {
+            let options = Options {
+                control_token: Some(chosen.into()),
+                ..Options::default()
+            };
+            assert_eq!(options.token_of_control().is_ok(), fits, "{chosen:?}");
         }
     }
 }

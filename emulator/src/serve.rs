@@ -1,6 +1,5 @@
 //! One request, from its head to its answer.
 
-use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,28 +18,8 @@ use crate::journal::Visit;
 use crate::net::{Conn, End, raw};
 use crate::refusal::Refusal;
 use crate::rules::{Fault, Place, Shape, Then};
+use crate::stop::Stop;
 use crate::target::{Call, Target};
-
-/// Why a request goes no further.
-pub(crate) enum Stop {
-    Refused(Refusal),
-    /// A rule has another answer for it.
-    Replaced,
-    /// The client left, or a rule ended the connection.
-    Gone,
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Refused(error.into())
-    }
-}
 
 /// An answer in the place of the emulator's own.
 struct Instead {

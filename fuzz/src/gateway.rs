@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use us3::border;
-use us3::etag::EtagHasher;
+use us3::protocol::etag::EtagHasher;
 
 use super::{CONTENT, POLICY, PRIVATE_KEY, good, is_initiate, replace};
 

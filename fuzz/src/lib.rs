@@ -1,4 +1,4 @@
-//! What the fuzz targets call, and what tests/fuzz_corpus.rs replays the corpora with.
+//! What the fuzz targets call, and what tests/engine/fuzz_corpus.rs replays the corpora with.
 //!
 //! Each function takes any bytes for what comes from outside: a policy, a configuration file, a
 //! checkpoint, the service's answers, the strings of a C host. Everything goes through the public
@@ -20,9 +20,9 @@ use base64::engine::general_purpose::URL_SAFE;
 use us3::border;
 use us3::client::Client;
 use us3::config::Config;
+use us3::content::Source;
 use us3::error::{Error, Status};
-use us3::policy::{MAX_ENCODED_LEN, PutPolicy};
-use us3::source::Source;
+use us3::protocol::policy::{MAX_ENCODED_LEN, PutPolicy};
 use us3::upload::{Mode, UploadRequest};
 
 const PRIVATE_KEY: &str = "private-key-nobody-may-see";

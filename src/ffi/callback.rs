@@ -5,16 +5,15 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::source::Reader;
-use crate::task::{OnComplete, OnProgress};
+use crate::content::Reader;
+use crate::operation::task::{OnComplete, OnProgress};
 
 use super::lease::Loan;
 use super::progress::us3_progress;
 use super::result::us3_result;
 use super::structs::OutStruct;
-use super::task::us3_task;
+use super::task_handle::{TaskSlot, us3_task};
 
 /// A source: writes the next bytes of the content to buffer, at most capacity, and returns how
 /// many; fewer than capacity do not mean the end. Returns 0 at the end, and is not called again. A
@@ -54,27 +53,6 @@ impl UserData {
     }
 }
 
-/// The task handle that on_complete is to be given: empty until the handle is made, which comes after
-/// on_complete is built, and again once on_complete or us3_task_free has taken it. Lock-free, because
-/// us3_task_free also takes it in a forked child, where a lock may be held for ever.
-#[derive(Clone, Default)]
-pub(super) struct Promised(Arc<AtomicPtr<us3_task>>);
-
-impl Promised {
-    pub(super) fn keep(&self, task: Arc<us3_task>) {
-        let before = self
-            .0
-            .swap(Arc::into_raw(task).cast_mut(), Ordering::AcqRel);
-        debug_assert!(before.is_null(), "a handle is made once");
-    }
-
-    pub(super) fn take(&self) -> Option<Arc<us3_task>> {
-        let task = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: what is not NULL was put in by keep, and nobody else can take it out now.
-        (!task.is_null()).then(|| unsafe { Arc::from_raw(task) })
-    }
-}
-
 /// # Safety
 /// `call` may be called as the header says, with `user_data`, until the end of the upload.
 pub(super) unsafe fn on_progress(call: us3_progress_fn, user_data: UserData) -> Option<OnProgress> {
@@ -94,14 +72,14 @@ pub(super) unsafe fn on_progress(call: us3_progress_fn, user_data: UserData) -> 
 pub(super) unsafe fn on_complete(
     call: us3_complete_fn,
     user_data: UserData,
-    task: &Promised,
+    task: &TaskSlot,
 ) -> Option<OnComplete> {
     let call = call?;
-    let promised = task.clone();
+    let task_slot = task.clone();
     Some(Box::new(move |outcome| {
         let mut result = us3_result::of(outcome);
         // Held during the call: a callback of another upload may free the host's handle meanwhile.
-        let task = promised.take();
+        let task = task_slot.take();
         let handle = task.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut();
         // SAFETY: our caller's promise.
         unsafe { call(handle, &result, user_data.get()) };

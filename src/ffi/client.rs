@@ -6,8 +6,9 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Report, Result};
 
+use super::catch::catch_or;
 use super::config::us3_config;
-use super::guard::{guard, guard_new, guard_value};
+use super::guard::{guard, guard_new};
 use super::handle::{Handle, InUse};
 use super::input;
 use super::result::us3_result;
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn us3_client_from_file(
 /// the last upload has ended. In a forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
-    guard_value((), || {
+    catch_or((), || {
         if !client.is_null() {
             // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
             unsafe { Box::from_raw(client) }.0.free();
@@ -108,7 +109,7 @@ pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
 ///
 /// Any thread. Blocks.
 ///
-/// @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is not one);
+/// @return US3_OK; US3_INVALID_ARGUMENT (client or key is NULL, the key is invalid);
 /// US3_SERVICE_ERROR (refused; http_status is 404 if there is no such object); US3_NETWORK_ERROR;
 /// US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 
-use super::guard::guard_value;
+use super::catch::catch_or;
 use super::input::{self, c_bool, is_true};
 use super::structs::{self, PublicStruct, member_ends};
 
@@ -82,7 +82,7 @@ pub struct us3_config {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_config_init(config: *mut us3_config) {
     // SAFETY: NULL, or memory for a us3_config: the header asks the host for it.
-    guard_value((), || unsafe { structs::init(config) });
+    catch_or((), || unsafe { structs::init(config) });
 }
 
 impl us3_config {

@@ -2,10 +2,15 @@
 
 use std::ffi::{CStr, c_char};
 use std::fmt::Write;
+use std::ptr;
 
-use super::advice;
+use crate::error::{CallbackState, ObjectState, Status};
+use crate::protocol::advice::{self, Failed};
+
+use super::catch::catch_or;
+use super::memory;
 use super::result::us3_result;
-use super::status::{self, us3_callback_state, us3_object_state, us3_status};
+use super::status;
 use super::structs::{self, PublicStruct};
 
 /// As much of an answer's body as belongs into a paragraph.
@@ -14,7 +19,23 @@ const BODY_SHOWN: usize = 400;
 /// In place of what may be a secret.
 const HIDDEN: &str = "***";
 
-/// Says what became of a call. Reads no member that the host's struct does not have.
+/// Says what became of a call in one readable paragraph: status, message, HTTP status, RetCode,
+/// session id, whether the object is stored, whether the callback ran, and what to do. For logs
+/// and for people; programs look at the members.
+///
+/// @param result  of any call, successful or not, also one that the host filled in itself
+/// @return one line of UTF-8, to be freed with us3_string_free. NULL only if memory ran out.
+///
+/// Any thread, while no other changes the result. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_result_describe(result: *const us3_result) -> *mut c_char {
+    // SAFETY: NULL, or an initialised result that nobody changes: the header asks for it.
+    catch_or(ptr::null_mut(), || unsafe {
+        memory::string(&paragraph(result))
+    })
+}
+
+/// What became of a call, in words. Reads no member that the host's struct does not have.
 ///
 /// # Safety
 /// `result` is NULL or points at a struct as large as its `struct_size` says, whose strings are
@@ -29,14 +50,17 @@ pub(super) unsafe fn paragraph(result: *const us3_result) -> String {
     // SAFETY: our caller's promise is the one that peek asks for.
     match unsafe { structs::peek("result", result, unknown) } {
         // SAFETY: the strings are as our caller promises.
-        Ok(result) => unsafe { Facts::of(&result) }.paragraph(),
+        Ok(result) => unsafe { Described::of(&result) }.paragraph(),
         Err(error) => format!("There is nothing to describe: {}.", error.message()),
     }
 }
 
-/// A result with its strings made safe to print.
-struct Facts {
+/// A result with its numbers as the engine knows them (None: unknown here) and its strings made safe to print.
+struct Described {
     result: us3_result,
+    status: Option<Status>,
+    object: Option<ObjectState>,
+    callback: Option<CallbackState>,
     message: String,
     session_id: String,
     etag: String,
@@ -45,7 +69,7 @@ struct Facts {
     note: String,
 }
 
-impl Facts {
+impl Described {
     /// # Safety
     /// As for [`paragraph`].
     unsafe fn of(result: &us3_result) -> Self {
@@ -54,6 +78,9 @@ impl Facts {
         unsafe {
             Self {
                 result: *result,
+                status: status::from_number(result.status),
+                object: status::object_from_number(result.object_state),
+                callback: status::callback_from_number(result.callback_state),
                 message: printable(result.err_msg),
                 session_id: printable(result.session_id),
                 etag: printable(result.etag),
@@ -68,8 +95,8 @@ impl Facts {
         let mut text = self.headline();
         for sentence in [
             self.answer(),
-            self.object(),
-            self.callback(),
+            self.object().to_owned(),
+            self.callback().to_owned(),
             self.names(),
             self.resumed(),
             self.last_answer(),
@@ -84,7 +111,7 @@ impl Facts {
     }
 
     fn succeeded(&self) -> bool {
-        self.result.status == us3_status::US3_OK as i32
+        self.status == Some(Status::Ok)
     }
 
     fn headline(&self) -> String {
@@ -117,46 +144,31 @@ impl Facts {
         format!("{}.", facts.join(", "))
     }
 
-    fn object(&self) -> String {
-        let state = self.result.object_state;
-        let said = if state == us3_object_state::US3_OBJECT_STORED as i32 {
-            "The object is stored."
-        } else if state == us3_object_state::US3_OBJECT_UNKNOWN as i32 {
-            "Whether the object is stored is unknown."
-        } else if state == us3_object_state::US3_OBJECT_NOT_STORED as i32 {
-            self.not_stored()
-        } else {
-            ""
-        };
-        said.to_owned()
-    }
-
-    fn not_stored(&self) -> &'static str {
-        let unsettled = [us3_status::US3_PENDING, us3_status::US3_INTERNAL_ERROR];
-        let is_unsettled = unsettled.map(|status| status as i32);
-        if self.succeeded() || is_unsettled.contains(&self.result.status) {
-            ""
-        } else if self.result.attempts == 0 && self.result.http_status == 0 {
-            "Nothing was sent."
-        } else {
-            "This call did not store the object."
+    fn object(&self) -> &'static str {
+        match self.object {
+            Some(ObjectState::Stored) => "The object is stored.",
+            Some(ObjectState::Unknown) => "Whether the object is stored is unknown.",
+            Some(ObjectState::NotStored) => self.not_stored(),
+            None => "",
         }
     }
 
-    fn callback(&self) -> String {
-        let state = self.result.callback_state;
-        let said = if state == us3_callback_state::US3_CALLBACK_DELIVERED as i32 {
-            "The callback was delivered."
-        } else if state == us3_callback_state::US3_CALLBACK_NOT_DELIVERED as i32 {
-            "The callback was not delivered."
-        } else if state == us3_callback_state::US3_CALLBACK_UNKNOWN as i32 {
-            "Whether the callback ran is unknown."
-        } else if state == us3_callback_state::US3_CALLBACK_REPLY_REFUSED as i32 {
-            "The callback ran, but US3 refused its reply."
-        } else {
-            ""
-        };
-        said.to_owned()
+    fn not_stored(&self) -> &'static str {
+        match self.status {
+            Some(Status::Ok | Status::Pending | Status::InternalError) => "",
+            _ if self.result.attempts == 0 && self.result.http_status == 0 => "Nothing was sent.",
+            _ => "This call did not store the object.",
+        }
+    }
+
+    fn callback(&self) -> &'static str {
+        match self.callback {
+            Some(CallbackState::Delivered) => "The callback was delivered.",
+            Some(CallbackState::NotDelivered) => "The callback was not delivered.",
+            Some(CallbackState::Unknown) => "Whether the callback ran is unknown.",
+            Some(CallbackState::ReplyRefused) => "The callback ran, but US3 refused its reply.",
+            Some(CallbackState::NotRequested) | None => "",
+        }
     }
 
     fn names(&self) -> String {
@@ -167,11 +179,9 @@ impl Facts {
         if !self.upload_id.is_empty() && self.succeeded() {
             let _ = write!(text, "Upload id {}. ", self.upload_id);
         } else if !self.upload_id.is_empty() {
-            let unknown = us3_object_state::US3_OBJECT_UNKNOWN as i32;
-            let may = if self.result.object_state == unknown {
-                "may still exist"
-            } else {
-                "still exists"
+            let may = match self.object {
+                Some(ObjectState::Unknown) => "may still exist",
+                _ => "still exists",
             };
             let _ = write!(text, "The upload {} {may}. ", self.upload_id);
         }
@@ -213,7 +223,14 @@ impl Facts {
             return String::new();
         }
         let said = format!("{} {}", self.message, self.body).to_lowercase();
-        let advice = advice::of(&self.result, &said);
+        let advice = advice::on(&Failed {
+            status: self.status,
+            object: self.object,
+            callback: self.callback,
+            http_status: self.result.http_status,
+            ret_code: self.result.ret_code,
+            said: &said,
+        });
         match self.session_id.is_empty() {
             true => format!("What to do: {advice}"),
             false => format!("What to do: {advice} If you ask support, quote the session id."),
@@ -269,8 +286,7 @@ fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::ptr;
-
+    use super::super::status::{us3_callback_state, us3_object_state, us3_status};
     use super::*;
 
     fn describe(result: &us3_result) -> String {

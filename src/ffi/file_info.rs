@@ -5,8 +5,9 @@ use std::ptr;
 
 use crate::client::FileInfo;
 
+use super::catch::catch_or;
 use super::client::{enter, us3_client};
-use super::guard::{guard, guard_value};
+use super::guard::guard;
 use super::input;
 use super::memory;
 use super::result::us3_result;
@@ -39,7 +40,7 @@ pub struct us3_file_info {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_file_info_init(info: *mut us3_file_info) {
     // SAFETY: NULL, or memory for a us3_file_info: the header asks the host for it.
-    guard_value((), || unsafe { structs::init(info) });
+    catch_or((), || unsafe { structs::init(info) });
 }
 
 /// Frees what a us3_file_info holds and sets it back to its initial values. It can be used again,
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn us3_file_info_init(info: *mut us3_file_info) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_file_info_clear(info: *mut us3_file_info) {
     // SAFETY: NULL, or an initialised struct that only this thread uses: the header asks for it.
-    guard_value((), || unsafe { structs::clear(info) });
+    catch_or((), || unsafe { structs::clear(info) });
 }
 
 /// HeadFile: asks for an object's size, date, ETag and type.
@@ -64,7 +65,7 @@ pub unsafe extern "C" fn us3_file_info_clear(info: *mut us3_file_info) {
 /// Any thread. Blocks.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key or info is NULL, a struct_size makes no sense,
-/// the key is not one); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
+/// the key is invalid); US3_SERVICE_ERROR (refused; http_status is 404 if there is no such
 /// object); US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_head_file(

@@ -1,13 +1,12 @@
-//! The one gate that every export goes through.
-//!
-//! A panic that reached C would abort the host. Here it becomes `US3_INTERNAL_ERROR`, and here
+//! The one gate that every fallible export goes through: a panic becomes `US3_INTERNAL_ERROR`, and here
 //! alone the host's `us3_result` is filled.
 
 use std::ptr;
 
 use crate::error::{Report, Result};
-use crate::panics;
+use crate::runtime::panics;
 
+use super::catch::catch_or;
 use super::input;
 use super::result::us3_result;
 use super::status::us3_status;
@@ -23,7 +22,7 @@ pub(super) unsafe fn guard(
     result: *mut us3_result,
     call: impl FnOnce() -> Result<Report>,
 ) -> us3_status {
-    guard_value(us3_status::US3_INTERNAL_ERROR, || {
+    catch_or(us3_status::US3_INTERNAL_ERROR, || {
         // SAFETY: our caller's promise is the one that open asks for.
         let slot = match unsafe { open_result(result) } {
             Ok(slot) => slot,
@@ -64,12 +63,6 @@ pub(super) unsafe fn guard_new<H>(
     };
     // SAFETY: our caller's promise is the one that guard asks for.
     unsafe { guard(result, call) }
-}
-
-/// Runs a function of the header that has no status; a panic gives `fallback`.
-pub(super) fn guard_value<T>(fallback: T, call: impl FnOnce() -> T) -> T {
-    panics::stay_silent();
-    panics::catch(call).unwrap_or(fallback)
 }
 
 /// # Safety
@@ -118,7 +111,7 @@ mod tests {
         // SAFETY: NULL is allowed.
         let status = unsafe { guard(ptr::null_mut(), throw) };
         assert_eq!(status, us3_status::US3_INTERNAL_ERROR);
-        assert_eq!(guard_value(7, || std::panic::panic_any(Bomb)), 7);
+        assert_eq!(catch_or(7, || std::panic::panic_any(Bomb)), 7);
     }
 
     #[test]

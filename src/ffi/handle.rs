@@ -9,7 +9,7 @@ use std::process;
 use std::sync::Arc;
 
 use crate::error::{Error, Result, Status};
-use crate::threads;
+use crate::runtime::own_threads;
 
 use super::lease::{Hold, Lender, lease};
 
@@ -72,7 +72,7 @@ impl<T> Handle<T> {
             ..
         } = self;
         drop(hold);
-        if threads::is_ours() {
+        if own_threads::is_own_thread() {
             lender.give_up();
         } else {
             drop(lender);
@@ -152,7 +152,7 @@ mod tests {
         let handle = Handle::new(Tell(&DROPPED));
         let call = handle.enter().unwrap();
         let callback = thread::spawn(|| {
-            threads::begin();
+            own_threads::mark_as_own_thread();
             handle.free();
         });
         callback.join().unwrap();

@@ -1,12 +1,13 @@
 //! Lending something out and waiting until everybody has given it back.
 
 use std::convert::Infallible;
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::task::Returned;
+use crate::operation::task::Returned;
+use crate::runtime::sync::unpoisoned;
 
 /// Proof that something is still in use. Dropping the last one lets the [`Lender`] go on.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub(super) fn loan() -> (Loan, Returned) {
 impl Drop for Lender {
     fn drop(&mut self) {
         if let Some(lender) = &mut self.0 {
-            let lender = lender.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let lender = unpoisoned(lender.get_mut());
             let Err(mpsc::RecvError) = lender.recv();
         }
     }

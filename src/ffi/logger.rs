@@ -8,12 +8,13 @@ use std::ffi::{CString, c_char, c_void};
 use std::process;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{OnceLock, RwLock};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::error::{Error, Report, Result, Status};
-use crate::events::TARGET;
+use crate::operation::events::TARGET;
+use crate::runtime::sync::unpoisoned;
 
 use super::callback::UserData;
 use super::guard::guard;
@@ -58,7 +59,7 @@ pub type us3_log_fn =
 /// Any thread, but not in the logger. Waits for calls of the former logger that are in progress. A
 /// forked child logs nothing until it calls this itself.
 ///
-/// @return US3_OK; US3_INVALID_ARGUMENT (level is not one; or libus3 is part of a Rust program that
+/// @return US3_OK; US3_INVALID_ARGUMENT (level is out of range; or libus3 is part of a Rust program that
 /// has set its own logger, to which the log then goes); US3_WOULD_DEADLOCK (called in the logger);
 /// US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
@@ -113,7 +114,7 @@ fn set(level: LevelFilter, target: Option<Target>) -> Result<Report> {
         None => LevelFilter::Off,
     };
     let here = Here::current();
-    let mut current = here.target.write().unwrap_or_else(PoisonError::into_inner);
+    let mut current = unpoisoned(here.target.write());
     *current = target.filter(|_| level > LevelFilter::Off);
     log::set_max_level(level);
     Ok(Report::default())
@@ -189,7 +190,7 @@ impl Log for HostLogger {
         let (Ok(line), Some(here)) = (CString::new(line), Here::existing()) else {
             return;
         };
-        let target = here.target.read().unwrap_or_else(PoisonError::into_inner);
+        let target = unpoisoned(here.target.read());
         if let Some(Target { call, user_data }) = &*target {
             WITHIN.set(true);
             // SAFETY: the host promised that it can be called until it sets another, which waits for

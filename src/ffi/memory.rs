@@ -7,7 +7,7 @@ use std::slice;
 use bytes::Bytes;
 use nix::libc;
 
-use super::guard::guard_value;
+use super::catch::catch_or;
 use super::lease::{Loan, lease};
 
 /// Frees a string that a function of the library returned as `char *`.
@@ -21,7 +21,7 @@ use super::lease::{Loan, lease};
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_string_free(string: *mut c_char) {
     // SAFETY: the host passes a string of the library, once, as the header asks.
-    guard_value((), || unsafe { free(string) });
+    catch_or((), || unsafe { free(string) });
 }
 
 /// A C string of its own for the host, with interior NULs replaced so that nothing is cut off.

@@ -1,25 +1,26 @@
 //! The C border, and the only unsafe code.
 //!
 //! Everything that C sees is declared here, one file per handle or struct, and `build.rs` turns
-//! it into `include/us3.h` with the help of `us3.h.in`, where the prose and the order live. A
+//! it into `us3.h` with the help of `us3.h.in`, where the prose and the order live. A
 //! `///` on an exported item is a piece of the C manual: write it for a C programmer.
 //!
 //! # Who does what
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | [`guard`] | the one gate that every export goes through: panics, the result, the status |
+//! | [`catch`] | a panic never reaches C |
+//! | [`guard`] | the one gate that every fallible export goes through: panics, the result, the status |
 //! | [`input`] | pointers and strings of the host made into references, or a clear error |
 //! | [`structs`] | `struct_size`: older and newer callers, in both directions |
 //! | [`handle`] | what is behind an opaque pointer: calls in progress, the process that made it |
 //! | [`lease`] | lending something out and waiting until everybody has given it back |
 //! | [`memory`] | strings that the host frees, and memory that the host lends |
 //! | [`status`] | the enums, held against the engine's |
-//! | [`result`], [`describe`], [`advice`] | what became of a call, the same in words, and what to do |
+//! | [`result`], [`describe`] | what became of a call, the same in words |
 //! | [`config`], [`client`] | making, using and freeing a client |
 //! | [`request`], [`header`] | one request for every upload |
-//! | [`upload`] | uploads that wait for their end; the named operations fill in the request |
-//! | [`task`], [`progress`] | uploads that run while the host does something else |
+//! | [`upload`] | uploads, waited for or not; the named operations fill in the request |
+//! | [`task`], [`task_handle`], [`progress`] | uploads that run while the host does something else |
 //! | [`callback`] | functions of the host that the library calls |
 //! | [`multipart`] | an upload that the host drives part by part |
 //! | [`file_info`] | HeadFile |
@@ -31,7 +32,7 @@
 //!
 //! 1. Take pointers and integers, never a Rust enum, never a `bool` (see [`input::c_bool`]), and
 //!    an optional `us3_result *` last. Name everything as C will see it.
-//! 2. The body is one call of a function of [`guard`]. Within it, make every pointer into a
+//! 2. The body is one call of a function of [`guard`], or of [`catch`] without a status. Within it, make every pointer into a
 //!    reference with [`input`], [`structs`] or [`handle`], naming the parameter; then call the
 //!    engine, which is safe code; then hand its report on. No logic of uploads lives here.
 //! 3. Check a handle first: a forked child gets `US3_FORKED` before anything else happens.
@@ -63,8 +64,8 @@
 #![allow(rustdoc::bare_urls)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
-mod advice;
 mod callback;
+mod catch;
 mod client;
 mod config;
 mod describe;
@@ -84,19 +85,23 @@ mod result;
 mod status;
 mod structs;
 mod task;
+mod task_handle;
 mod upload;
 mod version;
 
 // For the fuzz targets, through `us3::border`.
 pub use client::{us3_client, us3_client_new};
 pub use config::{us3_config, us3_config_init};
+pub use describe::us3_result_describe;
 pub use header::us3_header;
 pub use logger::us3_set_logger;
 pub use memory::us3_string_free;
 pub use request::{us3_upload_request, us3_upload_request_init};
-pub use result::{us3_result, us3_result_clear, us3_result_describe, us3_result_init};
+pub use result::{us3_result, us3_result_clear, us3_result_init};
 pub use status::us3_status;
 pub use upload::us3_upload;
 
+#[cfg(test)]
+mod defaults;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,9 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::upload::Multipart;
 
+use super::catch::catch_or;
 use super::client::{enter as enter_client, us3_client};
-use super::guard::{guard, guard_new, guard_value};
+use super::guard::{guard, guard_new};
 use super::handle::{Handle, InUse};
 use super::input;
 use super::memory;
@@ -19,10 +20,10 @@ use super::status::us3_status;
 
 /// A multipart upload that the host drives part by part. Any number of threads may send parts of
 /// one upload at once. It belongs to the client that it was made with.
-pub struct us3_multipart(Handle<Upload>);
+pub struct us3_multipart(Handle<DrivenUpload>);
 
 /// What the handle holds, in the order in which it goes.
-struct Upload {
+struct DrivenUpload {
     engine: Multipart,
     upload_id: CString,
     part_size: u64,
@@ -43,7 +44,7 @@ struct Upload {
 /// Any thread. Blocks.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
-/// is not one); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
+/// is invalid); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
 /// has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_initiate_multipart_upload(
@@ -74,7 +75,7 @@ pub unsafe extern "C" fn us3_initiate_multipart_upload(
 /// Any thread. Does not block. Works in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_upload_id(multipart: *const us3_multipart) -> *const c_char {
-    guard_value(ptr::null(), || {
+    catch_or(ptr::null(), || {
         // SAFETY: NULL or an upload that the host has not freed.
         let upload = unsafe { multipart.as_ref() };
         upload.map_or(ptr::null(), |upload| upload.0.peek().upload_id.as_ptr())
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn us3_multipart_upload_id(multipart: *const us3_multipart
 /// Any thread. Does not block. Works in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_part_size(multipart: *const us3_multipart) -> u64 {
-    guard_value(0, || {
+    catch_or(0, || {
         // SAFETY: NULL or an upload that the host has not freed.
         let upload = unsafe { multipart.as_ref() };
         upload.map_or(0, |upload| upload.0.peek().part_size)
@@ -239,7 +240,7 @@ pub unsafe extern "C" fn us3_abort_upload(
 /// forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
-    guard_value((), || {
+    catch_or((), || {
         if !multipart.is_null() {
             // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
             unsafe { Box::from_raw(multipart) }.0.free();
@@ -251,7 +252,7 @@ impl us3_multipart {
     fn new(engine: Multipart, client: &InUse<Client>) -> Self {
         // An id with a NUL cannot be: it went through the service's JSON and our URLs.
         let upload_id = CString::new(engine.upload_id()).unwrap_or_default();
-        Self(Handle::new(Upload {
+        Self(Handle::new(DrivenUpload {
             upload_id,
             part_size: engine.part_size(),
             engine,
@@ -264,7 +265,7 @@ impl us3_multipart {
 ///
 /// # Safety
 /// `multipart` is NULL or an upload that is not freed before this returns.
-unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<Upload>> {
+unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<DrivenUpload>> {
     input::not_null("multipart", multipart)?;
     // SAFETY: not NULL, so our caller promises an upload.
     unsafe { &*multipart }.0.enter()

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 use crate::error::{Error, Report, Result, Status};
-use crate::policy::PutPolicy;
+use crate::protocol::policy::PutPolicy;
 
 use super::guard::guard;
 use super::header::{pairs, us3_header};

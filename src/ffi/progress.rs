@@ -2,7 +2,7 @@
 
 use crate::operation::Progress;
 
-use super::guard::guard_value;
+use super::catch::catch_or;
 use super::structs::{self, OutStruct, PublicStruct, member_ends};
 
 /// How far an upload is. It owns nothing, and needs no clearing.
@@ -36,7 +36,7 @@ pub struct us3_progress {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_progress_init(progress: *mut us3_progress) {
     // SAFETY: NULL, or memory for a us3_progress: the header asks the host for it.
-    guard_value((), || unsafe { structs::init(progress) });
+    catch_or((), || unsafe { structs::init(progress) });
 }
 
 /// US3_TOTAL_UNKNOWN.

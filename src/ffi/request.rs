@@ -5,13 +5,13 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::client::{Caller, Client};
+use crate::content::Source;
 use crate::error::{Error, Result};
-use crate::source::Source;
-use crate::task::{Returned, Start, Task, Watch};
-use crate::upload::{DEFAULT_JOBS, Mode, UploadRequest};
+use crate::operation::task::{Returned, Task, TaskStarter, Watch};
+use crate::upload::{DEFAULT_JOBS, Mode, Plan, UploadRequest};
 
-use super::callback::{self, Promised, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
-use super::guard::guard_value;
+use super::callback::{self, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
+use super::catch::catch_or;
 use super::handle::InUse;
 use super::header::{pairs, us3_header};
 use super::input;
@@ -19,12 +19,13 @@ use super::lease::loan;
 use super::memory;
 use super::policy::policy;
 use super::structs::{self, PublicStruct, member_ends};
+use super::task_handle::TaskSlot;
 
 /// How the content travels: the values of us3_upload_request.mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum us3_mode {
-    /// One PutFile when it is small, multipart when it is large.
+    /// One PutFile up to 16 MiB. Multipart above that, or with a resume_path.
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,
@@ -106,11 +107,11 @@ pub struct us3_upload_request {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_upload_request_init(request: *mut us3_upload_request) {
     // SAFETY: NULL, or memory for a us3_upload_request: the header asks the host for it.
-    guard_value((), || unsafe { structs::init(request) });
+    catch_or((), || unsafe { structs::init(request) });
 }
 
 impl us3_upload_request {
-    /// The upload, ready to be started; `promised` is the task that `on_complete` is told.
+    /// The upload, ready to be started; `task_slot` is the task that `on_complete` is told.
     ///
     /// # Safety
     /// Each pointer is NULL or as the header says, and stays so until this returns; those that the
@@ -119,22 +120,21 @@ impl us3_upload_request {
     pub(super) unsafe fn prepare(
         &self,
         client: InUse<Client>,
-        promised: &Promised,
+        task_slot: &TaskSlot,
         caller: Caller,
-    ) -> Result<(Task, Start)> {
+    ) -> Result<(Task, TaskStarter)> {
         // SAFETY: our caller's promise is the one that each of the functions asks for.
         unsafe {
             let (source, returned) = self.source()?;
-            let request = self.with_source(source)?;
-            request.check()?;
+            let plan = self.with_source(source)?.plan()?;
             let user_data = UserData(self.user_data);
             let watch = Watch {
                 on_progress: callback::on_progress(self.on_progress, user_data),
-                on_complete: callback::on_complete(self.on_complete, user_data, promised),
+                on_complete: callback::on_complete(self.on_complete, user_data, task_slot),
                 returned,
                 keep: None,
             };
-            Ok(start_on(client, request, watch, caller))
+            Ok(start_on(client, plan, watch, caller))
         }
     }
 
@@ -214,13 +214,13 @@ impl us3_upload_request {
 /// The client is not freed before everybody was told the end.
 fn start_on(
     client: InUse<Client>,
-    request: UploadRequest,
+    plan: Plan,
     mut watch: Watch,
     caller: Caller,
-) -> (Task, Start) {
+) -> (Task, TaskStarter) {
     let engine = client.share();
     watch.keep = Some(Box::new(client));
-    engine.prepare(request, watch, caller)
+    engine.prepare(plan, watch, caller)
 }
 
 /// A mode of C, which may be any number.
@@ -290,9 +290,6 @@ unsafe impl PublicStruct for us3_upload_request {
         user_data,
     });
 }
-
-// US3_UPLOAD_REQUEST_INIT and the header's text say so.
-const _: () = assert!(DEFAULT_JOBS == 10);
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,7 @@ use std::ptr;
 
 use crate::error::{Report, Result};
 
-use super::describe;
-use super::guard::guard_value;
+use super::catch::catch_or;
 use super::memory;
 use super::status::{us3_callback_state, us3_object_state, us3_status};
 use super::structs::{self, OutStruct, PublicStruct, member_ends};
@@ -64,7 +63,7 @@ pub struct us3_result {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_result_init(result: *mut us3_result) {
     // SAFETY: NULL, or memory for a us3_result: the header asks the host for it.
-    guard_value((), || unsafe { structs::init(result) });
+    catch_or((), || unsafe { structs::init(result) });
 }
 
 /// Frees what a result holds and sets it back to its initial values. It can be used again, and
@@ -76,23 +75,7 @@ pub unsafe extern "C" fn us3_result_init(result: *mut us3_result) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_result_clear(result: *mut us3_result) {
     // SAFETY: NULL, or an initialised result that only this thread uses: the header asks for it.
-    guard_value((), || unsafe { structs::clear(result) });
-}
-
-/// Says what became of a call in one readable paragraph: status, message, HTTP status, RetCode,
-/// session id, whether the object is stored, whether the callback ran, and what to do. For logs
-/// and for people; programs look at the members.
-///
-/// @param result  of any call, successful or not, also one that the host filled in itself
-/// @return one line of UTF-8, to be freed with us3_string_free. NULL only if memory ran out.
-///
-/// Any thread, while no other changes the result. Does not block.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn us3_result_describe(result: *const us3_result) -> *mut c_char {
-    // SAFETY: NULL, or an initialised result that nobody changes: the header asks for it.
-    guard_value(ptr::null_mut(), || unsafe {
-        memory::string(&describe::paragraph(result))
-    })
+    catch_or((), || unsafe { structs::clear(result) });
 }
 
 impl us3_result {

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 
 use crate::error::{CallbackState, ObjectState, Status};
 
-use super::guard::guard_value;
+use super::catch::catch_or;
 
 /// How a call ended. What every fallible function returns, and what us3_result.status repeats.
 /// The numbers never change; more may be added, so treat a number you do not know as a failure.
@@ -89,7 +89,7 @@ pub enum us3_callback_state {
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn us3_status_name(status: i32) -> *const c_char {
-    guard_value(UNKNOWN_NAME.as_ptr(), || name(status).as_ptr())
+    catch_or(UNKNOWN_NAME.as_ptr(), || name(status).as_ptr())
 }
 
 /// The name of an object state, for logs.
@@ -101,7 +101,7 @@ pub extern "C" fn us3_status_name(status: i32) -> *const c_char {
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn us3_object_state_name(object_state: i32) -> *const c_char {
-    guard_value(UNKNOWN_OBJECT_STATE.as_ptr(), || {
+    catch_or(UNKNOWN_OBJECT_STATE.as_ptr(), || {
         object_state_name(object_state).as_ptr()
     })
 }
@@ -116,7 +116,7 @@ pub extern "C" fn us3_object_state_name(object_state: i32) -> *const c_char {
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn us3_callback_state_name(callback_state: i32) -> *const c_char {
-    guard_value(UNKNOWN_CALLBACK_STATE.as_ptr(), || {
+    catch_or(UNKNOWN_CALLBACK_STATE.as_ptr(), || {
         callback_state_name(callback_state).as_ptr()
     })
 }
@@ -162,20 +162,15 @@ const CALLBACK_STATE_NAMES: [&CStr; 5] = [
 
 /// The name of a status number that may have come from anywhere.
 pub(super) fn name(status: i32) -> &'static CStr {
-    name_in(&NAMES, status).unwrap_or(UNKNOWN_NAME)
+    at(&NAMES, status).unwrap_or(UNKNOWN_NAME)
 }
 
 fn object_state_name(state: i32) -> &'static CStr {
-    name_in(&OBJECT_STATE_NAMES, state).unwrap_or(UNKNOWN_OBJECT_STATE)
+    at(&OBJECT_STATE_NAMES, state).unwrap_or(UNKNOWN_OBJECT_STATE)
 }
 
 fn callback_state_name(state: i32) -> &'static CStr {
-    name_in(&CALLBACK_STATE_NAMES, state).unwrap_or(UNKNOWN_CALLBACK_STATE)
-}
-
-fn name_in(names: &[&'static CStr], number: i32) -> Option<&'static CStr> {
-    let index = usize::try_from(number).ok()?;
-    names.get(index).copied()
+    at(&CALLBACK_STATE_NAMES, state).unwrap_or(UNKNOWN_CALLBACK_STATE)
 }
 
 impl us3_status {
@@ -227,57 +222,79 @@ impl us3_callback_state {
     }
 }
 
-// The engine's numbers are the header's, and both are what the design fixed.
+/// The engine's statuses and states by number.
+const STATUSES: [Status; NAMES.len()] = [
+    Status::Ok,
+    Status::InvalidArgument,
+    Status::InvalidConfig,
+    Status::InvalidPolicy,
+    Status::FileError,
+    Status::FileChanged,
+    Status::NetworkError,
+    Status::Timeout,
+    Status::Cancelled,
+    Status::ServiceError,
+    Status::CallbackFailed,
+    Status::IntegrityError,
+    Status::ProtocolError,
+    Status::Pending,
+    Status::WouldDeadlock,
+    Status::Forked,
+    Status::InternalError,
+];
+
+const OBJECT_STATES: [ObjectState; OBJECT_STATE_NAMES.len()] = [
+    ObjectState::NotStored,
+    ObjectState::Stored,
+    ObjectState::Unknown,
+];
+
+const CALLBACK_STATES: [CallbackState; CALLBACK_STATE_NAMES.len()] = [
+    CallbackState::NotRequested,
+    CallbackState::Delivered,
+    CallbackState::NotDelivered,
+    CallbackState::Unknown,
+    CallbackState::ReplyRefused,
+];
+
+/// The engine's status of that number, which may have come from anywhere.
+pub(super) fn from_number(status: i32) -> Option<Status> {
+    at(&STATUSES, status)
+}
+
+/// The same for an object state.
+pub(super) fn object_from_number(state: i32) -> Option<ObjectState> {
+    at(&OBJECT_STATES, state)
+}
+
+/// The same for a callback state.
+pub(super) fn callback_from_number(state: i32) -> Option<CallbackState> {
+    at(&CALLBACK_STATES, state)
+}
+
+fn at<T: Copy>(all: &[T], number: i32) -> Option<T> {
+    let index = usize::try_from(number).ok()?;
+    all.get(index).copied()
+}
+
+// The engine's numbers are the header's.
 const _: () = {
-    const STATUSES: [Status; NAMES.len()] = [
-        Status::Ok,
-        Status::InvalidArgument,
-        Status::InvalidConfig,
-        Status::InvalidPolicy,
-        Status::FileError,
-        Status::FileChanged,
-        Status::NetworkError,
-        Status::Timeout,
-        Status::Cancelled,
-        Status::ServiceError,
-        Status::CallbackFailed,
-        Status::IntegrityError,
-        Status::ProtocolError,
-        Status::Pending,
-        Status::WouldDeadlock,
-        Status::Forked,
-        Status::InternalError,
-    ];
     let mut n = 0;
     while n < STATUSES.len() {
         assert!(STATUSES[n] as usize == n);
         assert!(us3_status::of(STATUSES[n]) as usize == n);
         n += 1;
     }
-
-    const OBJECTS: [ObjectState; OBJECT_STATE_NAMES.len()] = [
-        ObjectState::NotStored,
-        ObjectState::Stored,
-        ObjectState::Unknown,
-    ];
     let mut n = 0;
-    while n < OBJECTS.len() {
-        assert!(OBJECTS[n] as usize == n);
-        assert!(us3_object_state::of(OBJECTS[n]) as usize == n);
+    while n < OBJECT_STATES.len() {
+        assert!(OBJECT_STATES[n] as usize == n);
+        assert!(us3_object_state::of(OBJECT_STATES[n]) as usize == n);
         n += 1;
     }
-
-    const CALLBACKS: [CallbackState; CALLBACK_STATE_NAMES.len()] = [
-        CallbackState::NotRequested,
-        CallbackState::Delivered,
-        CallbackState::NotDelivered,
-        CallbackState::Unknown,
-        CallbackState::ReplyRefused,
-    ];
     let mut n = 0;
-    while n < CALLBACKS.len() {
-        assert!(CALLBACKS[n] as usize == n);
-        assert!(us3_callback_state::of(CALLBACKS[n]) as usize == n);
+    while n < CALLBACK_STATES.len() {
+        assert!(CALLBACK_STATES[n] as usize == n);
+        assert!(us3_callback_state::of(CALLBACK_STATES[n]) as usize == n);
         n += 1;
     }
 };

@@ -1,73 +1,20 @@
 //! `us3_task`: an upload that runs while the host does something else.
 
 use std::ffi::c_int;
-use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::Caller;
-use crate::error::{Error, Report, Result, Status};
-use crate::task::Task;
-use crate::threads;
+use crate::error::{Error, Report, Status};
+use crate::runtime::own_threads;
 
-use super::callback::Promised;
-use super::client::{enter as enter_client, us3_client};
-use super::guard::{guard, guard_value};
-use super::handle::{Handle, InUse};
-use super::input;
+use super::catch::catch_or;
+use super::guard::guard;
 use super::progress::us3_progress;
-use super::request::us3_upload_request;
 use super::result::us3_result;
 use super::status::us3_status;
-use super::structs::{self, Slot};
-
-/// A started upload. Any number of threads may use it at once.
-pub struct us3_task {
-    handle: ManuallyDrop<Handle<Task>>,
-    promised: Promised,
-}
-
-/// Starts an upload and returns at once, without waiting for the network, the disk or the read
-/// function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
-/// wait for their turn, in the order in which they were started.
-///
-/// The end is told in three ways, in this order: on_complete is called; then us3_task_wait
-/// returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
-///
-/// @param client    the client
-/// @param request   initialised and filled in. The struct and its strings are copied; what data
-///                  points at is not: leave it as it is until the end is told
-/// @param out_task  receives the task, or NULL on failure; it is written before the first callback.
-///                  Free it with us3_task_free, at any time
-/// @param result    NULL, or receives what became of starting the upload
-///
-/// Any thread, callbacks included. Does not block.
-///
-/// @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
-/// US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
-/// else can become of the upload is told at its end.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn us3_upload_start(
-    client: *mut us3_client,
-    request: *const us3_upload_request,
-    out_task: *mut *mut us3_task,
-    result: *mut us3_result,
-) -> us3_status {
-    // SAFETY: the host's pointers are NULL or as the header says, until we return; what it lends
-    // to the upload, until its end is told.
-    unsafe {
-        if !out_task.is_null() {
-            out_task.write(ptr::null_mut());
-        }
-        guard(result, || {
-            let client = enter_client(client)?;
-            let request = structs::read("request", request)?;
-            input::not_null("out_task", out_task)?;
-            start(client, &request, out_task)
-        })
-    }
-}
+use super::structs::Slot;
+use super::task_handle::{enter, us3_task};
 
 /// Waits for the end of an upload.
 ///
@@ -154,7 +101,7 @@ pub unsafe extern "C" fn us3_task_progress(
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_fd(task: *mut us3_task) -> c_int {
-    guard_value(-1, || {
+    catch_or(-1, || {
         // SAFETY: NULL, or a task that the host does not free before we return.
         let Ok(task) = (unsafe { enter(task) }) else {
             return -1;
@@ -175,16 +122,16 @@ pub unsafe extern "C" fn us3_task_fd(task: *mut us3_task) -> c_int {
 /// memory. May be called before or after the client is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
-    guard_value((), || {
+    catch_or((), || {
         if task.is_null() {
             return;
         }
         // SAFETY: made by start with Arc; the host frees it once and uses it no more.
         let task = unsafe { Arc::from_raw(task) };
         // What on_complete is told, unless it has been called already.
-        drop(task.promised.take());
+        drop(task.task_slot.take());
         if let Ok(running) = task.handle.enter() {
-            if threads::may_block().is_ok() {
+            if own_threads::check_may_block().is_ok() {
                 running.wait(None);
             }
             running.close_descriptor();
@@ -192,55 +139,7 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
     });
 }
 
-/// Once neither the host nor on_complete uses the handle any more.
-impl Drop for us3_task {
-    fn drop(&mut self) {
-        // SAFETY: taken here and nowhere else. The memory of the task goes after it, since the calls in progress, which
-        // this waits for, have begun with reading it.
-        unsafe { ManuallyDrop::take(&mut self.handle) }.free();
-    }
-}
-
-/// Makes the task, tells the host of it, and sets it going.
-///
-/// # Safety
-/// As for [`us3_upload_request::prepare`]; `out_task` may be written.
-unsafe fn start(
-    client: InUse<crate::client::Client>,
-    request: &us3_upload_request,
-    out_task: *mut *mut us3_task,
-) -> Result<Report> {
-    let promised = Promised::default();
-    // SAFETY: our caller's promise.
-    let (task, start) = unsafe { request.prepare(client, &promised, Caller::GoesOn) }?;
-    let task = Arc::new(us3_task {
-        handle: ManuallyDrop::new(Handle::new(task)),
-        promised: promised.clone(),
-    });
-    promised.keep(task.clone());
-    // SAFETY: our caller's promise. From here on nothing fails.
-    unsafe { out_task.write(Arc::into_raw(task).cast_mut()) };
-    start.go();
-    Ok(Report::default())
-}
-
 fn pending(timeout_ms: i64) -> Error {
     let message = format!("the upload has not ended yet; waited {timeout_ms} ms for it");
     Error::new(Status::Pending, message)
 }
-
-/// A call on the host's task.
-///
-/// # Safety
-/// `task` is NULL or a task that is not freed before this returns.
-unsafe fn enter(task: *const us3_task) -> Result<InUse<Task>> {
-    input::not_null("task", task)?;
-    // SAFETY: not NULL, so our caller promises a task.
-    unsafe { &*task }.handle.enter()
-}
-
-// The header promises that any number of threads may use a task at once.
-const _: () = {
-    const fn shared_by_threads<T: Send + Sync>() {}
-    shared_by_threads::<us3_task>();
-};

@@ -1,14 +1,15 @@
-//! Uploads that wait for their end: one request for all of them; the named operations fill it in.
+//! Uploads: one request for all of them, waited for or not; the named operations fill it in.
 
 use std::ffi::c_char;
+use std::ptr;
+use std::sync::Arc;
 
 use crate::client::{Caller, Client};
 use crate::error::{Report, Result};
-use crate::panics;
-use crate::task::Task;
-use crate::threads;
+use crate::operation::task::Task;
+use crate::runtime::own_threads;
+use crate::runtime::panics;
 
-use super::callback::Promised;
 use super::client::{enter, us3_client};
 use super::guard::guard;
 use super::handle::InUse;
@@ -17,6 +18,7 @@ use super::request::{us3_mode, us3_upload_request};
 use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::{self, PublicStruct};
+use super::task_handle::{TaskSlot, us3_task};
 
 /// Uploads a file, memory or a stream as one object, whatever the request asks for, and waits for the
 /// end: us3_upload_start and us3_task_wait in one. Its callbacks are called on library threads, the
@@ -32,7 +34,7 @@ use super::structs::{self, PublicStruct};
 /// @return one of
 /// - US3_OK: stored, and the callback, if there was a policy, delivered
 /// - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
-///   mode, key, mime_type, storage_class or metadata is not one, resume_path or US3_MODE_PUT do not
+///   mode, key, mime_type, storage_class or metadata has an invalid value, resume_path or US3_MODE_PUT do not
 ///   go with the source, or the content is over 512 MiB with US3_MODE_PUT
 /// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
 /// - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,
@@ -63,6 +65,47 @@ pub unsafe extern "C" fn us3_upload(
             let client = enter(client)?;
             let request = structs::read("request", request)?;
             run(client, &request)
+        })
+    }
+}
+
+/// Starts an upload and returns at once, without waiting for the network, the disk or the read
+/// function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
+/// wait for their turn, in the order in which they were started.
+///
+/// The end is told in three ways, in this order: on_complete is called; then us3_task_wait
+/// returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+///
+/// @param client    the client
+/// @param request   initialised and filled in. The struct and its strings are copied; what data
+///                  points at is not: leave it as it is until the end is told
+/// @param out_task  receives the task, or NULL on failure; it is written before the first callback.
+///                  Free it with us3_task_free, at any time
+/// @param result    NULL, or receives what became of starting the upload
+///
+/// Any thread, callbacks included. Does not block.
+///
+/// @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
+/// US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
+/// else can become of the upload is told at its end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_upload_start(
+    client: *mut us3_client,
+    request: *const us3_upload_request,
+    out_task: *mut *mut us3_task,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return; what it lends
+    // to the upload, until its end is told.
+    unsafe {
+        if !out_task.is_null() {
+            out_task.write(ptr::null_mut());
+        }
+        guard(result, || {
+            let client = enter(client)?;
+            let request = structs::read("request", request)?;
+            input::not_null("out_task", out_task)?;
+            start(client, &request, out_task)
         })
     }
 }
@@ -233,11 +276,11 @@ unsafe fn upload_file(
 /// # Safety
 /// As for [`us3_upload_request::prepare`], until this returns.
 unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Report> {
-    threads::may_block()?;
+    own_threads::check_may_block()?;
     // SAFETY: our caller's promise; the end is waited for in every case.
-    let (task, start) = unsafe { request.prepare(client, &Promised::default(), Caller::Waits) }?;
+    let (task, start) = unsafe { request.prepare(client, &TaskSlot::default(), Caller::Waits) }?;
     let task = Joined(task);
-    start.go();
+    start.run();
     task.0.wait(None).unwrap_or_else(|| Err(panics::died()))
 }
 
@@ -248,4 +291,23 @@ impl Drop for Joined {
     fn drop(&mut self) {
         self.0.wait(None);
     }
+}
+
+/// Makes the task, tells the host of it, and sets it going.
+///
+/// # Safety
+/// As for [`us3_upload_request::prepare`]; `out_task` may be written.
+unsafe fn start(
+    client: InUse<Client>,
+    request: &us3_upload_request,
+    out_task: *mut *mut us3_task,
+) -> Result<Report> {
+    let task_slot = TaskSlot::default();
+    // SAFETY: our caller's promise.
+    let (task, start) = unsafe { request.prepare(client, &task_slot, Caller::GoesOn) }?;
+    let task = us3_task::new(task, &task_slot);
+    // SAFETY: our caller's promise. From here on nothing fails.
+    unsafe { out_task.write(Arc::into_raw(task).cast_mut()) };
+    start.run();
+    Ok(Report::default())
 }

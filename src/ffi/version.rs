@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use super::guard::guard_value;
+use super::catch::catch_or;
 
 /// The version of the library that is loaded, which may be newer than US3_VERSION, the one this
 /// header is of.
@@ -12,7 +12,7 @@ use super::guard::guard_value;
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn us3_version() -> *const c_char {
-    guard_value(VERSION.as_ptr(), || VERSION.as_ptr())
+    catch_or(VERSION.as_ptr(), || VERSION.as_ptr())
 }
 
 const VERSION: &CStr =

@@ -39,7 +39,7 @@ pub enum Object {
 
 /// What ListParts says of the upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Upload {
+pub enum UploadListing {
     /// It still exists.
     Listed,
     /// The service does not know it.
@@ -123,7 +123,7 @@ pub struct Settling {
     doubt: Doubt,
     object: Option<Object>,
     refused_likewise: Option<bool>,
-    upload: Option<Upload>,
+    upload: Option<UploadListing>,
 }
 
 impl Settling {
@@ -172,7 +172,7 @@ impl Settling {
     }
 
     /// The answer of ListParts.
-    pub fn saw_upload(&mut self, upload: Upload) {
+    pub fn saw_upload(&mut self, upload: UploadListing) {
         self.upload = Some(upload);
     }
 
@@ -186,7 +186,7 @@ impl Settling {
         match outcome {
             Outcome::Stored => false,
             Outcome::NotRun => self.doubt.answered.is_none_or(|(status, _)| status != 404),
-            Outcome::Unknown(_) => self.upload != Some(Upload::Gone),
+            Outcome::Unknown(_) => self.upload != Some(UploadListing::Gone),
         }
     }
 }
@@ -270,7 +270,7 @@ mod tests {
         let mut settling = doubt(finish, answered);
         settling.saw_object(object);
         if finish && answered.is_none() {
-            settling.saw_upload(Upload::Unsaid);
+            settling.saw_upload(UploadListing::Unsaid);
         }
         (settling.next(true), settling.next(false))
     }
@@ -354,7 +354,7 @@ mod tests {
         settling.saw_object(Absent);
         assert_eq!(settling.next(true), AskUpload);
         assert_eq!(settling.next(false), AskUpload);
-        settling.saw_upload(Upload::Listed);
+        settling.saw_upload(UploadListing::Listed);
         assert_eq!(settling.next(true), Pause);
         settling.ask_again();
         assert_eq!(settling.next(true), AskObject);
@@ -364,15 +364,15 @@ mod tests {
     fn an_upload_is_named_unless_it_is_known_to_be_gone() {
         let unknown = Outcome::Unknown(Why::NotThere);
         for (answered, upload, outcome, named) in [
-            (LOST, Upload::Listed, unknown, true),
-            (LOST, Upload::Unsaid, unknown, true),
-            (LOST, Upload::Gone, unknown, false),
-            (LOST, Upload::Gone, Outcome::Stored, false),
-            (LOST, Upload::Unsaid, Outcome::Stored, false),
-            (IN_FORM, Upload::Unsaid, Outcome::NotRun, true),
+            (LOST, UploadListing::Listed, unknown, true),
+            (LOST, UploadListing::Unsaid, unknown, true),
+            (LOST, UploadListing::Gone, unknown, false),
+            (LOST, UploadListing::Gone, Outcome::Stored, false),
+            (LOST, UploadListing::Unsaid, Outcome::Stored, false),
+            (IN_FORM, UploadListing::Unsaid, Outcome::NotRun, true),
             (
                 Some((404, -190_404)),
-                Upload::Unsaid,
+                UploadListing::Unsaid,
                 Outcome::NotRun,
                 false,
             ),

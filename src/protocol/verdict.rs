@@ -25,7 +25,7 @@ pub enum End {
     /// There was no connection.
     NoConnection {
         /// Another try may find one.
-        passing: bool,
+        transient: bool,
     },
     /// The content could not be read.
     Unreadable,
@@ -104,7 +104,7 @@ pub struct Verdict {
     /// What is known.
     pub known: Known,
     /// Another try may succeed.
-    pub passing: bool,
+    pub transient: bool,
 }
 
 /// Whether a request may be sent again by itself. `twice`: running twice does no harm, or the host has
@@ -115,7 +115,7 @@ pub fn may_send_again(verdict: Verdict, twice: bool) -> bool {
         Known::Answered | Known::Lost => twice,
         Known::Done | Known::Stored(_) => false,
     };
-    verdict.passing && allowed
+    verdict.transient && allowed
 }
 
 /// What is known after this request when it is open what became of an earlier try, or of an earlier finish of the
@@ -131,28 +131,28 @@ pub fn after_a_lost_one(known: Known) -> Known {
 
 /// The verdict on one request.
 pub fn judge(evidence: &Evidence) -> Verdict {
-    let (known, passing) = match evidence.end {
-        End::NoConnection { passing } => (Known::NotRun, passing),
-        end if !evidence.through => (Known::NotRun, passes_without_body(end)),
+    let (known, transient) = match evidence.end {
+        End::NoConnection { transient } => (Known::NotRun, transient),
+        end if !evidence.through => (Known::NotRun, is_transient_without_body(end)),
         End::Broken | End::TimedOut => (Known::Lost, true),
         End::Garbage | End::GivenUp | End::Unreadable => (Known::Lost, false),
         End::Answered(answer) if (200..300).contains(&answer.status) => success(evidence, answer),
-        End::Answered(answer) => (refusal(evidence, answer), passes(answer)),
+        End::Answered(answer) => (refusal(evidence, answer), is_transient(answer)),
     };
-    Verdict { known, passing }
+    Verdict { known, transient }
 }
 
 /// A body that did not get through may get through the next time.
-fn passes_without_body(end: End) -> bool {
+fn is_transient_without_body(end: End) -> bool {
     match end {
         End::Broken | End::TimedOut => true,
-        End::Answered(answer) => passes(answer),
+        End::Answered(answer) => is_transient(answer),
         _ => false,
     }
 }
 
 /// The statuses of trouble that passes.
-fn passes(answer: Answer) -> bool {
+fn is_transient(answer: Answer) -> bool {
     matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
@@ -302,14 +302,14 @@ mod tests {
     }
 
     fn check(stores: bool, policy: bool, through: bool, rows: &[(End, Known, bool)]) {
-        for &(end, known, passing) in rows {
+        for &(end, known, transient) in rows {
             let evidence = Evidence {
                 stores,
                 policy,
                 through,
                 end,
             };
-            let expected = Verdict { known, passing };
+            let expected = Verdict { known, transient };
             assert_eq!(judge(&evidence), expected, "{evidence:?}");
         }
     }
@@ -322,8 +322,8 @@ mod tests {
                 policy,
                 false,
                 &[
-                    (NoConnection { passing: true }, NotRun, PASSES),
-                    (NoConnection { passing: false }, NotRun, FOR_GOOD),
+                    (NoConnection { transient: true }, NotRun, PASSES),
+                    (NoConnection { transient: false }, NotRun, FOR_GOOD),
                     (Unreadable, NotRun, FOR_GOOD),
                     (Broken, NotRun, PASSES),
                     (Garbage, NotRun, FOR_GOOD),
@@ -348,7 +348,7 @@ mod tests {
             true,
             &[
                 // No answer.
-                (NoConnection { passing: true }, NotRun, PASSES),
+                (NoConnection { transient: true }, NotRun, PASSES),
                 (Broken, Lost, PASSES),
                 (TimedOut, Lost, PASSES),
                 (Garbage, Lost, FOR_GOOD),
@@ -492,10 +492,10 @@ mod tests {
             (Stored(Unknown), false, false),
             (Stored(ReplyRefused), false, false),
         ] {
-            let passing = |passing| Verdict { known, passing };
-            assert_eq!(may_send_again(passing(true), false), once, "{known:?}");
-            assert_eq!(may_send_again(passing(true), true), twice, "{known:?}");
-            assert!(!may_send_again(passing(false), true), "{known:?}");
+            let transient = |transient| Verdict { known, transient };
+            assert_eq!(may_send_again(transient(true), false), once, "{known:?}");
+            assert_eq!(may_send_again(transient(true), true), twice, "{known:?}");
+            assert!(!may_send_again(transient(false), true), "{known:?}");
         }
     }
 

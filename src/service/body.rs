@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use crate::content::{Chunks, ReadOutcome};
 use crate::error::Error;
 use crate::operation::{Meter, Operation};
-use crate::source::{Chunks, Outcome};
 
 /// What a request carries.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) struct Delivery {
     exhausted: Arc<AtomicBool>,
     /// What [`Self::is_complete`] said when the connection stopped.
     decided: Arc<AtomicU8>,
-    outcome: Option<Outcome>,
+    outcome: Option<ReadOutcome>,
     meter: Meter,
 }
 

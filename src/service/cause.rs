@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
 
-use super::connection::ConnectTimeout;
+use super::connector::ConnectTimeout;
 use crate::error::{Error, Status};
 use crate::protocol::verdict::End;
 
@@ -34,7 +34,7 @@ impl Cause {
             os_error: os_error(&chain),
             unsent: true,
             end: End::NoConnection {
-                passing: tls_error(&chain).is_none(),
+                transient: tls_error(&chain).is_none(),
             },
         }
     }

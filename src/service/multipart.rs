@@ -7,10 +7,12 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::{Call, Failure, Payload, Reply, Service, Tries, query_value};
+use super::call::query_value;
+use super::{Call, Failure, Payload, Reply, Service, Tries};
+use crate::content::Chunks;
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::source::Chunks;
+use crate::protocol::keys::check_upload_id;
+use crate::protocol::policy::PutPolicy;
 
 /// Parts of BlkSize must fit memory when the host holds them; the service's own value is 4 MiB.
 pub(crate) const LARGEST_PART: u64 = 1 << 30;
@@ -20,9 +22,6 @@ const PAGE: u32 = 1000;
 
 /// More than any ETag that can be compared.
 const LONGEST_ETAG: usize = 64;
-
-/// More than any upload id; it goes into every URL.
-const LONGEST_UPLOAD_ID: usize = 1 << 10;
 
 /// An upload that the service has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub(crate) struct ListedPart {
 
 /// Where an upload goes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'a> {
+pub(crate) struct UploadRef<'a> {
     pub(crate) key: &'a str,
     pub(crate) upload_id: &'a str,
 }
@@ -96,7 +95,7 @@ impl Service {
         };
         let mut error = self.protocol_error(&call, &reply, why);
         if let Some(upload_id) = upload_id {
-            let target = Target {
+            let target = UploadRef {
                 key,
                 upload_id: &upload_id,
             };
@@ -111,7 +110,7 @@ impl Service {
     /// Sends one part.
     pub(crate) async fn upload_part(
         &self,
-        target: Target<'_>,
+        target: UploadRef<'_>,
         part_number: u32,
         content_md5: Option<&str>,
         content: impl Fn() -> Chunks,
@@ -130,7 +129,7 @@ impl Service {
     /// Joins the parts to the object, by one request; with a policy, the answer is the callback's.
     pub(crate) async fn finish(
         &self,
-        target: Target<'_>,
+        target: UploadRef<'_>,
         etags: Bytes,
         policy: Option<&PutPolicy>,
         tries: &mut Tries,
@@ -148,7 +147,7 @@ impl Service {
     /// Drops an upload and its parts.
     pub(crate) async fn abort(
         &self,
-        target: Target<'_>,
+        target: UploadRef<'_>,
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         let mut call = Call::new("AbortMultipartUpload", Method::DELETE, target.key);
@@ -245,16 +244,9 @@ fn initiated(
         let why = format!("not with an upload id and a part size: {cause}");
         (None, why)
     })?;
-    if upload_id.is_empty() {
-        return Err((None, "its UploadId is missing or empty".to_owned()));
-    }
-    if upload_id.len() > LONGEST_UPLOAD_ID || !upload_id.bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        return Err((
-            None,
-            "its UploadId is longer than 1024 bytes or has characters other than visible ASCII"
-                .to_owned(),
-        ));
+    if check_upload_id(&upload_id).is_err() {
+        let why = "its UploadId is not one of 1 to 1024 visible ASCII characters";
+        return Err((None, why.to_owned()));
     }
     if is_secret(&upload_id) {
         let why = "its UploadId repeats the signature, the token or a key of the request";

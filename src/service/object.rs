@@ -5,15 +5,22 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Call, Failure, Payload, Reply, Service, Tries};
+use crate::content::Chunks;
 use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::source::Chunks;
+use crate::protocol::policy::PutPolicy;
 
-/// What HeadFile tells.
+/// What HeadFile tells of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ObjectHead {
-    pub(crate) size: u64,
-    pub(crate) etag: Option<String>,
+#[non_exhaustive]
+pub struct FileInfo {
+    /// Bytes.
+    pub size: u64,
+    /// Seconds since 1970-01-01 UTC; None when the service does not say.
+    pub last_modified: Option<i64>,
+    /// Without quotes.
+    pub etag: Option<String>,
+    /// The type it was stored with.
+    pub mime_type: Option<String>,
 }
 
 /// A PutFile request without its body.
@@ -77,12 +84,20 @@ impl Service {
     }
 }
 
-impl ObjectHead {
+impl FileInfo {
     /// Reads the answer to HeadFile; None without a usable size.
     pub(crate) fn of(reply: &Reply) -> Option<Self> {
         Some(Self {
             size: reply.header("content-length")?.trim().parse().ok()?,
+            last_modified: last_modified(reply),
             etag: reply.etag(),
+            mime_type: reply.header("content-type").map(str::to_owned),
         })
     }
+}
+
+fn last_modified(reply: &Reply) -> Option<i64> {
+    let date = httpdate::parse_http_date(reply.header("last-modified")?).ok()?;
+    let age = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(age.as_secs()).ok()
 }

@@ -16,8 +16,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 use super::body::Body;
-use super::connection::{BoxError, Connector, Line};
-use crate::runtimes::{Place, Spread};
+use super::connector::{BoxError, Connector};
+use super::socket::SocketControl;
+use crate::runtime::event_loops::{Assignment, LoadBalancer};
+use crate::runtime::sync::unpoisoned;
 
 /// Shorter than the idle limit of common servers, so that a connection that the service is about
 /// to close is not picked.
@@ -31,29 +33,28 @@ const MAX_HEADER: usize = 128 << 10;
 const LONGEST_HANDOVER: Duration = Duration::from_millis(100);
 
 /// One connection, for one request at a time.
-pub(super) struct Lane {
+pub(super) struct PooledConnection {
     pub(super) sender: SendRequest<Body>,
-    pub(super) line: Line,
+    pub(super) socket: SocketControl,
     /// It has carried a request before, so the service may have closed it since.
     pub(super) reused: bool,
     /// For those who watch its requests. It is kept because setting a timer interrupts the thread that drives it,
     /// while one that is still running costs nothing.
     pub(super) timer: Pin<Box<Sleep>>,
-    _task: Driver<hyper::Result<()>>,
+    _task: AbortOnDrop<hyper::Result<()>>,
 }
 
-/// Makes or drives a connection. Without whoever wants it, it is of no use, and it may hold the content of
-/// a request: so it ends with this, even while it waits for a socket that takes nothing.
-struct Driver<T>(JoinHandle<T>);
+/// Aborts the task when dropped: it may hold content of a request, and must not outlive the request.
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl<T> Drop for Driver<T> {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
 struct Idle {
-    lane: Lane,
+    connection: PooledConnection,
     since: Instant,
 }
 
@@ -61,15 +62,15 @@ struct Idle {
 pub(super) struct Pool {
     connector: Connector,
     /// An upload is one piece of work; its connections spread over the threads.
-    spread: Spread,
+    balancer: LoadBalancer,
     idle: Mutex<Vec<Idle>>,
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector, spread: Spread) -> Self {
+    pub(super) fn new(connector: Connector, balancer: LoadBalancer) -> Self {
         Self {
             connector,
-            spread,
+            balancer,
             idle: Mutex::default(),
         }
     }
@@ -80,44 +81,43 @@ impl Pool {
         &self,
         service: &Uri,
         longest_idle: Duration,
-    ) -> Result<Lane, BoxError> {
+    ) -> Result<PooledConnection, BoxError> {
         let idle = self
             .usable()
             .pop_if(|idle| idle.since.elapsed() <= longest_idle);
         match idle {
-            Some(idle) => Ok(idle.lane),
-            // In a box of its own, as everything large and rare: a future is as large as the largest that it
-            // may wait for, and is moved around.
+            Some(idle) => Ok(idle.connection),
+            // Boxed, because connecting is rare and large, and every future has room for the largest future that it
+            // awaits.
             None => Box::pin(self.connect(service.clone())).await,
         }
     }
 
     /// Takes a connection back whose answer was read to its end.
-    pub(super) async fn give_back(&self, mut lane: Lane) {
-        let ready = tokio::time::timeout(LONGEST_HANDOVER, lane.sender.ready()).await;
+    pub(super) async fn give_back(&self, mut connection: PooledConnection) {
+        let ready = tokio::time::timeout(LONGEST_HANDOVER, connection.sender.ready()).await;
         if matches!(ready, Ok(Ok(()))) {
-            lane.reused = true;
+            connection.reused = true;
             let since = Instant::now();
-            self.usable().push(Idle { lane, since });
+            self.usable().push(Idle { connection, since });
         }
     }
 
     /// The idle connections, without those that are closed or were idle for too long.
     fn usable(&self) -> MutexGuard<'_, Vec<Idle>> {
-        let mut idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        idle.retain(|idle| !idle.lane.sender.is_closed() && idle.since.elapsed() < LONGEST_IDLE);
+        let mut idle = unpoisoned(self.idle.lock());
+        idle.retain(|idle| {
+            !idle.connection.sender.is_closed() && idle.since.elapsed() < LONGEST_IDLE
+        });
         idle
     }
 
-    async fn connect(&self, service: Uri) -> Result<Lane, BoxError> {
+    async fn connect(&self, service: Uri) -> Result<PooledConnection, BoxError> {
         let connector = self.connector.clone();
-        let place = self.spread.place();
-        let handle = place.handle().clone();
-        let connecting = handle.spawn(connect(connector, service, place));
-        match (&mut Driver(connecting).0).await {
+        let assignment = self.balancer.assign();
+        let handle = assignment.handle().clone();
+        let connecting = handle.spawn(connect(connector, service, assignment));
+        match (&mut AbortOnDrop(connecting).0).await {
             Ok(connected) => connected,
             Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
             Err(failed) => Err(failed.into()),
@@ -126,19 +126,23 @@ impl Pool {
 }
 
 /// Makes a connection, which is driven where this runs.
-async fn connect(connector: Connector, service: Uri, place: Place) -> Result<Lane, BoxError> {
+async fn connect(
+    connector: Connector,
+    service: Uri,
+    assignment: Assignment,
+) -> Result<PooledConnection, BoxError> {
     let io = connector.connect(service).await?;
     let mut extensions = http::Extensions::new();
     io.connected().get_extras(&mut extensions);
-    let line = extensions
-        .remove::<Line>()
-        .ok_or("a socket without a line")?;
+    let socket = extensions
+        .remove::<SocketControl>()
+        .ok_or("a socket without its control")?;
     let mut http = http1::Builder::new();
     let (sender, connection) = http.max_buf_size(MAX_HEADER).handshake(io).await?;
-    let driver = Driver(place.spawn(line.clone().drive(connection)));
-    Ok(Lane {
+    let driver = AbortOnDrop(assignment.spawn(socket.clone().drive(connection)));
+    Ok(PooledConnection {
         sender,
-        line,
+        socket,
         reused: false,
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         _task: driver,

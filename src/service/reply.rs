@@ -96,7 +96,7 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// How long the service asks to be left alone.
+    /// The pause that Retry-After asks for.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let value = self.header("retry-after")?.trim();
         if let Ok(seconds) = value.parse() {

@@ -7,8 +7,8 @@ use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy};
 
 use super::{Call, Failure, Payload, Reply, Service};
-use crate::events;
 use crate::operation::Operation;
+use crate::operation::events;
 use crate::protocol::verdict::{Known, may_send_again};
 
 /// First pause at most, doubled for each failure. Full jitter: the real pause is a random part of it.
@@ -45,7 +45,10 @@ impl Service {
             };
             failure.lost_before = lost;
             lost |= failure.verdict.known != Known::NotRun;
-            if !self.again(&mut failure, true, &mut tries, operation).await {
+            if !self
+                .wait_to_retry(&mut failure, true, &mut tries, operation)
+                .await
+            {
                 return Err(failure);
             }
         }
@@ -78,7 +81,8 @@ impl Service {
         operation: &Arc<Operation>,
     ) -> Result<Reply, Failure> {
         tries.begun += 1;
-        let event = events::Request::begins(call.operation, call.key, &call.query, tries.begun);
+        let event =
+            events::RequestEvent::begins(call.operation, call.key, &call.query, tries.begun);
         let sent = self.send(call, payload, operation).await;
         let facts = sent.as_ref().map(|reply| || reply.report());
         event.ends(facts.map_err(|failure| &failure.error));
@@ -87,7 +91,7 @@ impl Service {
 
     /// Whether to send a request again, after the pause that is due. `twice`: running twice does no harm, or
     /// the host has chosen it.
-    pub(crate) async fn again(
+    pub(crate) async fn wait_to_retry(
         &self,
         failure: &mut Failure,
         twice: bool,

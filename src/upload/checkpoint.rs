@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Upload;
-use crate::etag::EtagHasher;
+use crate::content::Identity;
+use crate::protocol::etag::EtagHasher;
 use crate::service::LARGEST_PART;
-use crate::source::Identity;
 
 /// Changes when an older library must not read a newer checkpoint.
 const VERSION: u32 = 2;
@@ -74,7 +74,7 @@ impl Checkpoint {
             version: VERSION,
             endpoint,
             bucket: bucket.to_owned(),
-            key: upload.key.clone(),
+            key: upload.plan.key.clone(),
             file,
             begun_with: Some(digest_of_headers(upload)),
             part_size: 0,
@@ -99,7 +99,7 @@ impl Checkpoint {
 /// Metadata may be private, and is long: a digest is enough to see a difference. Its order does not count, nor the
 /// case of names.
 fn digest_of_headers(upload: &Upload) -> String {
-    let headers = upload.headers.iter();
+    let headers = upload.plan.headers.iter();
     let mut lines: Vec<_> = headers
         .map(|(name, value)| format!("{}: {value}\n", name.to_ascii_lowercase()))
         .collect();

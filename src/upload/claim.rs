@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use super::checkpoint::{Checkpoint, Found, MAX_LEN, parse};
+use crate::content::Identity;
 use crate::error::{Error, Result, Status};
-use crate::source::Identity;
 
 /// Rounds of opening and locking, when others remove or replace the file meanwhile.
 const TRIES: usize = 100;

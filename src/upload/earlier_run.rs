@@ -2,26 +2,24 @@
 //! the service has and the file holds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 
 use super::Upload;
 use super::checkpoint::{Checkpoint, FinishSent, Found};
-use super::multipart::plan;
+use super::layout::parts_of;
 use super::recheck::hashed;
 use super::session::{Part, Parts, Session};
 use super::settle::{self, Begun, Question};
-use crate::blocking;
-use crate::engine::Engine;
+use crate::content::Content;
+use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::etag::{BLOCK_SIZE, EtagHasher, Verdict};
-use crate::operation::Operation;
+use crate::protocol::etag::{BLOCK_SIZE, EtagHasher, EtagMatch};
 use crate::protocol::rerun::{Sent, longest_run, may_still_run};
 use crate::protocol::settle::{Outcome, Why};
+use crate::runtime::blocking;
 use crate::service::ListedPart;
-use crate::source::Content;
 
 /// Between two looks at an upload whose finish may still run.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -32,7 +30,7 @@ const FORGOTTEN: &str =
     "the service no longer knows the upload of the checkpoint; the upload started afresh";
 
 /// What the checkpoint leads to.
-pub(super) enum Start {
+pub(super) enum ResumeDecision {
     /// Go on with an upload, whose finish may have been sent.
     Resume(Session, Option<FinishSent>),
     /// Begin anew, and why. `open`: a finish of an earlier run may still store the object.
@@ -41,7 +39,7 @@ pub(super) enum Start {
     Over(Result<Report>),
 }
 
-impl Start {
+impl ResumeDecision {
     /// Begin anew; no finish of an earlier run is open.
     fn afresh(note: Option<String>) -> Self {
         Self::Afresh { note, open: false }
@@ -49,18 +47,17 @@ impl Start {
 }
 
 /// Reconciles a checkpoint with this run's request, the file and the service.
-pub(super) async fn look(
-    engine: &Arc<Engine>,
+pub(super) async fn decide(
+    run: &Run,
     upload: &Upload,
     asked: &Checkpoint,
     found: Found,
-    operation: &Arc<Operation>,
-) -> Result<Start> {
+) -> Result<ResumeDecision> {
     let checkpoint = match found {
-        Found::Nothing => return Ok(Start::afresh(None)),
+        Found::Nothing => return Ok(ResumeDecision::afresh(None)),
         Found::Damaged(why) => {
             let note = format!("the checkpoint was damaged ({why}); the upload started afresh");
-            return Ok(Start::afresh(Some(note)));
+            return Ok(ResumeDecision::afresh(Some(note)));
         }
         Found::Checkpoint(checkpoint) => *checkpoint,
     };
@@ -73,26 +70,30 @@ pub(super) async fn look(
         let same = (&checkpoint.bucket, &checkpoint.key) == (&asked.bucket, &asked.key);
         return Err(in_doubt(error, upload, same && checkpoint.finishing));
     }
-    let session = Session::known(engine.clone(), &checkpoint);
+    let session = Session::known(&checkpoint);
     let count = upload.content.size().div_ceil(checkpoint.part_size);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let config = engine.service.config();
-    let twice = config.may_run_twice(upload.policy.is_some());
-    let finish = earlier_finish(engine, &checkpoint);
+    let config = run.engine.service.config();
+    let twice = config.may_run_twice(upload.plan.policy.is_some());
+    let finish = earlier_finish(run, &checkpoint);
     let now = Now::of(&checkpoint, asked);
     // Whatever the file holds by now: a finish that may still run may fire the callback of this upload.
     let fires = finish.is_some_and(|finish| finish.policy) && !twice;
     if let Some(why) = now.of_no_use.filter(|_| !fires) {
-        return Ok(start_over(&session, why, operation).await);
+        return Ok(start_over(&session, why, run).await);
     }
     let begun = Instant::now();
     loop {
         let upload_id = &checkpoint.upload_id;
-        let listed = engine.service.list_parts(upload_id, count, operation).await;
+        let listed = run
+            .engine
+            .service
+            .list_parts(upload_id, count, &run.operation)
+            .await;
         let (listed, date) = match listed {
             Ok(listed) => listed,
             Err(failure) if failure.upload_is_gone() => {
-                return gone(engine, upload, &checkpoint, now, operation).await;
+                return gone(run, upload, &checkpoint, now).await;
             }
             Err(failure) => {
                 let error = in_doubt(failure.error, upload, finish.is_some());
@@ -108,25 +109,29 @@ pub(super) async fn look(
         });
         if let Some(finish) = finish.filter(|_| !left.is_zero()) {
             if fires {
-                let waited = wait_before_next_look(&session, left, operation).await;
+                let waited = wait_before_next_look(&session, left, run).await;
                 waited.map_err(|error| session.name_in(in_doubt(error, upload, true)))?;
                 continue;
             }
             session.set_lost(Begun::Date(finish.at));
         }
         if let Some(why) = now.of_no_use {
-            return Ok(start_over(&session, why, operation).await);
+            return Ok(start_over(&session, why, run).await);
         }
         session.set_date(date);
         let count = listed.len();
-        let verified = verified(&session, &upload.content, listed, upload.jobs);
-        let verified = operation.work(verified).await.and_then(|verified| verified);
+        let verified = verified(&session, &upload.content, listed, upload.plan.jobs);
+        let verified = run
+            .operation
+            .work(verified)
+            .await
+            .and_then(|verified| verified);
         let verified = verified.map_err(|error| in_doubt(error, upload, session.is_lost()))?;
         if now.file_differs && verified.len() < count {
-            return Ok(start_over(&session, FILE_CHANGED, operation).await);
+            return Ok(start_over(&session, FILE_CHANGED, run).await);
         }
         *session.parts() = verified;
-        return Ok(Start::Resume(session, finish));
+        return Ok(ResumeDecision::Resume(session, finish));
     }
 }
 
@@ -159,16 +164,16 @@ impl Now {
 }
 
 /// Aborts the upload of the checkpoint.
-async fn start_over(session: &Session, why: &str, operation: &Arc<Operation>) -> Start {
-    let _ = operation.work(session.abort(operation)).await;
-    Start::afresh(Some(why.to_owned()))
+async fn start_over(session: &Session, why: &str, run: &Run) -> ResumeDecision {
+    let _ = run.operation.work(session.abort(run)).await;
+    ResumeDecision::afresh(Some(why.to_owned()))
 }
 
 /// The finish that the run before may have sent.
-fn earlier_finish(engine: &Engine, checkpoint: &Checkpoint) -> Option<FinishSent> {
+fn earlier_finish(run: &Run, checkpoint: &Checkpoint) -> Option<FinishSent> {
     // The first version does not tell when, nor whether it had a policy.
     let untold = || {
-        let lasts = longest_run(engine.service.config().response_timeout);
+        let lasts = longest_run(run.engine.service.config().response_timeout);
         FinishSent::new(true, None, lasts)
     };
     checkpoint
@@ -177,13 +182,10 @@ fn earlier_finish(engine: &Engine, checkpoint: &Checkpoint) -> Option<FinishSent
 }
 
 /// Waits until an earlier finish may have ended, or fails at once when the deadline does not allow that.
-async fn wait_before_next_look(
-    session: &Session,
-    left: Duration,
-    operation: &Arc<Operation>,
-) -> Result<()> {
-    if operation.time_left().is_none_or(|time| left < time) {
-        return operation
+async fn wait_before_next_look(session: &Session, left: Duration, run: &Run) -> Result<()> {
+    if run.operation.time_left().is_none_or(|time| left < time) {
+        return run
+            .operation
             .work(tokio::time::sleep(left.min(LOOK_AGAIN)))
             .await;
     }
@@ -200,7 +202,7 @@ pub(super) fn in_doubt(mut error: Error, upload: &Upload, open: bool) -> Error {
     let report = error.report_mut();
     if open && report.object == ObjectState::NotStored {
         report.object = ObjectState::Unknown;
-        if upload.policy.is_some() {
+        if upload.plan.policy.is_some() {
             report.callback = CallbackState::Unknown;
         }
     }
@@ -227,13 +229,13 @@ async fn verified(
     mut listed: BTreeMap<u32, ListedPart>,
     jobs: usize,
 ) -> Result<Parts> {
-    let parts = plan(content.size(), session.part_size)?.filter_map(|(number, range)| {
+    let parts = parts_of(content.size(), session.part_size)?.filter_map(|(number, range)| {
         let part = listed.remove(&number)?;
         (part.size == range.end - range.start).then_some((range, (number, part)))
     });
     hashed(content, parts, jobs)
         .try_filter_map(|(digest, (number, part))| {
-            let same = digest.compare_part(&part.etag) == Verdict::Same;
+            let same = digest.compare_part(&part.etag) == EtagMatch::Same;
             let ListedPart { etag, size } = part;
             let digest = Some(digest);
             std::future::ready(Ok(same.then_some((number, Part { etag, size, digest }))))
@@ -245,13 +247,12 @@ async fn verified(
 /// The service does not know the upload any more. If its finish may have been sent, the object may
 /// be stored and the callback fired: then it must not be uploaded again.
 async fn gone(
-    engine: &Engine,
+    run: &Run,
     upload: &Upload,
     checkpoint: &Checkpoint,
     now: Now,
-    operation: &Arc<Operation>,
-) -> Result<Start> {
-    let afresh = |open| Start::Afresh {
+) -> Result<ResumeDecision> {
+    let afresh = |open| ResumeDecision::Afresh {
         note: Some(now.of_no_use.unwrap_or(FORGOTTEN).to_owned()),
         open,
     };
@@ -264,23 +265,23 @@ async fn gone(
             let content = upload.content.clone();
             let digest =
                 blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
-            let digest = operation.work(digest).await.and_then(|digest| digest);
+            let digest = run.operation.work(digest).await.and_then(|digest| digest);
             Some(digest.map_err(|error| in_doubt(error, upload, true))?)
         }
         _ => None,
     };
-    let policy = upload.policy.is_some();
-    let harmless = engine.service.config().may_run_twice(policy);
+    let policy = upload.plan.policy.is_some();
+    let harmless = run.engine.service.config().may_run_twice(policy);
     let question = Question {
-        key: &upload.key,
+        key: &upload.plan.key,
         upload_id: None,
         answered: None,
         session: false,
         begun: Begun::Date(checkpoint.finish.and_then(|finish| finish.at)),
-        hasty: harmless,
+        one_look: harmless,
     };
-    let settled = settle::run(engine, question, digest.as_ref(), operation).await;
-    let mut error = lost_finish(&upload.key);
+    let settled = settle::run(run, question, digest.as_ref()).await;
+    let mut error = lost_finish(&upload.plan.key);
     (error.report_mut().object, error.report_mut().callback) = settled.outcome.states(policy);
     settle::explain(&mut error, settled.outcome, policy);
     match (settled.outcome, settled.head) {
@@ -290,13 +291,13 @@ async fn gone(
             let mut report = head.report();
             report.object = ObjectState::Stored;
             if !policy {
-                return Ok(Start::Over(Ok(report)));
+                return Ok(ResumeDecision::Over(Ok(report)));
             }
             error.report_mut().etag = report.etag;
             if now.headers_differ {
                 error.add("it has the content type, storage class and metadata of the earlier run");
             }
-            Ok(Start::Over(Err(error)))
+            Ok(ResumeDecision::Over(Err(error)))
         }
         _ if harmless => Ok(afresh(true)),
         // The file was not only touched: what the earlier run stored is other content.

@@ -1,12 +1,15 @@
 //! The strategies: one PutFile, or multipart with one or many parts in flight.
 
+mod by_hand;
 mod checkpoint;
 mod claim;
 mod earlier_run;
-pub(crate) mod input;
-mod multipart;
+mod layout;
+mod parts;
+mod plan;
 mod put;
 mod recheck;
+mod request;
 mod resume;
 mod session;
 mod settle;
@@ -14,241 +17,115 @@ mod store;
 mod stream;
 mod verify;
 
-pub use multipart::Multipart;
+pub use by_hand::Multipart;
+pub use plan::MAX_JOBS;
+pub(crate) use plan::Plan;
+pub use put::MAX_PUT_SIZE;
+pub use request::{DEFAULT_JOBS, Mode, UploadRequest};
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::blocking;
-use crate::engine::{Engine, Turn};
-use crate::error::{Error, Report, Result};
-use crate::events;
-use crate::hashing::Hashing;
-use crate::mime;
-use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::source::{Content, Source};
-
-/// Parts in flight when the caller does not say.
-pub const DEFAULT_JOBS: i32 = 10;
-
-/// Parts in flight at most.
-pub const MAX_JOBS: i32 = 256;
-
-/// The largest content of one PutFile, a limit of the service: 512 MiB.
-pub const MAX_PUT_SIZE: u64 = 512 << 20;
+use crate::content::hashing::Hashing;
+use crate::content::{Content, Source};
+use crate::engine::{Engine, Run};
+use crate::error::{Report, Result};
+use crate::operation::events;
+use crate::operation::queue::Permit;
+use crate::protocol::mime;
+use crate::runtime::blocking;
 
 /// Up to here one request is quicker than the three or more of a multipart upload.
-const AUTO_PUT_SIZE: u64 = 16 << 20;
+pub(crate) const AUTO_PUT_SIZE: u64 = 16 << 20;
 
-/// How the content travels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// PutFile up to 16 MiB, multipart above.
-    #[default]
-    Auto,
-    /// One PutFile, at most 512 MiB.
-    Put,
-    /// Multipart; an empty object is one PutFile.
-    Multipart,
-}
-
-/// Everything an upload can want.
-#[derive(Clone, Debug)]
-pub struct UploadRequest {
-    /// Where the bytes come from.
-    pub source: Source,
-    /// The object's name: 1 to 1023 bytes, no `.` or `..` segment.
-    pub key: String,
-    /// How the content travels.
-    pub mode: Mode,
-    /// None or empty: detected.
-    pub mime_type: Option<String>,
-    /// The callback to fire once the object is stored.
-    pub policy: Option<PutPolicy>,
-    /// Parts in flight; below 1 is 1, above 256 is 256.
-    pub jobs: i32,
-    /// STANDARD, IA or ARCHIVE; None is the bucket's own.
-    pub storage_class: Option<String>,
-    /// `X-Ufile-Meta-<name>: <value>`, 8 KiB in all.
-    pub metadata: Vec<(String, String)>,
-    /// A checkpoint file: a multipart upload that fails is kept, and the next run with the same
-    /// checkpoint sends only what is missing. Needs a file.
-    pub resume_path: Option<PathBuf>,
-    /// One deadline over the whole upload, retries and clean-up included; None for none.
-    pub timeout: Option<Duration>,
-}
-
-impl UploadRequest {
-    /// The source under a key; everything else has its default.
-    pub fn new(source: Source, key: impl Into<String>) -> Self {
-        Self {
-            source,
-            key: key.into(),
-            mode: Mode::Auto,
-            mime_type: None,
-            policy: None,
-            jobs: DEFAULT_JOBS,
-            storage_class: None,
-            metadata: Vec::new(),
-            resume_path: None,
-            timeout: None,
-        }
-    }
-
-    /// The same wherever the process goes: its paths mean what they mean now.
-    pub(crate) fn anchored(mut self) -> Self {
-        let anchored = |path: &Path| std::path::absolute(path).ok();
-        if let Source::File(path) = &mut self.source
-            && let Some(absolute) = anchored(path)
-        {
-            *path = absolute;
-        }
-        if let Some(path) = &mut self.resume_path
-            && let Some(absolute) = anchored(path)
-        {
-            *path = absolute;
-        }
-        self
-    }
-
-    /// Looks for what no upload can succeed with; touches neither disk nor network.
-    ///
-    /// # Errors
-    /// `InvalidArgument` names the member that is wrong.
-    pub fn check(&self) -> Result<()> {
-        check(self).map(|_| ())
-    }
-}
-
-/// A request that was checked, with its content opened.
+/// A plan with its content opened.
 struct Upload {
+    plan: Arc<Plan>,
     content: Content,
-    key: String,
+    /// As it was given, or detected.
     mime_type: String,
-    /// Storage class and metadata.
-    headers: Vec<(String, String)>,
-    policy: Option<PutPolicy>,
-    jobs: usize,
 }
 
 /// Runs an upload to its end, once its turn has come. What is open already is not opened again.
 pub(crate) async fn run(
-    engine: &Arc<Engine>,
-    turn: Turn,
-    request: UploadRequest,
+    run: &Run,
+    permit: Permit,
+    plan: Arc<Plan>,
     opened: Option<Opened>,
-    operation: &Arc<Operation>,
 ) -> Result<Report> {
-    let requested = request.policy.is_some();
-    let event = events::Upload::begins(&request.key, request.mode, requested);
-    let result = run_checked(engine, turn, request, opened, operation).await;
-    event.ends(operation, &result);
+    let requested = plan.policy.is_some();
+    let event = events::UploadEvent::begins(&plan.key, plan.mode, requested);
+    let result = run_in_turn(run, permit, plan.clone(), opened).await;
+    event.ends(&run.operation, &result);
     result.map_err(|mut error| {
         error.report_mut().callback_did_not_run(requested);
         error
     })
 }
 
-async fn run_checked(
-    engine: &Arc<Engine>,
-    turn: Turn,
-    request: UploadRequest,
+async fn run_in_turn(
+    run: &Run,
+    permit: Permit,
+    plan: Arc<Plan>,
     opened: Option<Opened>,
-    operation: &Arc<Operation>,
 ) -> Result<Report> {
-    let headers = check(&request)?;
-    let _slot = operation.work(turn.come()).await?;
-    operation.begin_running();
-    if let Source::Reader(_) = request.source {
-        return Box::pin(stream::run(engine, request, headers, operation)).await;
+    let _slot = run.operation.work(permit.granted()).await?;
+    run.operation.announce_turn();
+    if let Source::Reader(_) = plan.source {
+        return Box::pin(stream::run(run, plan)).await;
     }
-    let mode = request.mode;
-    let resume_path = request.resume_path.clone();
     let upload = match opened {
         Some(Opened(upload)) => upload?,
         None => {
-            let hashing = engine.hashing.clone();
-            operation.work(open(request, headers, hashing)).await??
+            let opening = open(plan.clone(), run.engine.hashing.clone());
+            run.operation.work(opening).await??
         }
     };
     let size = upload.content.size();
-    let put = match mode {
+    let put = match plan.mode {
         Mode::Put => true,
         Mode::Multipart => size == 0,
-        Mode::Auto => size == 0 || (size <= AUTO_PUT_SIZE && resume_path.is_none()),
+        Mode::Auto => size == 0 || (size <= AUTO_PUT_SIZE && plan.resume_path.is_none()),
     };
     // In boxes, so that the one that runs is made where it stays.
-    match resume_path {
-        _ if put => Box::pin(put::run(engine, &upload, operation)).await,
-        Some(path) => Box::pin(resume::run(engine, &upload, &path, operation)).await,
-        None => Box::pin(multipart::run(engine, &upload, operation)).await,
+    match &plan.resume_path {
+        _ if put => Box::pin(put::run(run, &upload)).await,
+        Some(path) => Box::pin(resume::run(run, &upload, path)).await,
+        None => Box::pin(parts::run(run, &upload)).await,
     }
 }
 
-fn check(request: &UploadRequest) -> Result<Vec<(String, String)>> {
-    input::check_key(&request.key)?;
-    if request.resume_path.is_some() && request.mode == Mode::Put {
-        return Err(Error::argument(
-            "resume_path goes with a multipart upload: one PutFile cannot be resumed",
-        ));
-    }
-    if let Source::Reader(_) = request.source {
-        stream::check(request)?;
-    }
-    if let Some(mime_type) = &request.mime_type {
-        input::check_mime_type(mime_type)?;
-    }
-    input::headers(request.storage_class.as_deref(), &request.metadata)
-}
-
-/// A request whose file was opened before it runs, or could not be.
+/// An upload whose file was opened before it runs, or could not be.
 pub(crate) struct Opened(Result<Upload>);
 
 /// Opens the file, if it is one. Blocks on the disk.
-pub(crate) fn open_file(request: &UploadRequest, engine: &Engine) -> Option<Opened> {
-    let Source::File(_) = request.source else {
+pub(crate) fn open_file(plan: &Arc<Plan>, engine: &Engine) -> Option<Opened> {
+    let Source::File(_) = plan.source else {
         return None;
     };
-    // What is wrong with the request is told when it runs.
-    let headers = check(request).ok()?;
-    let hashing = engine.hashing.clone();
-    Some(Opened(opened(request.clone(), headers, hashing)))
+    Some(Opened(opened(plan.clone(), engine.hashing.clone())))
 }
 
-async fn open(
-    request: UploadRequest,
-    headers: Vec<(String, String)>,
-    hashing: Hashing,
-) -> Result<Upload> {
-    match request.source {
+async fn open(plan: Arc<Plan>, hashing: Hashing) -> Result<Upload> {
+    match plan.source {
         // Nothing to wait for.
-        Source::Memory(_) => opened(request, headers, hashing),
-        _ => blocking::begin(move || opened(request, headers, hashing)).await,
+        Source::Memory(_) => opened(plan, hashing),
+        _ => blocking::begin(move || opened(plan, hashing)).await,
     }
 }
 
-fn opened(
-    request: UploadRequest,
-    headers: Vec<(String, String)>,
-    hashing: Hashing,
-) -> Result<Upload> {
-    let content = Content::open(&request.source, hashing)?;
-    if request.mode == Mode::Put {
+fn opened(plan: Arc<Plan>, hashing: Hashing) -> Result<Upload> {
+    let content = Content::open(&plan.source, hashing)?;
+    if plan.mode == Mode::Put {
         put::check_size(&content)?;
     }
-    let mime_type = match request.mime_type {
-        Some(given) if !given.is_empty() => given,
-        _ => detect(&content, &request.key)?,
+    let mime_type = match &plan.mime_type {
+        Some(given) => given.clone(),
+        None => detect(&content, &plan.key)?,
     };
     Ok(Upload {
+        plan,
         content,
-        key: request.key,
         mime_type,
-        headers,
-        policy: request.policy,
-        jobs: request.jobs.clamp(1, MAX_JOBS) as usize,
     })
 }
 

@@ -1,19 +1,20 @@
 //! PutFile: the whole content in one request.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use md5::{Digest, Md5};
 
+use super::Upload;
 use super::store::{Request, Store, Storing};
-use super::{MAX_PUT_SIZE, Upload};
-use crate::blocking;
-use crate::engine::Engine;
+use crate::content::{Content, ReadOutcome};
+use crate::engine::Run;
 use crate::error::{Error, Report, Result};
-use crate::etag::{ContentDigest, EtagHasher};
-use crate::operation::Operation;
+use crate::protocol::etag::{ContentDigest, EtagHasher};
+use crate::runtime::blocking;
 use crate::service::{Failure, Put, Reply, Tries};
-use crate::source::{Content, Outcome};
+
+/// The largest content of one PutFile, a limit of the service: 512 MiB.
+pub const MAX_PUT_SIZE: u64 = 512 << 20;
 
 /// Refuses what the service would refuse after half of it was sent.
 pub(super) fn check_size(content: &Content) -> Result<()> {
@@ -21,71 +22,66 @@ pub(super) fn check_size(content: &Content) -> Result<()> {
         return Ok(());
     }
     Err(Error::argument(format!(
-        "{} has {} bytes, and one PutFile takes at most {MAX_PUT_SIZE} (512 MiB); upload it in parts: us3_async_mput_with_policy, us3_mput_with_policy, us3_async_upload_with_policy, or us3_upload with US3_MODE_MPUT",
+        "{} has {} bytes, and one PutFile takes at most {MAX_PUT_SIZE} (512 MiB); upload it in parts, with AsyncMPutWithPolicy, MPutWithPolicy or AsyncUploadWithPolicy",
         content.describe(),
         content.size()
     )))
 }
 
 /// Sends the upload as one PutFile.
-pub(super) async fn run(
-    engine: &Engine,
-    upload: &Upload,
-    operation: &Arc<Operation>,
-) -> Result<Report> {
+pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
     check_size(&upload.content)?;
-    operation.set_total(upload.content.size(), 1);
-    let md5 = match engine.service.config().verify_upload_md5 {
-        true => Some(operation.work(content_md5(&upload.content)).await??),
+    run.operation.set_total(upload.content.size(), 1);
+    let md5 = match run.engine.service.config().verify_upload_md5 {
+        true => Some(run.operation.work(content_md5(&upload.content)).await??),
         false => None,
     };
     let put = Put {
-        key: &upload.key,
+        key: &upload.plan.key,
         content_type: &upload.mime_type,
         content_md5: md5.as_deref(),
-        headers: &upload.headers,
-        policy: upload.policy.as_ref(),
+        headers: &upload.plan.headers,
+        policy: upload.plan.policy.as_ref(),
     };
-    let verify = engine.service.config().verify_etag;
+    let verify = run.engine.service.config().verify_etag;
     let store = Store {
-        engine,
+        run,
         storing: Storing {
-            what: &format!("PutFile {}", upload.key),
-            key: &upload.key,
-            policy: upload.policy.is_some(),
+            what: &format!("PutFile {}", upload.plan.key),
+            key: &upload.plan.key,
+            policy: upload.plan.policy.is_some(),
             upload_id: None,
             lost: None,
         },
         request: PutRequest {
-            engine,
+            run,
             put,
             content: &upload.content,
             verify,
-            read: Outcome::default(),
-            operation,
+            read: ReadOutcome::default(),
         },
-        operation,
     };
     Box::pin(store.run()).await
 }
 
 struct PutRequest<'a> {
-    engine: &'a Engine,
+    run: &'a Run,
     put: Put<'a>,
     content: &'a Content,
     /// Whether the content is hashed while it is sent.
     verify: bool,
-    read: Outcome,
-    operation: &'a Arc<Operation>,
+    read: ReadOutcome,
 }
 
 impl Request for PutRequest<'_> {
     async fn send(&self, tries: &mut Tries) -> std::result::Result<Reply, Failure> {
         let hasher = self.verify.then(EtagHasher::object);
         let chunks = self.content.whole(hasher, &self.read);
-        let service = &self.engine.service;
-        let reply = service.put(self.put, chunks, tries, self.operation).await?;
-        self.operation.count_part(self.content.size());
+        let service = &self.run.engine.service;
+        let reply = service
+            .put(self.put, chunks, tries, &self.run.operation)
+            .await?;
+        self.run.operation.count_part(self.content.size());
         Ok(reply)
     }
 

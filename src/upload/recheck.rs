@@ -5,12 +5,12 @@ use std::ops::Range;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::multipart::plan;
+use super::layout::parts_of;
 use super::session::{Part, Session};
-use crate::blocking;
+use crate::content::{COMPARISONS, ChangeTime, Content};
 use crate::error::Result;
-use crate::etag::{ContentDigest, EtagHasher, Verdict};
-use crate::source::{COMPARISONS, ChangeTime, Content};
+use crate::protocol::etag::{ContentDigest, EtagHasher, EtagMatch};
+use crate::runtime::blocking;
 
 /// Before the parts become an object: fails unless the file is as it was opened. If it was perhaps written to, all
 /// parts of it are read once more and compared with what was sent.
@@ -41,7 +41,7 @@ async fn look(content: &Content) -> Result<Option<ChangeTime>> {
 
 async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Result<()> {
     let sent = session.parts().clone();
-    let parts = plan(content.size(), session.part_size)?
+    let parts = parts_of(content.size(), session.part_size)?
         .filter_map(|(number, range)| Some((range, sent.get(&number)?)));
     hashed(content, parts, jobs)
         .try_for_each(|(now, part)| std::future::ready(check_part(content, &now, part)))
@@ -51,16 +51,16 @@ async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Resul
 /// What was hashed while it was sent tells; without that, what the service called the part.
 fn check_part(content: &Content, now: &ContentDigest, part: &Part) -> Result<()> {
     let same = match &part.digest {
-        Some(sent) if sent == now => Verdict::Same,
-        Some(sent) => Verdict::Different {
+        Some(sent) if sent == now => EtagMatch::Same,
+        Some(sent) => EtagMatch::Different {
             expected: sent.object_etag(),
         },
         None => now.compare_part(&part.etag),
     };
     match same {
-        Verdict::Same => Ok(()),
-        Verdict::Different { .. } => Err(content.differs()),
-        Verdict::Incomparable => Err(content.untold()),
+        EtagMatch::Same => Ok(()),
+        EtagMatch::Different { .. } => Err(content.differs()),
+        EtagMatch::Incomparable => Err(content.untold()),
     }
 }
 

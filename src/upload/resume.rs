@@ -9,49 +9,45 @@ use futures_util::FutureExt;
 use super::Upload;
 use super::checkpoint::{Checkpoint, FinishSent, Found};
 use super::claim::Claim;
-use super::earlier_run::{Start, in_doubt, kept, look};
-use super::multipart::send_parts;
+use super::earlier_run::{ResumeDecision, decide, in_doubt, kept};
+use super::parts::send_parts;
 use super::session::Session;
-use crate::blocking;
-use crate::engine::Engine;
+use crate::content::Identity;
+use crate::engine::Run;
 use crate::error::{Error, ObjectState, Report, Result, Status};
-use crate::operation::Operation;
 use crate::protocol::rerun::longest_run;
-use crate::source::Identity;
+use crate::runtime::blocking;
+use crate::runtime::sync::unpoisoned;
 
 /// Written on threads that may block.
 type SharedClaim = Arc<Mutex<Claim>>;
 
 /// Sends what the service does not have yet, and joins the parts. After a failure the upload is
 /// kept for the next run with the same checkpoint.
-pub(super) async fn run(
-    engine: &Arc<Engine>,
-    upload: &Upload,
-    path: &Path,
-    operation: &Arc<Operation>,
-) -> Result<Report> {
+pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Report> {
     let Some(identity) = upload.content.identity() else {
         return Err(Error::argument(
             "resume_path needs a file_path: other sources cannot be read again by a later run",
         ));
     };
-    let (claim, found) = operation
+    let (claim, found) = run
+        .operation
         .work(take(path.to_owned(), identity.clone()))
         .await??;
-    let mut checkpoint = unbegun(engine, upload, identity);
-    let start = look(engine, upload, &checkpoint, found, operation).await?;
-    let resumes = matches!(start, Start::Resume(..));
+    let mut checkpoint = unbegun(run, upload, identity);
+    let start = decide(run, upload, &checkpoint, found).await?;
+    let resumes = matches!(start, ResumeDecision::Resume(..));
     let (session, finish, note, open) = match start {
-        Start::Resume(session, finish) => {
+        ResumeDecision::Resume(session, finish) => {
             let open = session.is_lost();
             (session, finish, None, open)
         }
-        Start::Afresh { note, open } => {
-            let begun = Session::begin(engine, upload, operation).await;
+        ResumeDecision::Afresh { note, open } => {
+            let begun = Session::begin(run, upload).await;
             let session = begun.map_err(|error| in_doubt(error, upload, open))?;
             (session, None, note, open)
         }
-        Start::Over(result) => {
+        ResumeDecision::Over(result) => {
             over(&claim);
             return result;
         }
@@ -62,34 +58,32 @@ pub(super) async fn run(
     // Once a finish may have been sent, that stays true of this upload.
     checkpoint.finishing = finish.is_some();
     checkpoint.finish = finish;
-    let saved = operation.work(save(&claim, &checkpoint)).await;
+    let saved = run.operation.work(save(&claim, &checkpoint)).await;
     if let Err(error) = saved.and_then(|saved| saved) {
         let error = in_doubt(error, upload, open);
         // The checkpoint that is there names this upload as well.
         return Err(match resumes {
             true => kept(&session, error),
-            false => session.abandon(error, operation).await,
+            false => session.abandon(error, run).await,
         });
     }
     let recorded = AtomicBool::new(false);
     let result = async {
-        let sent = send_parts(&session, upload, operation).await;
+        let sent = send_parts(&session, upload, run).await;
         sent.map_err(|error| session.name_in(error))?;
-        let policy = upload.policy.as_ref();
+        let policy = upload.plan.policy.as_ref();
         let about_to_send = || {
             let mut checkpoint = checkpoint.clone();
-            // An earlier one that may still run keeps its policy.
+            // If an earlier finish with a policy may still run, the checkpoint keeps saying so.
             let earlier = session.is_lost() && finish.is_some_and(|finish| finish.policy);
             checkpoint.finishing = true;
-            checkpoint.finish = Some(sent_now(engine, &session, policy.is_some() || earlier));
+            checkpoint.finish = Some(sent_now(run, &session, policy.is_some() || earlier));
             recorded.store(true, Relaxed);
             let claim = &claim;
-            let saving = async move { operation.work(save(claim, &checkpoint)).await? };
+            let saving = async move { run.operation.work(save(claim, &checkpoint)).await? };
             saving.boxed()
         };
-        session
-            .finish(policy, Some(&about_to_send), operation)
-            .await
+        session.finish(policy, Some(&about_to_send), run).await
     };
     let result = result.await;
     let mut result = result.map_err(|error| in_doubt(error, upload, open));
@@ -104,15 +98,15 @@ pub(super) async fn run(
         // No finish is open, so the next run need not wait for one.
         checkpoint.finishing = false;
         checkpoint.finish = None;
-        let _ = operation.clean_up(save(&claim, &checkpoint)).await;
+        let _ = run.operation.clean_up(save(&claim, &checkpoint)).await;
     }
-    conclude(result, &claim, &session, operation).await
+    conclude(result, &claim, &session, run).await
 }
 
 /// What the checkpoint says of a finish that is about to be sent. Connecting comes before it, and a finish is small
 /// enough to leave at once.
-fn sent_now(engine: &Engine, session: &Session, policy: bool) -> FinishSent {
-    let config = engine.service.config();
+fn sent_now(run: &Run, session: &Session, policy: bool) -> FinishSent {
+    let config = run.engine.service.config();
     let lasts = config.connect_timeout + longest_run(config.response_timeout);
     FinishSent::new(policy, session.service_time(), lasts)
 }
@@ -127,7 +121,7 @@ async fn conclude(
     result: Result<Report>,
     claim: &SharedClaim,
     session: &Session,
-    operation: &Arc<Operation>,
+    run: &Run,
 ) -> Result<Report> {
     let error = match result {
         Ok(report) => {
@@ -142,7 +136,7 @@ async fn conclude(
     }
     if error.status() == Status::FileChanged {
         over(claim);
-        return Err(session.abandon(error, operation).await);
+        return Err(session.abandon(error, run).await);
     }
     let gone = error.report().upload_id.is_none();
     if gone && error.report().object == ObjectState::NotStored {
@@ -155,8 +149,8 @@ async fn conclude(
 }
 
 /// The checkpoint of this request, before its upload has begun.
-fn unbegun(engine: &Engine, upload: &Upload, file: Identity) -> Checkpoint {
-    let service = &engine.service;
+fn unbegun(run: &Run, upload: &Upload, file: Identity) -> Checkpoint {
+    let service = &run.engine.service;
     let bucket = &service.config().bucket_name;
     Checkpoint::new(service.address(), bucket, upload, file)
 }
@@ -180,7 +174,5 @@ fn over(claim: &SharedClaim) {
 }
 
 fn lock(claim: &SharedClaim) -> MutexGuard<'_, Claim> {
-    claim
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    unpoisoned(claim.lock())
 }

@@ -5,27 +5,27 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use md5::{Digest, Md5};
 
-use super::Upload;
 use super::checkpoint::Checkpoint;
 use super::put::hex;
 use super::settle::{Begun, Moment};
 use super::store::{Request, Store, Storing};
 use super::verify::differs;
+use super::{Plan, Upload};
 
-use crate::blocking;
-use crate::engine::Engine;
+use crate::content::{Content, ReadOutcome};
+use crate::engine::Run;
 use crate::error::{Error, ObjectState, Report, Result};
-use crate::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, Verdict};
-use crate::operation::Operation;
-use crate::policy::PutPolicy;
-use crate::service::{Failure, Initiated, Reply, Target, Tries};
-use crate::source::{Content, Outcome};
+use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
+use crate::protocol::policy::PutPolicy;
+use crate::runtime::blocking;
+use crate::runtime::sync::unpoisoned;
+use crate::service::{Failure, Initiated, Reply, Tries, UploadRef};
 
 /// A part that the service has.
 #[derive(Clone, Debug)]
@@ -41,7 +41,6 @@ pub(super) type Parts = BTreeMap<u32, Part>;
 
 /// An upload that the service has begun.
 pub(super) struct Session {
-    pub(super) engine: Arc<Engine>,
     pub(super) key: String,
     pub(super) upload_id: String,
     /// Bytes of every part but the last.
@@ -55,32 +54,22 @@ pub(super) struct Session {
 
 impl Session {
     /// Begins the multipart upload of a request.
-    pub(super) async fn begin(
-        engine: &Arc<Engine>,
-        upload: &Upload,
-        operation: &Arc<Operation>,
-    ) -> Result<Self> {
-        let Upload {
-            key,
-            mime_type,
-            headers,
-            ..
-        } = upload;
-        let begun = Self::initiate(engine.clone(), key, mime_type, headers, operation).await;
+    pub(super) async fn begin(run: &Run, upload: &Upload) -> Result<Self> {
+        let Plan { key, headers, .. } = &*upload.plan;
+        let begun = Self::initiate(run, key, &upload.mime_type, headers).await;
         begun.map(|(session, _)| session)
     }
 
     /// Asks the service to begin an upload.
     pub(super) async fn initiate(
-        engine: Arc<Engine>,
+        run: &Run,
         key: &str,
         mime_type: &str,
         headers: &[(String, String)],
-        operation: &Arc<Operation>,
     ) -> Result<(Self, Report)> {
-        let initiated = engine
-            .service
-            .initiate(key, mime_type, headers, operation)
+        let service = &run.engine.service;
+        let initiated = service
+            .initiate(key, mime_type, headers, &run.operation)
             .await;
         let (
             Initiated {
@@ -92,7 +81,6 @@ impl Session {
         let mut report = reply.report();
         report.upload_id = Some(upload_id.clone());
         let session = Self {
-            engine,
             key: key.to_owned(),
             upload_id,
             part_size,
@@ -104,9 +92,8 @@ impl Session {
     }
 
     /// An upload that an earlier run has begun, with no part known yet.
-    pub(super) fn known(engine: Arc<Engine>, checkpoint: &Checkpoint) -> Self {
+    pub(super) fn known(checkpoint: &Checkpoint) -> Self {
         Self {
-            engine,
             key: checkpoint.key.clone(),
             upload_id: checkpoint.upload_id.clone(),
             part_size: checkpoint.part_size,
@@ -134,7 +121,7 @@ impl Session {
     }
 
     fn date(&self) -> MutexGuard<'_, Option<(u64, Moment)>> {
-        self.date.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.date.lock())
     }
 
     /// The time by the service's clock, in seconds since 1970, if it has told it.
@@ -144,9 +131,7 @@ impl Session {
     }
 
     pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
-        self.parts
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        unpoisoned(self.parts.lock())
     }
 
     /// Sends one part and remembers what the service called it.
@@ -155,14 +140,15 @@ impl Session {
         number: u32,
         content: &Content,
         range: Range<u64>,
-        operation: &Arc<Operation>,
+        run: &Run,
     ) -> Result<Report> {
-        let config = self.engine.service.config();
+        let config = run.engine.service.config();
         let size = range.end - range.start;
         let verify = config.verify_etag;
         let loaded;
         let (content, range, md5) = if config.verify_upload_md5 {
-            let (bytes, md5) = operation
+            let (bytes, md5) = run
+                .operation
                 .work(load_with_md5(content.clone(), range))
                 .await??;
             loaded = content.with(bytes);
@@ -170,16 +156,22 @@ impl Session {
         } else {
             (content, range, None)
         };
-        let read = Outcome::default();
+        let read = ReadOutcome::default();
         let chunks = || content.part(range.clone(), verify.then(EtagHasher::part), &read);
-        let service = &self.engine.service;
+        let service = &run.engine.service;
         let reply = service
-            .upload_part(self.target(), number, md5.as_deref(), chunks, operation)
+            .upload_part(
+                self.target(),
+                number,
+                md5.as_deref(),
+                chunks,
+                &run.operation,
+            )
             .await?;
         self.set_date(reply.date("date"));
         let digest = read.digest().await?;
         let etag = self.check_part(number, &reply, digest.as_ref())?;
-        operation.count_part(size);
+        run.operation.count_part(size);
         self.parts().insert(number, Part { etag, size, digest });
         Ok(reply.report())
     }
@@ -199,7 +191,7 @@ impl Session {
             return Err(reply.protocol_error(&what, "with an ETag that no list can hold"));
         }
         match digest.map(|digest| digest.compare_part(&etag)) {
-            Some(Verdict::Different { expected }) => {
+            Some(EtagMatch::Different { expected }) => {
                 Err(differs(&what, &etag, &expected, reply.report()))
             }
             _ => Ok(etag),
@@ -212,14 +204,14 @@ impl Session {
         &'a self,
         policy: Option<&'a PutPolicy>,
         about_to_send: Option<&'a AboutToSend<'a>>,
-        operation: &'a Arc<Operation>,
+        run: &'a Run,
     ) -> Result<Report> {
         let parts = self.parts().clone();
         let etags: Vec<&str> = parts.values().map(|part| part.etag.as_str()).collect();
         let etags = Bytes::from(etags.join(","));
         let begun = Begun::now();
         let store = Store {
-            engine: &self.engine,
+            run,
             storing: Storing {
                 what: &format!("FinishMultipartUpload {}", self.key),
                 key: &self.key,
@@ -228,14 +220,13 @@ impl Session {
                 lost: *self.lost(),
             },
             request: FinishRequest {
+                run,
                 session: self,
                 etags,
                 policy,
                 about_to_send,
-                digest: self.object_digest(&parts),
-                operation,
+                digest: self.object_digest(run, &parts),
             },
-            operation,
         };
         let result = Box::pin(store.run()).await;
         let report = match &result {
@@ -252,12 +243,12 @@ impl Session {
     }
 
     fn lost(&self) -> MutexGuard<'_, Option<Begun>> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.lost.lock())
     }
 
     /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
-    fn object_digest(&self, parts: &Parts) -> Option<ContentDigest> {
-        let verify = self.engine.service.config().verify_etag;
+    fn object_digest(&self, run: &Run, parts: &Parts) -> Option<ContentDigest> {
+        let verify = run.engine.service.config().verify_etag;
         if self.part_size != BLOCK_SIZE || !verify {
             return None;
         }
@@ -271,11 +262,11 @@ impl Session {
     pub(super) async fn finish_or_abandon(
         &self,
         policy: Option<&PutPolicy>,
-        operation: &Arc<Operation>,
+        run: &Run,
     ) -> Result<Report> {
-        match self.finish(policy, None, operation).await {
+        match self.finish(policy, None, run).await {
             Err(error) if error.report().object == ObjectState::NotStored => {
-                Err(self.abandon(error, operation).await)
+                Err(self.abandon(error, run).await)
             }
             result => result,
         }
@@ -283,8 +274,12 @@ impl Session {
 
     /// Drops the upload and its parts. One that the service does not know is gone: an earlier try
     /// may have run without its answer arriving.
-    pub(super) async fn abort(&self, operation: &Arc<Operation>) -> Result<Report> {
-        let aborted = self.engine.service.abort(self.target(), operation).await;
+    pub(super) async fn abort(&self, run: &Run) -> Result<Report> {
+        let aborted = run
+            .engine
+            .service
+            .abort(self.target(), &run.operation)
+            .await;
         let mut report = match aborted {
             Ok(reply) => reply.report(),
             Err(failure) if failure.upload_is_gone() => failure.error.report().clone(),
@@ -295,8 +290,8 @@ impl Session {
     }
 
     /// Cleans up after `error`, which stays the one reported. What remains is named in it.
-    pub(super) async fn abandon(&self, mut error: Error, operation: &Arc<Operation>) -> Error {
-        let aborted = operation.clean_up(Box::pin(self.abort(operation))).await;
+    pub(super) async fn abandon(&self, mut error: Error, run: &Run) -> Error {
+        let aborted = run.operation.clean_up(Box::pin(self.abort(run))).await;
         error.report_mut().upload_id = None;
         if !matches!(aborted, Some(Ok(_))) {
             error = self.name_in(error);
@@ -314,8 +309,8 @@ impl Session {
         error
     }
 
-    fn target(&self) -> Target<'_> {
-        Target {
+    fn target(&self) -> UploadRef<'_> {
+        UploadRef {
             key: &self.key,
             upload_id: &self.upload_id,
         }
@@ -330,13 +325,13 @@ fn told_now(date: Option<u64>) -> Option<(u64, Moment)> {
 pub(super) type AboutToSend<'a> = dyn Fn() -> BoxFuture<'a, Result<()>> + Sync + 'a;
 
 struct FinishRequest<'a> {
+    run: &'a Run,
     session: &'a Session,
     etags: Bytes,
     policy: Option<&'a PutPolicy>,
     about_to_send: Option<&'a AboutToSend<'a>>,
     /// Of the parts, which were hashed while they were sent.
     digest: Option<ContentDigest>,
-    operation: &'a Arc<Operation>,
 }
 
 impl Request for FinishRequest<'_> {
@@ -344,10 +339,10 @@ impl Request for FinishRequest<'_> {
         if let Some(about_to_send) = self.about_to_send {
             about_to_send().await.map_err(Failure::unsent)?;
         }
-        let service = &self.session.engine.service;
+        let service = &self.run.engine.service;
         let (target, etags) = (self.session.target(), self.etags.clone());
         service
-            .finish(target, etags, self.policy, tries, self.operation)
+            .finish(target, etags, self.policy, tries, &self.run.operation)
             .await
     }
 

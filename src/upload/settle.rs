@@ -1,15 +1,13 @@
 //! Asks the service what became of a PutFile or finish. Which question comes next, and what the answers
 //! mean, `protocol::settle` decides.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::Engine;
+use crate::engine::Run;
 use crate::error::Error;
-use crate::etag::{ContentDigest, Verdict};
-use crate::operation::Operation;
+use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::{
-    Doubt, Head, Match, Object, Outcome, Settling, Step, Upload, Why, object,
+    Doubt, Head, Match, Object, Outcome, Settling, Step, UploadListing, Why, object,
 };
 use crate::service::{Failure, Reply};
 
@@ -17,7 +15,7 @@ use crate::service::{Failure, Reply};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A moment by both clocks of the machine: one stands still while it sleeps, the other may be set.
+/// A moment by two clocks: the monotonic one stops while the machine sleeps, the wall clock may be set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(Instant, SystemTime);
 
@@ -67,7 +65,7 @@ pub(super) struct Question<'a> {
     pub(super) session: bool,
     pub(super) begun: Begun,
     /// One look is enough: running twice does no harm.
-    pub(super) hasty: bool,
+    pub(super) one_look: bool,
 }
 
 /// What was found out.
@@ -81,24 +79,22 @@ pub(super) struct Settled {
 
 /// Asks until the answers decide, or the time is up.
 pub(super) async fn run(
-    engine: &Engine,
+    run: &Run,
     question: Question<'_>,
     digest: Option<&ContentDigest>,
-    operation: &Arc<Operation>,
 ) -> Settled {
     let mut asking = Asking {
-        engine,
+        run,
         question,
         digest,
-        operation,
         settling: Settling::new(Doubt {
             finish: question.upload_id.is_some(),
             answered: question.answered,
         }),
         head: None,
     };
-    let time = engine.service.config().settle_timeout;
-    let outcome = operation.settle(time, asking.until_settled(time)).await;
+    let time = run.engine.service.config().settle_timeout;
+    let outcome = run.operation.settle(time, asking.until_settled(time)).await;
     let outcome = outcome.unwrap_or(Outcome::Unknown(Why::NoAnswer));
     Settled {
         outcome,
@@ -108,10 +104,9 @@ pub(super) async fn run(
 }
 
 struct Asking<'a> {
-    engine: &'a Engine,
+    run: &'a Run,
     question: Question<'a>,
     digest: Option<&'a ContentDigest>,
-    operation: &'a Arc<Operation>,
     settling: Settling,
     head: Option<Reply>,
 }
@@ -120,14 +115,14 @@ impl Asking<'_> {
     async fn until_settled(&mut self, time: Duration) -> Outcome {
         let until = Instant::now() + time;
         let mut pause = FIRST_PAUSE;
-        let mut time_left = !self.question.hasty;
+        let mut time_left = !self.question.one_look;
         loop {
             time_left &= Instant::now() + pause < until;
             match self.settling.next(time_left) {
                 Step::AskObject => self.ask_object().await,
                 Step::AskLikewise => self.ask_likewise().await,
                 Step::AskUpload => self.ask_upload().await,
-                Step::Pause if self.operation.rest(pause).await => {
+                Step::Pause if self.run.operation.rest(pause).await => {
                     self.settling.ask_again();
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -138,8 +133,8 @@ impl Asking<'_> {
     }
 
     async fn ask_object(&mut self) {
-        let (service, key) = (&self.engine.service, self.question.key);
-        let seen = match service.head_once(key, self.operation).await {
+        let (service, key) = (&self.run.engine.service, self.question.key);
+        let seen = match service.head_once(key, &self.run.operation).await {
             Ok(reply) => {
                 let seen = seen(&reply, self.question.begun, self.digest);
                 self.head = Some(reply);
@@ -157,10 +152,13 @@ impl Asking<'_> {
 
     async fn ask_likewise(&mut self) {
         let Question { key, upload_id, .. } = self.question;
-        let service = &self.engine.service;
+        let service = &self.run.engine.service;
         let failure = match upload_id {
-            Some(upload_id) => service.upload_exists(upload_id, self.operation).await.err(),
-            None => service.any_upload(key, self.operation).await.err(),
+            Some(upload_id) => service
+                .upload_exists(upload_id, &self.run.operation)
+                .await
+                .err(),
+            None => service.any_upload(key, &self.run.operation).await.err(),
         };
         let refusal = failure.and_then(|failure| failure.refusal());
         self.settling.saw_likewise(refusal);
@@ -169,14 +167,15 @@ impl Asking<'_> {
     async fn ask_upload(&mut self) {
         let upload_id = self.question.upload_id.unwrap_or_default();
         let asked = self
+            .run
             .engine
             .service
-            .upload_exists(upload_id, self.operation)
+            .upload_exists(upload_id, &self.run.operation)
             .await;
         self.settling.saw_upload(match asked {
-            Ok(()) => Upload::Listed,
-            Err(failure) if failure.upload_is_gone() => Upload::Gone,
-            Err(_) => Upload::Unsaid,
+            Ok(()) => UploadListing::Listed,
+            Err(failure) if failure.upload_is_gone() => UploadListing::Gone,
+            Err(_) => UploadListing::Unsaid,
         });
     }
 }
@@ -194,9 +193,9 @@ pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) 
         status: reply.status,
         page: reply.is_page(),
         etag: match verdict {
-            Some(Verdict::Same) => Match::Same,
-            Some(Verdict::Different { .. }) => Match::Different,
-            Some(Verdict::Incomparable) | None => Match::Incomparable,
+            Some(EtagMatch::Same) => Match::Same,
+            Some(EtagMatch::Different { .. }) => Match::Different,
+            Some(EtagMatch::Incomparable) | None => Match::Incomparable,
         },
         last_modified: reply.date("last-modified"),
         date: date.filter(|_| ago.is_some()),

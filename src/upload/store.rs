@@ -3,14 +3,11 @@
 //! A 2xx is checked against the content. Anything else is judged by `protocol::verdict`; what is in doubt is
 //! settled, and sent again only when it did not run, or may run twice.
 
-use std::sync::Arc;
-
 use super::settle::{self, Begun, Question, Settled};
 use super::verify::{self, FOREIGN, Look, compare};
-use crate::engine::Engine;
+use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::etag::{ContentDigest, Verdict as EtagVerdict};
-use crate::operation::Operation;
+use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::Outcome;
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
 use crate::service::{CORRECT_THE_ADDRESS, Failure, Reply, Tries};
@@ -44,16 +41,15 @@ pub(super) trait Request: Sync {
 
 /// A request at the service, and what is asked about it.
 pub(super) struct Store<'a, R> {
-    pub(super) engine: &'a Engine,
+    pub(super) run: &'a Run,
     pub(super) storing: Storing<'a>,
     pub(super) request: R,
-    pub(super) operation: &'a Arc<Operation>,
 }
 
 impl<R: Request> Store<'_, R> {
     /// Sends until it is known what became of it, or until nothing more can be known.
     pub(super) async fn run(&self) -> Result<Report> {
-        let config = self.engine.service.config();
+        let config = self.run.engine.service.config();
         let twice = config.may_run_twice(self.storing.policy);
         let mut tries = Tries::default();
         let mut lost = self.storing.lost;
@@ -64,7 +60,7 @@ impl<R: Request> Store<'_, R> {
                 Next::Doubt(failure) => failure,
             };
             let known = failure.verdict.known;
-            if self.again(&mut failure, twice, &mut tries).await {
+            if self.wait_to_retry(&mut failure, twice, &mut tries).await {
                 if known != Known::NotRun {
                     lost = lost.or(Some(begun));
                 }
@@ -75,15 +71,17 @@ impl<R: Request> Store<'_, R> {
                 Next::Doubt(failure) => failure,
             };
             // Known only now not to have run, and therefore not sent again above.
-            if twice || !self.again(&mut failure, false, &mut tries).await {
+            if twice || !self.wait_to_retry(&mut failure, false, &mut tries).await {
                 return Err(failure.error);
             }
         }
     }
 
-    async fn again(&self, failure: &mut Failure, twice: bool, tries: &mut Tries) -> bool {
-        let service = &self.engine.service;
-        service.again(failure, twice, tries, self.operation).await
+    async fn wait_to_retry(&self, failure: &mut Failure, twice: bool, tries: &mut Tries) -> bool {
+        let service = &self.run.engine.service;
+        service
+            .wait_to_retry(failure, twice, tries, &self.run.operation)
+            .await
     }
 
     /// Sends one request, and checks what the service says to have stored.
@@ -115,7 +113,7 @@ impl<R: Request> Store<'_, R> {
                 return Next::end(Err(error));
             }
         };
-        let verify = self.engine.service.config().verify_etag;
+        let verify = self.run.engine.service.config().verify_etag;
         if verify && !self.is_told_apart(report.etag.as_deref(), digest.as_ref()) {
             match self.look(since, digest.as_ref()).await {
                 Look::Etag(etag) => report.etag = Some(etag),
@@ -142,7 +140,7 @@ impl<R: Request> Store<'_, R> {
         since: Begun,
     ) -> Next {
         let mut error = failure.error;
-        let verify = self.engine.service.config().verify_etag;
+        let verify = self.run.engine.service.config().verify_etag;
         let digest = match verify {
             true => self.request.digest().await,
             false => None,
@@ -181,19 +179,18 @@ impl<R: Request> Store<'_, R> {
         Next::end(same.and(Err(error)))
     }
 
-    /// Whether a success's ETag says enough. Portals have ETags too, of other forms: with a policy, where more
-    /// is said than that the object is stored, such a one counts as none.
+    /// Whether the ETag of a success can be trusted. Portals send ETags of other forms, so with a policy an ETag that cannot
+    /// be compared counts as none.
     fn is_told_apart(&self, etag: Option<&str>, digest: Option<&ContentDigest>) -> bool {
         etag.is_some_and(|etag| {
             let comparable =
-                |digest: &ContentDigest| digest.compare_object(etag) != EtagVerdict::Incomparable;
+                |digest: &ContentDigest| digest.compare_object(etag) != EtagMatch::Incomparable;
             !self.storing.policy || digest.is_none_or(comparable)
         })
     }
 
     async fn look(&self, since: Begun, digest: Option<&ContentDigest>) -> Look {
-        let key = self.storing.key;
-        verify::look(self.engine, key, since, digest, self.operation).await
+        verify::look(self.run, self.storing.key, since, digest).await
     }
 
     /// Finds out what became of a request that was not sent again. A failure that is still in doubt did not run, and
@@ -209,10 +206,10 @@ impl<R: Request> Store<'_, R> {
             answered: failure.refusal().filter(|_| known == Known::Answered),
             session: failure.error.report().session_id.is_some(),
             begun: lost.unwrap_or(begun),
-            hasty: false,
+            one_look: false,
         };
         let digest = self.request.digest().await;
-        let settled = settle::run(self.engine, question, digest.as_ref(), self.operation).await;
+        let settled = settle::run(self.run, question, digest.as_ref()).await;
         if settled.outcome == Outcome::NotRun {
             return Next::Doubt(self.did_not_run(failure, settled.upload_may_exist));
         }

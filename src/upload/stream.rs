@@ -10,92 +10,57 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::multipart::MAX_PARTS;
+use super::layout::MAX_PARTS;
 use super::session::Session;
-use super::{MAX_JOBS, Mode, Upload, UploadRequest, put};
-use crate::engine::Engine;
+use super::{Mode, Plan, Upload, put};
+use crate::content::{Buffers, Content, Reader, Source};
+use crate::engine::Run;
 use crate::error::{Error, Report, Result, Status};
-use crate::etag::BLOCK_SIZE;
-use crate::host::HostThreads;
-use crate::mime;
-use crate::operation::Operation;
-use crate::source::{Buffers, Content, Reader, Source};
+use crate::protocol::etag::BLOCK_SIZE;
+use crate::protocol::mime;
+use crate::runtime::host_threads::HostThreads;
 
 /// What is read before anything is sent: a stream that ends within it need not travel in parts.
 const FIRST_PIECE: usize = BLOCK_SIZE as usize;
 
-/// Refuses what needs to know the length, or to read twice.
-pub(super) fn check(request: &UploadRequest) -> Result<()> {
-    if request.mode == Mode::Put {
-        return Err(Error::argument(
-            "a stream cannot be sent with US3_MODE_PUT: a PutFile says its length first, and a stream's is unknown; use US3_MODE_AUTO, which sends a short stream as one PutFile",
-        ));
-    }
-    if request.resume_path.is_some() {
-        return Err(Error::argument(
-            "resume_path needs a file_path: a stream cannot be read again by a later run",
-        ));
-    }
-    Ok(())
-}
-
 /// Reads the stream to its end and sends it.
-pub(super) async fn run(
-    engine: &Arc<Engine>,
-    request: UploadRequest,
-    headers: Vec<(String, String)>,
-    operation: &Arc<Operation>,
-) -> Result<Report> {
-    let mut feed = Feed::of(&request.source, engine.host.clone())?;
-    let first = operation.work(feed.next(FIRST_PIECE)).await??;
-    let detect = || mime::detect(&first, feed.ended, Some(request.key.as_ref()));
-    let given = request.mime_type.filter(|given| !given.is_empty());
-    let mime_type = given.unwrap_or_else(detect);
-    let put = feed.ended && (first.is_empty() || request.mode == Mode::Auto);
+pub(super) async fn run(run: &Run, plan: Arc<Plan>) -> Result<Report> {
+    let mut feed = Feed::of(&plan.source, run.engine.host.clone())?;
+    let first = run.operation.work(feed.next(FIRST_PIECE)).await??;
+    let detect = || mime::detect(&first, feed.ended, Some(plan.key.as_ref()));
+    let mime_type = plan.mime_type.clone().unwrap_or_else(detect);
+    let put = feed.ended && (first.is_empty() || plan.mode == Mode::Auto);
     let whole = if put { first.clone() } else { Bytes::new() };
     let upload = Upload {
-        content: Content::open(&Source::Memory(whole), engine.hashing.clone())?,
-        key: request.key,
+        content: Content::open(&Source::Memory(whole), run.engine.hashing.clone())?,
+        plan,
         mime_type,
-        headers,
-        policy: request.policy,
-        jobs: request.jobs.clamp(1, MAX_JOBS) as usize,
     };
     if put {
-        return put::run(engine, &upload, operation).await;
+        return put::run(run, &upload).await;
     }
     feed.give_back(first);
-    in_parts(engine, &upload, feed, operation).await
+    in_parts(run, &upload, feed).await
 }
 
-async fn in_parts(
-    engine: &Arc<Engine>,
-    upload: &Upload,
-    feed: Feed,
-    operation: &Arc<Operation>,
-) -> Result<Report> {
-    let session = Session::begin(engine, upload, operation).await?;
-    if let Err(error) = send(&session, upload, feed, operation).await {
-        return Err(session.abandon(error, operation).await);
+async fn in_parts(run: &Run, upload: &Upload, feed: Feed) -> Result<Report> {
+    let session = Session::begin(run, upload).await?;
+    if let Err(error) = send(&session, upload, feed, run).await {
+        return Err(session.abandon(error, run).await);
     }
     session
-        .finish_or_abandon(upload.policy.as_ref(), operation)
+        .finish_or_abandon(upload.plan.policy.as_ref(), run)
         .await
 }
 
 /// Sends part after part. The first failure ends it: parts in flight are dropped.
-async fn send(
-    session: &Session,
-    upload: &Upload,
-    feed: Feed,
-    operation: &Arc<Operation>,
-) -> Result<()> {
+async fn send(session: &Session, upload: &Upload, feed: Feed, run: &Run) -> Result<()> {
     let parts = stream::try_unfold((feed, 0), |(feed, number)| {
-        next_part(feed, number, session.part_size, operation)
+        next_part(feed, number, session.part_size, run)
     });
     parts
-        .map(|part| send_part(session, &upload.content, part, operation))
-        .buffer_unordered(upload.jobs)
+        .map(|part| send_part(session, &upload.content, part, run))
+        .buffer_unordered(upload.plan.jobs)
         .try_for_each(|()| std::future::ready(Ok(())))
         // Boxed, because the compiler does not see through the closures that it is Send.
         .boxed()
@@ -109,11 +74,12 @@ async fn next_part(
     mut feed: Feed,
     number: u32,
     part_size: u64,
-    operation: &Arc<Operation>,
+    run: &Run,
 ) -> Result<Option<(Part, (Feed, u32))>> {
-    let part = operation.work(feed.next(part_size as usize)).await??;
+    let part = run.operation.work(feed.next(part_size as usize)).await??;
     if feed.ended && feed.held.is_empty() {
-        operation.set_total(feed.offset, number + u32::from(!part.is_empty()));
+        run.operation
+            .set_total(feed.offset, number + u32::from(!part.is_empty()));
     }
     if part.is_empty() {
         return Ok(None);
@@ -129,12 +95,12 @@ async fn send_part(
     session: &Session,
     upload: &Content,
     part: Result<Part>,
-    operation: &Arc<Operation>,
+    run: &Run,
 ) -> Result<()> {
     let (number, part) = part?;
     let size = part.len() as u64;
     let content = upload.with(part);
-    let sent = session.send_part(number, &content, 0..size, operation);
+    let sent = session.send_part(number, &content, 0..size, run);
     sent.await.map(|_| ())
 }
 

@@ -1,13 +1,11 @@
 //! Whether what is stored is what was sent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::settle::{self, Begun};
-use crate::engine::Engine;
+use crate::engine::Run;
 use crate::error::{Error, Report, Result, Status};
-use crate::etag::{ContentDigest, Verdict};
-use crate::operation::Operation;
+use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::Object;
 
 /// What HEAD tells of a stored object.
@@ -26,18 +24,17 @@ pub(super) const FOREIGN: &str = "HEAD tells one of another form";
 
 /// Asks HEAD once for the ETag of what a request has stored that began then.
 pub(super) async fn look(
-    engine: &Engine,
+    run: &Run,
     key: &str,
     begun: Begun,
     digest: Option<&ContentDigest>,
-    operation: &Arc<Operation>,
 ) -> Look {
     // Web servers and portals give ETags of other forms.
     let foreign = |etag: &str| {
-        digest.is_some_and(|digest| digest.compare_object(etag) == Verdict::Incomparable)
+        digest.is_some_and(|digest| digest.compare_object(etag) == EtagMatch::Incomparable)
     };
-    let head = engine.service.head_once(key, operation);
-    match operation.settle(Duration::ZERO, head).await {
+    let head = run.engine.service.head_once(key, &run.operation);
+    match run.operation.settle(Duration::ZERO, head).await {
         Some(Ok(reply)) => match (settle::seen(&reply, begun, None), reply.etag()) {
             (Object::NoAnswer, _) => Look::NoEtag("a gateway answered HEAD".to_owned()),
             (Object::Older, _) => Look::Absent,
@@ -61,7 +58,7 @@ pub(super) fn compare(what: &str, report: &Report, digest: Option<&ContentDigest
     let (Some(etag), Some(digest)) = (&report.etag, digest) else {
         return Ok(());
     };
-    let Verdict::Different { expected } = digest.compare_object(etag) else {
+    let EtagMatch::Different { expected } = digest.compare_object(etag) else {
         return Ok(());
     };
     let mut error = differs(what, etag, &expected, report.clone());

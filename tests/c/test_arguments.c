@@ -388,7 +388,7 @@ static void requests_that_contradict_themselves(void)
     request.data = NULL;
     request.data_len = 0;
     request.mode = US3_MODE_PUT;
-    CHECK_REFUSED(US3_INVALID_ARGUMENT, "US3_MODE_PUT", us3_upload(client, &request, &result), &result);
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "one PutFile", us3_upload(client, &request, &result), &result);
     request.mode = US3_MODE_AUTO;
     request.resume_path = "checkpoint";
     CHECK_REFUSED(US3_INVALID_ARGUMENT, "resume_path", us3_upload(client, &request, &result), &result);

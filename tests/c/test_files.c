@@ -112,7 +112,7 @@ static void put_file_takes_512_mib_at_most(void)
     char *path = sparse_file("large", ((off_t)512 << 20) + 1);
 
     emulator_reset();
-    CHECK_REFUSED(US3_INVALID_ARGUMENT, "us3_mput_with_policy",
+    CHECK_REFUSED(US3_INVALID_ARGUMENT, "MPutWithPolicy",
                   us3_put_file_with_policy(client, path, "k", NULL, NULL, &result), &result);
     request.mode = US3_MODE_PUT;
     request.file_path = path;

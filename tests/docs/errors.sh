@@ -17,7 +17,7 @@ complete() {
     sed -n 's/^ *\(US3_[A-Z_]*\) = \([0-9]*\),$/| `\1` | \2 |/p' include/us3.h | grep -v '_OBJECT_\|_CALLBACK_[NDUR]\|_MODE_\|_LOG_' >"$tmp/wanted"
     # From the table of the header, and from the code, which knows some more.
     sed -n 's/^ \*     [1-5][0-9][0-9]  *\(-\{0,1\}[0-9][0-9]*\)  .*/| \1 |/p' include/us3.h >>"$tmp/wanted"
-    sed -n 's/^ *ret_code: \(-\{0,1\}[0-9][0-9_]*\),$/| \1 |/p' src/ffi/advice.rs | tr -d _ >>"$tmp/wanted"
+    sed -n 's/^ *ret_code: \(-\{0,1\}[0-9][0-9_]*\),$/| \1 |/p' src/protocol/advice.rs | tr -d _ >>"$tmp/wanted"
     [ "$(wc -l <"$tmp/wanted")" -ge 30 ] || { echo "errors.sh: finds too few statuses and codes in the code" >&2; exit 1; }
     sort -u "$tmp/wanted" | while read -r cells; do
         grep -qF -- "$cells" "$page" || echo "$page has no row with $cells"

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{CallbackState, Error, Report, Result};
-use us3::policy::PutPolicy;
-use us3::source::Source;
+use us3::protocol::policy::PutPolicy;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, Emulator, Fault, Rule, State};
 
@@ -92,7 +92,7 @@ impl Ground {
 
     fn with_parts(count: u32, part: usize) -> Self {
         let content = content((count as usize - 1) * part + 1000);
-        let mut hasher = us3::etag::EtagHasher::object();
+        let mut hasher = us3::protocol::etag::EtagHasher::object();
         hasher.update(&content);
         Self {
             emulator: emulator_with(|options| options.part_size = part as u64),

@@ -4,7 +4,7 @@
 
 use us3::error::{CallbackState, ObjectState};
 use us3::protocol::rerun::{Sent, longest_run, may_still_run};
-use us3::protocol::settle::{Doubt, Head, Match, Outcome, Settling, Step, Upload, Why};
+use us3::protocol::settle::{Doubt, Head, Match, Outcome, Settling, Step, UploadListing, Why};
 use us3::protocol::verdict::{End, Evidence, Known, after_a_lost_one, may_send_again};
 
 use crate::rules::Rules;
@@ -60,7 +60,7 @@ pub enum Doing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settle {
     settling: Settling,
-    passing: bool,
+    transient: bool,
     pauses: u8,
 }
 
@@ -150,7 +150,7 @@ impl Library {
                 };
                 let no_time = end == End::GivenUp;
                 let pauses = if no_time { context.bounds.pauses } else { 0 };
-                self.settle(Doubt { finish, answered }, verdict.passing, pauses);
+                self.settle(Doubt { finish, answered }, verdict.transient, pauses);
                 None
             }
         }
@@ -183,10 +183,10 @@ impl Library {
         None
     }
 
-    fn settle(&mut self, doubt: Doubt, passing: bool, pauses: u8) {
+    fn settle(&mut self, doubt: Doubt, transient: bool, pauses: u8) {
         self.doing = Doing::Settles(Settle {
             settling: Settling::new(doubt),
-            passing,
+            transient,
             pauses,
         });
     }
@@ -252,18 +252,23 @@ impl Library {
     }
 
     /// ListParts's answer, while settling or at the begin of a rerun.
-    pub fn saw_upload(&mut self, context: &Context, upload: Upload, now: u8) -> Option<Claim> {
+    pub fn saw_upload(
+        &mut self,
+        context: &Context,
+        upload: UploadListing,
+        now: u8,
+    ) -> Option<Claim> {
         self.asked += 1;
         if let Doing::Settles(settle) = &mut self.doing {
             settle.settling.saw_upload(upload);
             return self.go_on(context);
         }
         match upload {
-            Upload::Listed if !self.must_wait(context, now) => {
+            UploadListing::Listed if !self.must_wait(context, now) => {
                 self.doing = Doing::Ready;
                 None
             }
-            Upload::Gone => {
+            UploadListing::Gone => {
                 let finish = context.setup.finish;
                 self.settle(
                     Doubt {
@@ -275,7 +280,7 @@ impl Library {
                 );
                 None
             }
-            Upload::Listed | Upload::Unsaid => Some(self.unknown(context, true)),
+            UploadListing::Listed | UploadListing::Unsaid => Some(self.unknown(context, true)),
         }
     }
 
@@ -350,7 +355,7 @@ impl Library {
             Step::End(outcome) => outcome,
             _ => return None,
         };
-        if outcome == Outcome::NotRun && settle.passing && self.tries < context.bounds.tries {
+        if outcome == Outcome::NotRun && settle.transient && self.tries < context.bounds.tries {
             self.doing = Doing::Ready;
             return None;
         }

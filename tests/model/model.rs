@@ -1,7 +1,7 @@
 //! States and actions: library, world and host, one step at a time.
 
 use stateright::{Model, Property};
-use us3::protocol::settle::{Step, Upload};
+use us3::protocol::settle::{Step, UploadListing};
 use us3::protocol::verdict::{Answer, End, Form};
 
 use crate::library::{Context, Doing};
@@ -282,7 +282,9 @@ impl Model for Us3 {
                 state.claim(claim);
             }
             Action::ListPartsIsNotAnswered => {
-                let claim = state.library.saw_upload(&context, Upload::Unsaid, now);
+                let claim = state
+                    .library
+                    .saw_upload(&context, UploadListing::Unsaid, now);
                 state.claim(claim);
             }
             Action::LibraryAsksAgain => state.library.wakes(),

@@ -1,7 +1,8 @@
 //! Within the assumptions: no lie, no second callback, at most N requests.
 
 use crate::check::keeps_its_promises;
-use crate::{properties, subjects};
+use crate::properties;
+use crate::subjects;
 
 #[test]
 fn no_lie_and_no_second_callback_of_a_put() {

@@ -26,7 +26,7 @@ impl Rules {
     pub fn judge(&self, evidence: &Evidence) -> Verdict {
         let stored = |callback| Verdict {
             known: Known::Stored(callback),
-            passing: false,
+            transient: false,
         };
         let End::Answered(Answer { status, form, .. }) = evidence.end else {
             return judge(evidence);
@@ -47,7 +47,7 @@ impl Rules {
             }
             (200, Form::Other) if self.html_200_is_success => Verdict {
                 known: Known::Done,
-                passing: false,
+                transient: false,
             },
             _ => judge(evidence),
         }

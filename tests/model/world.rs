@@ -7,7 +7,7 @@
 //! Not modelled: parts and their content, corrupted bytes, a body that is on its way for longer than a tick,
 //! a third party that deletes, and gateways that answer in JSON.
 
-use us3::protocol::settle::{Head, Match, Upload};
+use us3::protocol::settle::{Head, Match, UploadListing};
 use us3::protocol::verdict::{Answer, End, Form, is_failed_dial};
 
 /// What of A1 to A6 holds. Their numbers are those of docs/reliability.md. The clocks of A4 are in [`Setup::skew`].
@@ -289,8 +289,8 @@ pub const EMPTY_200: End = End::Answered(plain(200, Form::Empty));
 
 /// How a request ends whose body is not through.
 pub const EARLY_ENDS: [End; 6] = [
-    End::NoConnection { passing: true },
-    End::NoConnection { passing: false },
+    End::NoConnection { transient: true },
+    End::NoConnection { transient: false },
     End::Broken,
     End::Answered(plain(200, Form::Other)),
     End::Answered(plain(503, Form::Other)),
@@ -369,19 +369,19 @@ pub fn head_by_a_gateway(status: u16, now: u64) -> Head {
 }
 
 /// ListParts.
-pub fn list_parts(setup: &Setup, upload: bool) -> Upload {
+pub fn list_parts(setup: &Setup, upload: bool) -> UploadListing {
     match (setup.rights, upload) {
-        (Rights::WriteOnly | Rights::None, _) => Upload::Unsaid,
-        (_, true) => Upload::Listed,
-        (_, false) => Upload::Gone,
+        (Rights::WriteOnly | Rights::None, _) => UploadListing::Unsaid,
+        (_, true) => UploadListing::Listed,
+        (_, false) => UploadListing::Gone,
     }
 }
 
 /// How the question that is asked as the request was, by a GET, is refused.
 pub fn refused_likewise(setup: &Setup, upload: bool) -> Option<(u16, i32)> {
     match list_parts(setup, upload) {
-        Upload::Unsaid => Some(NO_RIGHT),
-        Upload::Gone if setup.finish => Some(UPLOAD_GONE),
-        Upload::Listed | Upload::Gone => None,
+        UploadListing::Unsaid => Some(NO_RIGHT),
+        UploadListing::Gone if setup.finish => Some(UPLOAD_GONE),
+        UploadListing::Listed | UploadListing::Gone => None,
     }
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use us3::client::Client;
+use us3::content::Source;
 use us3::error::{Error, Report, Result, Status};
-use us3::etag::EtagHasher;
-use us3::policy::PutPolicy;
-use us3::source::Source;
-use us3::task::Watch;
+use us3::operation::task::Watch;
+use us3::protocol::etag::EtagHasher;
+use us3::protocol::policy::PutPolicy;
 use us3::upload::{Mode, UploadRequest};
 
 use crate::service::{PART, Service};

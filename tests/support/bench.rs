@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use us3::client::Client;
 use us3::config::Config;
+use us3::content::Source;
 use us3::error::{Report, Result};
-use us3::source::Source;
 use us3::upload::{Mode, UploadRequest};
 use us3_emulator::{Call, Emulator, RequestSeen, State};
 

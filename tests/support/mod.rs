@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 use us3::client::Client;
 use us3::config::Config;
-use us3::policy::PutPolicy;
+use us3::protocol::policy::PutPolicy;
 use us3_emulator::{Emulator, Options};
 
 /// The key pair and bucket of every test.

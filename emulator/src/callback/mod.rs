@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::answer::Answer;
-use crate::app::App;
-use crate::broken::Assumption;
+use crate::broken::{Assumption, Broken};
 use crate::faults;
+use crate::journal::Journal;
 use crate::log;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::rules::{Fault, Fired, Place, Traits};
+use crate::rules::{Book, Fault, Fired, Place, Traits};
 use crate::state::CallbackSent;
 use crate::target::Call;
 use request::Reply;
@@ -22,6 +22,15 @@ use request::Reply;
 pub(crate) struct Caller {
     timeout: Duration,
     tls: tls::Connector,
+}
+
+/// What a callback meets, and where it is written down.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub rules: &'a Book,
+    pub broken: &'a Broken,
+    pub journal: &'a Journal,
+    pub log: bool,
 }
 
 impl Caller {
@@ -35,7 +44,7 @@ impl Caller {
     /// Sends the callback. What the service answered is the answer to the upload.
     pub async fn call(
         &self,
-        app: &App,
+        around: Around<'_>,
         request: u64,
         key: &str,
         policy: &Policy,
@@ -46,46 +55,46 @@ impl Caller {
             key,
             policy: true,
         };
-        let fired = app.rules.pick(&traits);
+        let fired = around.rules.pick(&traits);
         if let Some(answer) = strike(fired.as_deref(), Place::BeforeBody, policy).await? {
             return Ok(answer);
         }
         let rule = fired.as_ref().map(|fired| fired.id);
-        let answer = self.send(app, request, key, policy, rule).await;
+        let answer = self.send(around, request, key, policy, rule).await;
         let instead = strike(fired.as_deref(), Place::AfterExecuting, policy).await?;
         instead.map_or(answer, Ok)
     }
 
     async fn send(
         &self,
-        app: &App,
+        around: Around<'_>,
         request: u64,
         key: &str,
         policy: &Policy,
         rule: Option<u64>,
     ) -> Result<Answer, Refusal> {
         let mut outgoing = Outgoing::of(policy);
-        if app.broken.has(Assumption::A7) {
+        if around.broken.has(Assumption::A7) {
             outgoing.sort_query();
         }
         let written_down = CallbackSent {
             rule,
             ..outgoing.written_down(request, key)
         };
-        let sequence = app.journal.callback_sent(written_down);
+        let sequence = around.journal.callback_sent(written_down);
         let deadline = tokio::time::Instant::now() + self.timeout;
         let sent = request::send(&outgoing, &self.tls, deadline).await;
         let judged = match &sent {
             Ok(reply) => judge(reply),
             Err(why) => Err(Refusal::callback_unreachable(&policy.shown_url, why)),
         };
-        app.journal.callback_ended(sequence, |callback| {
+        around.journal.callback_ended(sequence, |callback| {
             if let Ok(reply) = &sent {
                 callback.status = Some(reply.status);
                 callback.reply = Some(String::from_utf8_lossy(&reply.body).into_owned());
             }
             callback.error = judged.as_ref().err().map(|refusal| refusal.err_msg.clone());
-            if app.options.log {
+            if around.log {
                 log::callback(callback);
             }
         });

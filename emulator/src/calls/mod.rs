@@ -17,7 +17,7 @@ use crate::broken::Assumption;
 use crate::intake::Intake;
 use crate::policy::{self, Policy};
 use crate::refusal::Refusal;
-use crate::serve::Stop;
+use crate::stop::Stop;
 use crate::store::{Received, Sink};
 use crate::target::{Call, Target};
 
@@ -124,7 +124,10 @@ async fn conclude(
     let Some(policy) = policy else {
         return Ok(plain.with_etag(etag));
     };
-    let answered = app.caller.call(app, request, key, &policy).await;
+    let answered = app
+        .caller
+        .call(app.around_callback(), request, key, &policy)
+        .await;
     let removes = match &answered {
         Ok(answer) => answer.status != 200 && app.broken.has(Assumption::A3),
         Err(_) => app.broken.has(Assumption::A6),

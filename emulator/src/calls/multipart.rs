@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::broken::Assumption;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::serve::Stop;
+use crate::stop::Stop;
 use crate::store::Part;
 use crate::target::check_key;
 

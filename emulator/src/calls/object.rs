@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::broken::{self, Assumption, Broken};
 use crate::clock;
 use crate::refusal::Refusal;
-use crate::serve::Stop;
+use crate::stop::Stop;
 use crate::store::{Object, Segment};
 
 /// The files that are left, and the one that is being read.

@@ -5,7 +5,7 @@ use crate::answer::Answer;
 use crate::broken::{self, Assumption};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::serve::Stop;
+use crate::stop::Stop;
 
 const LIMIT: u64 = 512 << 20;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Exchange;
 use crate::answer::Answer;
 use crate::refusal::Refusal;
-use crate::serve::Stop;
+use crate::stop::Stop;
 use crate::store::Unfinished;
 
 const LISTED_BY_DEFAULT: u32 = 20;

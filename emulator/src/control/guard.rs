@@ -1,6 +1,5 @@
 //! Whom the control listener obeys: programs, and no web page that a browser happens to show.
 
-use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::app::App;
-use crate::options::Options;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -24,25 +22,6 @@ enum Denial {
     WebPage(String),
     /// It has no token, or another one.
     NoToken,
-}
-
-/// The token that requests must carry: the one of the options, or a new one when others than this machine
-/// reach the listener.
-pub(crate) fn token(options: &Options) -> io::Result<Option<String>> {
-    if let Some(token) = &options.control_token {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if token.is_empty() || !token.bytes().all(plain) {
-            let why = "--control-token: it must be of letters, digits and -._~";
-            return Err(io::Error::new(ErrorKind::InvalidInput, why));
-        }
-        return Ok(Some(token.clone()));
-    }
-    if options.control.ip().to_canonical().is_loopback() {
-        return Ok(None);
-    }
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    Ok(Some(format!("{:032x}", u128::from_ne_bytes(random))))
 }
 
 /// Lets requests through that pass all checks.
@@ -179,47 +158,6 @@ mod tests {
             ("evil.example:80", false),
         ] {
             assert_eq!(is_address_or_localhost(host), expected, "{host}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_made_only_for_a_listener_beyond_loopback() {
-        let made = |control: &str| {
-            let options = Options {
-                control: control.parse().unwrap(),
-                ..Options::default()
-            };
-            token(&options).unwrap()
-        };
-        for control in [
-            "127.0.0.1:0",
-            "127.9.9.9:0",
-            "[::1]:0",
-            "[::ffff:127.0.0.1]:0",
-        ] {
-            assert_eq!(made(control), None, "{control}");
-        }
-        for control in ["0.0.0.0:0", "[::]:0", "10.0.0.1:0"] {
-            let (one, other) = (made(control).unwrap(), made(control).unwrap());
-            assert!(one.len() == 32 && one != other, "{control}: {one} {other}");
-        }
-    }
-
-    #[test]
-    fn a_token_that_cannot_stand_in_a_header_or_a_query_is_refused() {
-        for (chosen, fits) in [
-            ("Aa0-._~", true),
-            ("", false),
-            ("a b", false),
-            ("a+b", false),
-            ("é", false),
-            ("a\n", false),
-        ] {
-            let options = Options {
-                control_token: Some(chosen.into()),
-                ..Options::default()
-            };
-            assert_eq!(token(&options).is_ok(), fits, "{chosen:?}");
         }
     }
 }

@@ -7,25 +7,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum End {
-    /// Cleanly: the client reads the end of the stream, whatever it still sends is taken in and
-    /// thrown away, and it never sees a reset.
-    Close,
-    /// As a plain `close()` does: the end of the stream when all was read, and a reset from the
-    /// operating system when the client's bytes were still waiting.
-    Drop,
-    /// With a reset, at once.
-    Reset,
-}
+use super::end::End;
 
 /// How long a clean end waits for the client to leave.
 const PATIENCE: Duration = Duration::from_secs(5);

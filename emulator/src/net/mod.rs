@@ -1,4 +1,4 @@
-//! Sockets: accepting connections and serving HTTP/1.1 on them.
+//! Sockets, and HTTP/1.1 on them.
 //!
 //! The loop is our own rather than axum's, because a fault must be able to reset, close or write
 //! to the socket under a request that is being served. A request holds its connection (`Conn`) and says
@@ -6,6 +6,7 @@
 
 mod accept;
 mod conn;
+pub(crate) mod end;
 pub(crate) mod raw;
 pub(crate) mod tls;
 mod wire;
@@ -17,73 +18,16 @@ use axum::Router;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tower_service::Service;
 
 pub(crate) use accept::Listener;
 pub(crate) use conn::Conn;
-pub use conn::End;
+pub(crate) use end::End;
 
-use crate::app::App;
-use crate::faults;
-use crate::rules::{Fault, Traits};
-use crate::target::Call;
 use wire::Wire;
 
-/// Accepts connections for ever; dropping the future closes them all. With an app they are counted
-/// and meet its rules.
-pub(crate) async fn accept(mut listener: Listener, router: Router, app: Option<Arc<App>>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            socket = listener.accept() => {
-                connections.spawn(connection(socket, router.clone(), app.clone()));
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn connection(socket: TcpStream, router: Router, app: Option<Arc<App>>) {
-    // Small answers must not wait for the acknowledgement of earlier ones.
-    let _ = socket.set_nodelay(true);
-    let Some(app) = app else {
-        serve(&Arc::new(Conn::new(0, socket)), router).await;
-        return;
-    };
-    let conn = Arc::new(Conn::new(app.journal.connected(), socket));
-    let end = match welcome(&conn, &app).await {
-        Some(end) => end,
-        None => serve(&conn, router).await,
-    };
-    conn.finish(end).await;
-    drop(conn);
-    app.journal.disconnected();
-}
-
-/// What a rule has for a new connection: its end, mostly.
-async fn welcome(conn: &Conn, app: &App) -> Option<End> {
-    let traits = Traits {
-        call: Call::Connection,
-        part: None,
-        key: "",
-        policy: false,
-    };
-    let fired = app.rules.pick(&traits)?;
-    match &fired.rule.fault {
-        Fault::Reset => Some(End::Reset),
-        Fault::Close => Some(End::Close),
-        Fault::Stall(stall) => faults::wait(&fired, *stall, Some(conn))
-            .await
-            .err()
-            .map(|_| End::Drop),
-        Fault::Drop | Fault::Answer(_) | Fault::Gateway(_) | Fault::Alter(_) => Some(End::Drop),
-    }
-}
-
 /// Serves requests until the client leaves or a request ends the connection.
-async fn serve(conn: &Arc<Conn>, router: Router) -> End {
+pub(crate) async fn serve(conn: &Arc<Conn>, router: Router) -> End {
     let shared = conn.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let (conn, mut router) = (shared.clone(), router.clone());

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 
-use super::conn::{Conn, End};
+use super::conn::Conn;
+use super::end::End;
 use crate::answer::Answer;
 use crate::rules::{Drip, Shape, Then};
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use crate::net::End;
+pub use crate::net::end::End;
 pub(crate) use book::{Book, Fired, Traits};
 pub use gateway::Gateway;
 pub use shape::{Drip, EtagFault, Shape, Then};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::answer::Answer;
-use crate::net::End;
+use crate::net::end::End;
 
 /// Changes to an answer. Everything is optional; what is not named stays as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

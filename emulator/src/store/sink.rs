@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 
 use super::{Blob, Segment};
 use crate::etag::{Summer, Sums};
-use crate::serve::Stop;
+use crate::stop::Stop;
 
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 512 << 10;

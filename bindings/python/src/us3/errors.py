@@ -80,7 +80,7 @@ class Error(Exception):
 
 
 class InvalidArgumentError(Error, ValueError):
-    """A parameter is not one. Nothing was sent."""
+    """A parameter has an invalid value. Nothing was sent."""
 
 
 class InvalidConfigError(Error, ValueError):

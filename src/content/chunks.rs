@@ -1,0 +1,265 @@
+//! A range of the content, chunk by chunk, as the socket takes it.
+
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use super::{CHUNK_SIZE, Content};
+use crate::content::hashing::HashQueue;
+use crate::error::{Error, Result};
+use crate::protocol::etag::ContentDigest;
+use crate::runtime::blocking::{self, Blocking};
+use crate::runtime::sync::unpoisoned;
+
+/// What reading a range has come to, for those who do not hold the [`Chunks`] any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadOutcome(Arc<Mutex<ReadOutcomeState>>);
+
+#[derive(Debug, Default)]
+struct ReadOutcomeState {
+    /// Of a range that was read to its end.
+    queue: Option<Arc<HashQueue>>,
+    error: Option<Error>,
+}
+
+impl ReadOutcome {
+    /// The digest of the range, once it was read to its end and a hasher was given.
+    pub(crate) async fn digest(&self) -> Result<Option<ContentDigest>> {
+        let queue = self.lock().queue.clone();
+        match queue {
+            Some(queue) => queue.digest().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Why reading failed.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.lock().error.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ReadOutcomeState> {
+        unpoisoned(self.0.lock())
+    }
+}
+
+/// A range of the content, chunk by chunk.
+///
+/// What the page cache has is read where it is sent: then it is still in the processor's cache, and
+/// no thread is woken. What may block is read one chunk ahead on another thread: the disk, and the
+/// look at the file that goes with the last chunk.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    content: Content,
+    range: Range<u64>,
+    /// Bytes not yet handed out.
+    remaining: u64,
+    state: ReadState,
+    /// Where the chunks are hashed.
+    queue: Option<Arc<HashQueue>>,
+    outcome: ReadOutcome,
+    if_touched: IfTouched,
+}
+
+/// What happens when the file was perhaps written to while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfTouched {
+    /// The last chunk waits until the range was read once more, and is what was sent.
+    Compare,
+    /// Nothing: somebody else compares before an object is made of the ranges.
+    Go,
+}
+
+#[derive(Debug)]
+enum ReadState {
+    /// The next chunk is likely to be in the page cache.
+    Cached,
+    Reading(Blocking<Read>),
+    Comparing(Comparing),
+    Failed,
+}
+
+/// The last chunk of a touched file.
+#[derive(Debug)]
+struct Comparing {
+    chunk: Bytes,
+    queue: Arc<HashQueue>,
+    /// None while what was sent is still being hashed.
+    reading: Option<Blocking<()>>,
+}
+
+/// A chunk that was read on another thread.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) chunk: Bytes,
+    /// It was in the page cache.
+    pub(super) cached: bool,
+    /// It is the last one, and the file was perhaps written to.
+    pub(super) touched: bool,
+}
+
+impl Chunks {
+    pub(super) fn new(
+        content: Content,
+        range: Range<u64>,
+        queue: Option<Arc<HashQueue>>,
+        outcome: ReadOutcome,
+        if_touched: IfTouched,
+    ) -> Self {
+        let mut chunks = Self {
+            content,
+            remaining: range.end - range.start,
+            range,
+            state: ReadState::Cached,
+            queue,
+            outcome,
+            if_touched,
+        };
+        if chunks.remaining == 0 {
+            chunks.hash(&Bytes::new(), true);
+        }
+        chunks.read_ahead(true);
+        chunks
+    }
+
+    /// Where the digest and a failure will be found.
+    pub(crate) fn outcome(&self) -> ReadOutcome {
+        self.outcome.clone()
+    }
+
+    /// Bytes not yet handed out.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// The next chunk; None at the end.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        if self.remaining == 0 {
+            return Poll::Ready(None);
+        }
+        if let ReadState::Comparing(_) = &self.state {
+            return self.poll_compared(cx);
+        }
+        if let Some(queue) = &self.queue
+            && let Err(error) = ready!(queue.poll_room(cx))
+        {
+            return Poll::Ready(Some(Err(self.fail(error))));
+        }
+        if matches!(self.state, ReadState::Cached) {
+            let (range, _) = self.next();
+            match self.content.cached(range) {
+                Ok(Some(chunk)) => return Poll::Ready(Some(Ok(self.take(chunk, true)))),
+                Ok(None) => self.start_reading(),
+                Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
+            }
+        }
+        let ReadState::Reading(reading) = &mut self.state else {
+            return Poll::Ready(None);
+        };
+        match ready!(Pin::new(reading).poll(cx)) {
+            Ok(read) if read.touched && self.if_touched == IfTouched::Compare => {
+                match self.start_comparing(read.chunk) {
+                    Ok(()) => self.poll_compared(cx),
+                    Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
+                }
+            }
+            Ok(read) => Poll::Ready(Some(Ok(self.take(read.chunk, read.cached)))),
+            Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
+        }
+    }
+
+    /// The next chunk, and whether it is the last.
+    fn next(&self) -> (Range<u64>, bool) {
+        let offset = self.range.end - self.remaining;
+        let len = self.remaining.min(CHUNK_SIZE as u64);
+        (offset..offset + len, len == self.remaining)
+    }
+
+    fn take(&mut self, chunk: Bytes, cached: bool) -> Bytes {
+        self.remaining -= chunk.len() as u64;
+        self.hash(&chunk, self.remaining == 0);
+        self.state = ReadState::Cached;
+        self.read_ahead(cached);
+        chunk
+    }
+
+    fn hash(&self, chunk: &Bytes, last: bool) {
+        let Some(queue) = &self.queue else { return };
+        queue.push(chunk.clone(), last);
+        if last {
+            self.outcome.lock().queue = Some(queue.clone());
+        }
+    }
+
+    /// Holds the last chunk back.
+    fn start_comparing(&mut self, chunk: Bytes) -> Result<()> {
+        let queue = self.queue.clone().ok_or_else(|| self.content.untold())?;
+        self.hash(&chunk, true);
+        self.state = ReadState::Comparing(Comparing {
+            chunk,
+            queue,
+            reading: None,
+        });
+        Ok(())
+    }
+
+    /// The last chunk, once the file is found to hold what was sent.
+    fn poll_compared(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let ReadState::Comparing(comparing) = &mut self.state else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(Some(
+            match ready!(comparing.poll(&self.content, &self.range, cx)) {
+                Ok(chunk) => {
+                    self.remaining = 0;
+                    self.state = ReadState::Cached;
+                    Ok(chunk)
+                }
+                Err(error) => Err(self.fail(error)),
+            },
+        ))
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.state = ReadState::Failed;
+        self.outcome.lock().error = Some(error.clone());
+        error
+    }
+
+    /// Begins to read the next chunk elsewhere, unless it can be read at once when its time has come.
+    fn read_ahead(&mut self, cached: bool) {
+        let (_, last) = self.next();
+        if self.remaining > 0 && !(cached && self.content.is_at_hand(last)) {
+            self.start_reading();
+        }
+    }
+
+    fn start_reading(&mut self) {
+        let content = self.content.clone();
+        let (range, last) = self.next();
+        let job = move || content.read(range, last);
+        self.state = ReadState::Reading(blocking::begin(job));
+    }
+}
+
+impl Comparing {
+    fn poll(
+        &mut self,
+        content: &Content,
+        range: &Range<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes>> {
+        if self.reading.is_none() {
+            let sent = ready!(self.queue.poll_digest(cx))?;
+            let (content, range) = (content.clone(), range.clone());
+            let job = move || content.check_content(range, &sent);
+            self.reading = Some(blocking::begin(job));
+        }
+        if let Some(reading) = &mut self.reading {
+            ready!(Pin::new(reading).poll(cx))?;
+        }
+        Poll::Ready(Ok(self.chunk.clone()))
+    }
+}

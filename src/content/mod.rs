@@ -1,0 +1,310 @@
+//! Where the bytes come from: a file or memory, opened once and read in ranges, as often as needed.
+//!
+//! [`Chunks`] is the one place that reads what is sent. It is driven by whoever sends: when nobody asks for
+//! more, nothing more is read.
+
+mod buffers;
+mod chunks;
+mod file;
+pub(crate) mod hashing;
+mod reader;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result, Status};
+use crate::protocol::etag::{ContentDigest, EtagHasher};
+use crate::runtime::sync::unpoisoned;
+pub(crate) use buffers::Buffers;
+pub(crate) use chunks::{Chunks, ReadOutcome};
+use chunks::{IfTouched, Read};
+use file::OpenFile;
+pub(crate) use file::{ChangeTime, Identity};
+use hashing::Hashing;
+pub use reader::Reader;
+
+/// Bytes read at once: large enough that the calls do not matter, small enough to stay in cache
+/// between reading, hashing and sending.
+const CHUNK_SIZE: usize = 256 << 10;
+
+/// A file up to here is read when it is opened, instead of another trip to a thread that may block.
+const SMALL_FILE: u64 = 64 << 10;
+
+/// Rounds of reading a file once more, when it is touched again meanwhile.
+pub(crate) const COMPARISONS: usize = 3;
+
+/// What to upload.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A regular file, read with positioned reads while it is sent.
+    File(PathBuf),
+    /// Bytes in memory, never copied.
+    Memory(Bytes),
+    /// Bytes of unknown number, read in order while they are sent, from one thread at a time.
+    Reader(Reader),
+}
+
+/// An opened source. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    kind: Kind,
+    size: u64,
+    /// A small file's bytes as they were when it was opened, for the first who reads them.
+    small: Arc<Mutex<Option<Bytes>>>,
+    buffers: Buffers,
+    hashing: Hashing,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    File(Arc<OpenFile>),
+    Memory(Bytes),
+}
+
+impl Content {
+    /// Opens the source. Blocks on the disk.
+    pub(crate) fn open(source: &Source, hashing: Hashing) -> Result<Self> {
+        let (kind, size) = match source {
+            Source::File(path) => {
+                let file = OpenFile::open(path)?;
+                let size = file.identity.size;
+                (Kind::File(Arc::new(file)), size)
+            }
+            Source::Memory(bytes) => (Kind::Memory(bytes.clone()), bytes.len() as u64),
+            Source::Reader(_) => return Err(Error::argument("a stream is read only once")),
+        };
+        let content = Self {
+            kind,
+            size,
+            small: Arc::default(),
+            buffers: Buffers::default(),
+            hashing,
+        };
+        content.read_first()?;
+        Ok(content)
+    }
+
+    /// Other bytes, in memory, that belong to the same upload.
+    pub(crate) fn with(&self, bytes: Bytes) -> Self {
+        Self {
+            size: bytes.len() as u64,
+            kind: Kind::Memory(bytes),
+            small: Arc::default(),
+            buffers: self.buffers.clone(),
+            hashing: self.hashing.clone(),
+        }
+    }
+
+    /// Reads a small file. Of any other sees that its size is true, before something is sent.
+    fn read_first(&self) -> Result<()> {
+        let Kind::File(file) = &self.kind else {
+            return Ok(());
+        };
+        if self.size > SMALL_FILE {
+            return file.look().map(|_| ());
+        }
+        let whole = 0..self.size;
+        let chunk = self.load(whole.clone())?;
+        // It was opened a moment ago, so its name is not looked up again.
+        if file.look()?.is_some() {
+            let mut hasher = EtagHasher::object();
+            hasher.update(&chunk);
+            self.check_content(whole, &hasher.finish())?;
+        }
+        *self.small() = Some(chunk);
+        Ok(())
+    }
+
+    fn small(&self) -> MutexGuard<'_, Option<Bytes>> {
+        unpoisoned(self.small.lock())
+    }
+
+    /// Bytes in all.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The file's path, for messages and content types.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.kind {
+            Kind::File(file) => Some(&file.path),
+            Kind::Memory(_) => None,
+        }
+    }
+
+    /// What tells the file from its changed self; None for memory.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        match &self.kind {
+            Kind::File(file) => Some(file.identity.clone()),
+            Kind::Memory(_) => None,
+        }
+    }
+
+    /// How messages call it.
+    pub(crate) fn describe(&self) -> String {
+        match &self.kind {
+            Kind::File(file) => format!("file {}", file.path.display()),
+            Kind::Memory(_) => "the data in memory".to_owned(),
+        }
+    }
+
+    /// The first bytes, at most `limit`. Blocks on the disk.
+    pub(crate) fn head(&self, limit: usize) -> Result<Vec<u8>> {
+        Ok(self.load(0..self.size.min(limit as u64))?.to_vec())
+    }
+
+    /// Fails when the file is no longer the one that was opened, or was written to. The time of the change when it
+    /// was perhaps written to: then only its content tells. Blocks on the disk.
+    pub(crate) fn look(&self) -> Result<Option<ChangeTime>> {
+        match &self.kind {
+            Kind::File(file) => file.look_with_name(),
+            Kind::Memory(_) => Ok(None),
+        }
+    }
+
+    /// Reads a range of a touched file once more; fails unless it has this digest, which is of what was sent.
+    /// Blocks on the disk.
+    fn check_content(&self, range: Range<u64>, sent: &ContentDigest) -> Result<()> {
+        for _ in 0..COMPARISONS {
+            let touched = self.look()?;
+            if self.digest(range.clone(), EtagHasher::object())? != *sent {
+                return Err(self.differs());
+            }
+            if self.look()? == touched {
+                return Ok(());
+            }
+        }
+        Err(self.touched_again())
+    }
+
+    /// The file holds something else than was sent.
+    pub(crate) fn differs(&self) -> Error {
+        self.changed("its content is no longer what was sent, although its size and modification time are as before")
+    }
+
+    /// It cannot be compared, because it is never left alone.
+    pub(crate) fn touched_again(&self) -> Error {
+        self.changed("it was touched again each time that it was compared with what was sent")
+    }
+
+    /// It cannot be compared, because nothing tells what was sent.
+    pub(crate) fn untold(&self) -> Error {
+        self.changed("it was written to, or only renamed, linked or given other permissions, and with verify_etag off nothing tells which")
+    }
+
+    fn changed(&self, how: &str) -> Error {
+        match &self.kind {
+            Kind::File(file) => file.changed(how),
+            Kind::Memory(_) => Error::new(Status::FileChanged, how),
+        }
+    }
+
+    /// Reads the whole content chunk by chunk, for a request that stores it. Before the last chunk is handed out
+    /// the file must still be unchanged, so that a changed file is never sent to its end. A small file was
+    /// compared when it was read. What becomes of the reading is told to `outcome`.
+    pub(crate) fn whole(&self, hasher: Option<EtagHasher>, outcome: &ReadOutcome) -> Chunks {
+        self.chunks_of(0..self.size, hasher, outcome, IfTouched::Compare)
+    }
+
+    /// Reads a part in the same way. Whether a touched file still holds what was sent is left to whoever joins
+    /// the parts: then it is read once, not by each part.
+    pub(crate) fn part(
+        &self,
+        range: Range<u64>,
+        hasher: Option<EtagHasher>,
+        outcome: &ReadOutcome,
+    ) -> Chunks {
+        self.chunks_of(range, hasher, outcome, IfTouched::Go)
+    }
+
+    fn chunks_of(
+        &self,
+        range: Range<u64>,
+        hasher: Option<EtagHasher>,
+        outcome: &ReadOutcome,
+        if_touched: IfTouched,
+    ) -> Chunks {
+        debug_assert!(range.end <= self.size);
+        let whole = range == (0..self.size);
+        let content = match self.small().take_if(|_| whole) {
+            Some(bytes) => self.with(bytes),
+            None => self.clone(),
+        };
+        let queue = hasher.map(|hasher| Arc::new(self.hashing.queue(hasher)));
+        Chunks::new(content, range, queue, outcome.clone(), if_touched)
+    }
+
+    /// Whether a chunk can be had without the disk: before the last one of a file leaves, the file must
+    /// still be the one that was opened, so that a service that lacks it cannot store a changed file.
+    fn is_at_hand(&self, last: bool) -> bool {
+        !last || matches!(self.kind, Kind::Memory(_))
+    }
+
+    /// Reads a range if that needs no disk.
+    fn cached(&self, range: Range<u64>) -> Result<Option<Bytes>> {
+        let Kind::File(file) = &self.kind else {
+            return self.load(range).map(Some);
+        };
+        let len = (range.end - range.start) as usize;
+        let mut buffer = self.buffers.take(len)?;
+        let read = file.read_cached(&mut buffer.data[..len], range.start);
+        Ok(read.then(|| buffer.into_bytes(len)))
+    }
+
+    /// Reads a chunk. Blocks on the disk.
+    fn read(&self, range: Range<u64>, last: bool) -> Result<Read> {
+        let cached = self.cached(range.clone())?;
+        Ok(Read {
+            cached: cached.is_some(),
+            chunk: cached.map_or_else(|| self.load(range), Ok)?,
+            // After it was read: a change that is not seen now came later.
+            touched: last && self.look()?.is_some(),
+        })
+    }
+
+    /// Reads a whole range into one of the reused buffers. Blocks on the disk.
+    pub(crate) fn load(&self, range: Range<u64>) -> Result<Bytes> {
+        let len = (range.end - range.start) as usize;
+        // Not locked while the disk is read: the threads that drive sockets look here as well.
+        let small = self.small().clone();
+        match (&self.kind, &small) {
+            (Kind::Memory(bytes), _) | (_, Some(bytes)) => {
+                let start = range.start as usize;
+                Ok(bytes.slice(start..start + len))
+            }
+            (Kind::File(file), None) => {
+                let mut buffer = self.buffers.take(len)?;
+                file.read_exact_at(&mut buffer.data[..len], range.start)?;
+                Ok(buffer.into_bytes(len))
+            }
+        }
+    }
+
+    /// Hashes a range. Blocks on the disk.
+    pub(crate) fn digest(
+        &self,
+        range: Range<u64>,
+        mut hasher: EtagHasher,
+    ) -> Result<ContentDigest> {
+        self.for_each_piece(range, |piece| hasher.update(piece))?;
+        Ok(hasher.finish())
+    }
+
+    /// Reads a range once, piece by piece. Blocks on the disk.
+    pub(crate) fn for_each_piece(
+        &self,
+        range: Range<u64>,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<()> {
+        let mut offset = range.start;
+        while offset < range.end {
+            let end = range.end.min(offset + CHUNK_SIZE as u64);
+            take(&self.load(offset..end)?);
+            offset = end;
+        }
+        Ok(())
+    }
+}

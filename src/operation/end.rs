@@ -1,0 +1,109 @@
+//! The end of something: told once, waited for by any number of threads, and shown by a descriptor.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::runtime::sync::{self, Condvar, Mutex};
+
+/// The end, and what is told of it.
+#[derive(Debug)]
+pub(crate) struct EndSignal<T> {
+    state: Mutex<State<T>>,
+    told: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    what: Option<T>,
+    /// Made when somebody asks for it: descriptors are scarce.
+    descriptor: Option<EventFd>,
+}
+
+impl<T: Clone> EndSignal<T> {
+    pub(crate) fn new() -> Self {
+        let state = State {
+            what: None,
+            descriptor: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            told: Condvar::new(),
+        }
+    }
+
+    /// Tells whoever waits, then the descriptor's event loop. Once.
+    pub(crate) fn tell(&self, what: T) {
+        let mut state = sync::lock(&self.state);
+        state.what = Some(what);
+        if let Some(descriptor) = &state.descriptor {
+            // It cannot be full: it is written once.
+            let _ = descriptor.write(1);
+        }
+        drop(state);
+        // Whoever is woken finds the lock free.
+        self.told.notify_all();
+    }
+
+    /// Waits; None when the end does not come in time. Without a timeout, for ever.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<T> {
+        // What is too far away to be a time is for ever as well.
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = sync::lock(&self.state);
+        while state.what.is_none() {
+            let Some(until) = until else {
+                let woken = self.told.wait(state);
+                state = sync::unpoisoned(woken);
+                continue;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let woken = self.told.wait_timeout(state, left);
+            let (woken, waited) = sync::unpoisoned(woken);
+            state = woken;
+            if waited.timed_out() {
+                break;
+            }
+        }
+        state.what.clone()
+    }
+
+    /// A descriptor that polls readable once the end was told; each time the same.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub(crate) fn descriptor(&self) -> io::Result<RawFd> {
+        let mut state = sync::lock(&self.state);
+        if let Some(descriptor) = &state.descriptor {
+            return Ok(descriptor.as_raw_fd());
+        }
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let descriptor = EventFd::from_value_and_flags(0, flags)?;
+        if state.what.is_some() {
+            descriptor.write(1)?;
+        }
+        Ok(state.descriptor.insert(descriptor).as_raw_fd())
+    }
+
+    /// Closes the descriptor, if there is one.
+    pub(crate) fn close_descriptor(&self) {
+        sync::lock(&self.state).descriptor = None;
+    }
+
+    /// Whether the descriptor, which was asked for, is readable; then not any more.
+    #[cfg(us3_loom)]
+    pub(crate) fn take_from_descriptor(&self) -> bool {
+        let state = sync::lock(&self.state);
+        let descriptor = state.descriptor.as_ref().expect("it was asked for");
+        descriptor.read().is_ok()
+    }
+
+    #[cfg(us3_loom)]
+    pub(crate) fn let_time_pass(&self) {
+        self.told.let_time_pass(&sync::lock(&self.state));
+    }
+}

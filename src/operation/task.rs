@@ -1,0 +1,303 @@
+//! An upload that runs while the host does something else.
+//!
+//! The end is told three ways, in this order: the last progress and `on_complete`, on a library
+//! thread; then whoever waits; then the descriptor. Once a wait has returned, no callback runs
+//! any more.
+
+use std::any::Any;
+use std::future::Future;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::RawFd;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use crate::error::{Report, Result};
+use crate::operation::end::EndSignal;
+use crate::operation::{Operation, Progress};
+use crate::runtime::event_loops::Assignment;
+use crate::runtime::host_threads::HostThreads;
+use crate::runtime::own_threads;
+use crate::runtime::panics;
+
+/// How often progress is reported.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Called on a library thread, one call at a time; `Break` cancels the upload.
+pub type OnProgress = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
+
+/// Called on a library thread, exactly once, whatever happens.
+pub type OnComplete = Box<dyn FnOnce(&Result<Report>) + Send>;
+
+/// Resolves once the library holds nothing any more of what the host lent to an upload.
+pub type Returned = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What the host wants to be told while an upload runs.
+#[derive(Default)]
+pub struct Watch {
+    /// At most every 100 ms while the upload runs (not while it waits for its turn), and once at
+    /// the end.
+    pub on_progress: Option<OnProgress>,
+    /// At the end, after the last progress.
+    pub on_complete: Option<OnComplete>,
+    /// The end is told no earlier than this.
+    pub returned: Option<Returned>,
+    /// Dropped when everybody was told.
+    pub keep: Option<Box<dyn Any + Send>>,
+}
+
+/// A started upload. Dropping it lets the upload go on.
+pub struct Task {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    operation: Arc<Operation>,
+    end: EndSignal<Result<Report>>,
+}
+
+impl Task {
+    /// What is to run, and the handle to it. The future must be driven to its end, or dropped,
+    /// which ends the task with an error.
+    pub(crate) fn new(
+        operation: Arc<Operation>,
+        host: HostThreads,
+        watch: Watch,
+        running: impl Future<Output = Result<Report>> + Send + 'static,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let shared = Arc::new(Shared {
+            operation,
+            end: EndSignal::new(),
+        });
+        let completion = Completion {
+            shared: shared.clone(),
+            on_complete: watch.on_complete,
+            result: None,
+            _keep: watch.keep,
+        };
+        let driver = drive(completion, host, watch.on_progress, watch.returned, running);
+        (Self { shared }, driver)
+    }
+
+    /// Waits for the end; None when it does not come in time. Without a timeout, for ever.
+    ///
+    /// # Errors
+    /// Those of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
+    pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Report>> {
+        if timeout != Some(Duration::ZERO)
+            && let Err(error) = own_threads::check_may_block()
+        {
+            return Some(Err(error));
+        }
+        self.shared.end.wait(timeout)
+    }
+
+    /// Ends the upload as soon as possible; it then ends with `Cancelled`, unless it was over
+    /// before. From any thread, any number of times.
+    pub fn cancel(&self) {
+        self.shared.operation.cancel();
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.shared.operation.progress()
+    }
+
+    /// A descriptor that polls readable once the upload is over. It belongs to the task.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn descriptor(&self) -> io::Result<RawFd> {
+        self.shared.end.descriptor()
+    }
+
+    /// Closes the descriptor at once, although somebody may still have the task: a host that freed it
+    /// must not find the descriptor in its event loop any more.
+    pub(crate) fn close_descriptor(&self) {
+        self.shared.end.close_descriptor();
+    }
+}
+
+impl Drop for Task {
+    /// The thread that told the end may still be about to forget what it shares with the task.
+    fn drop(&mut self) {
+        self.close_descriptor();
+    }
+}
+
+/// What sets a task going. Dropping it instead ends the task with an error.
+pub(crate) struct TaskStarter {
+    assignment: Assignment,
+    driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl TaskStarter {
+    pub(crate) fn new(
+        assignment: Assignment,
+        driver: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let driver = Box::pin(driver);
+        Self { assignment, driver }
+    }
+
+    /// Runs the task. Never blocks.
+    pub(crate) fn run(self) {
+        self.assignment.spawn(self.driver);
+    }
+}
+
+/// Tells everybody of the end, exactly once: when it is dropped, however that comes about.
+struct Completion {
+    shared: Arc<Shared>,
+    on_complete: Option<OnComplete>,
+    result: Option<Result<Report>>,
+    _keep: Option<Box<dyn Any + Send>>,
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        let mut result = self.result.take().unwrap_or_else(|| Err(panics::died()));
+        let report = match &mut result {
+            Ok(report) => report,
+            Err(error) => error.report_mut(),
+        };
+        self.shared.operation.complete(report);
+        if let Some(on_complete) = self.on_complete.take() {
+            // A panic of the host's must not keep the others from being told.
+            let _ = panics::catch(|| on_complete(&result));
+        }
+        self.shared.end.tell(result);
+    }
+}
+
+async fn drive(
+    mut completion: Completion,
+    host: HostThreads,
+    on_progress: Option<OnProgress>,
+    returned: Option<Returned>,
+    running: impl Future<Output = Result<Report>>,
+) {
+    let operation = completion.shared.operation.clone();
+    let running = whatever_happens(running);
+    completion.result = Some(match on_progress {
+        Some(on_progress) => reported(running, on_progress, host.clone(), operation).await,
+        None => running.await,
+    });
+    if let Some(returned) = returned {
+        returned.await;
+    }
+    if completion.on_complete.is_some() {
+        host.call(move || drop(completion)).await;
+    }
+}
+
+/// A panic is an end as well.
+async fn whatever_happens(running: impl Future<Output = Result<Report>>) -> Result<Report> {
+    let caught = AssertUnwindSafe(running).catch_unwind().await;
+    caught.unwrap_or_else(|payload| Err(panics::error(payload)))
+}
+
+/// Runs to the end; then reports once more and not again.
+async fn reported(
+    running: impl Future<Output = Result<Report>>,
+    on_progress: OnProgress,
+    host: HostThreads,
+    operation: Arc<Operation>,
+) -> Result<Report> {
+    let (end, ended) = oneshot::channel::<()>();
+    let reporter = tokio::spawn(report(on_progress, host, operation, ended));
+    let result = running.await;
+    drop(end);
+    let _ = reporter.await;
+    result
+}
+
+async fn report(
+    mut on_progress: OnProgress,
+    host: HostThreads,
+    operation: Arc<Operation>,
+    mut ended: oneshot::Receiver<()>,
+) {
+    let mut running = false;
+    loop {
+        let over = tokio::select! {
+            _ = &mut ended => true,
+            () = operation.wait_for_turn(), if !running => {
+                running = true;
+                continue;
+            }
+            () = sleep(PROGRESS_INTERVAL), if running => false,
+        };
+        let progress = operation.progress();
+        let call = move || (on_progress(&progress), on_progress);
+        let Some((wish, back)) = host.call(call).await else {
+            // It panicked.
+            return;
+        };
+        on_progress = back;
+        if over {
+            return;
+        }
+        if wish.is_break() {
+            operation.cancel();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::error::Status;
+
+    #[tokio::test]
+    async fn a_panic_while_it_runs_is_told_once_and_everywhere() {
+        let (tell, told) = mpsc::channel();
+        let (lent, returned) = oneshot::channel::<()>();
+        let watch = Watch {
+            on_complete: Some(Box::new(move |result| {
+                let error = result.as_ref().expect_err("it panicked");
+                tell.send(error.status()).expect("test");
+            })),
+            returned: Some(Box::pin(async { drop(returned.await) })),
+            ..Watch::default()
+        };
+        let host = HostThreads::new();
+        let operation = Arc::new(Operation::begin(None, Duration::ZERO));
+        let running = async move {
+            let _lent = lent;
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        };
+        let (task, driver) = Task::new(operation, host.clone(), watch, running);
+        driver.await;
+        let result = task.wait(Some(Duration::ZERO)).expect("it is over");
+        assert_eq!(result.unwrap_err().status(), Status::InternalError);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [Status::InternalError]);
+        host.close();
+    }
+
+    #[test]
+    fn a_task_that_is_never_run_is_told_as_well() {
+        let (tell, told) = mpsc::channel();
+        let watch = Watch {
+            on_complete: Some(Box::new(move |result| {
+                tell.send(result.is_err()).expect("test");
+            })),
+            ..Watch::default()
+        };
+        let operation = Arc::new(Operation::begin(None, Duration::ZERO));
+        let running = std::future::pending();
+        let (task, driver) = Task::new(operation, HostThreads::new(), watch, running);
+        drop(driver);
+        assert!(task.wait(None).expect("it is over").is_err());
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
+    }
+}

@@ -1,0 +1,633 @@
+//! Put policies: check, compact, encode, build.
+//!
+//! A policy asks the service to call back once the object is stored. It is checked before
+//! anything is sent, because the service answers a bad one with nothing but "invalid put
+//! policy", and some bad ones only after the upload.
+
+mod build;
+mod json;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use url::Url;
+
+use crate::config::shown_url;
+use crate::error::{Error, Result, Status};
+use build::{Parts, Vars};
+use json::Json;
+
+/// The service's limit for the policy as it goes on the wire.
+pub const MAX_ENCODED_LEN: usize = 4096;
+
+/// The limit for the text as it is given, blanks included: far beyond any policy, and small
+/// enough to parse without a second thought.
+const MAX_TEXT_LEN: usize = 1 << 20;
+
+/// A put policy that has passed every check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutPolicy {
+    json: String,
+    encoded: String,
+}
+
+impl PutPolicy {
+    /// Checks and compacts; the meaning (numbers, escapes, order, unknown members) is untouched.
+    ///
+    /// The policy is a JSON object in which `callbackUrl` is an http(s) URL, `callbackBody` and
+    /// `callbackBodyType`, if present, are strings, and `callbackVar`, if present, is an object
+    /// of strings that defines every `$(x:name)` of the body. Encoded it has at most
+    /// [`MAX_ENCODED_LEN`] bytes.
+    ///
+    /// # Errors
+    /// [`Status::InvalidPolicy`] naming the member.
+    pub fn parse(json: &str) -> Result<Self> {
+        if json.trim().is_empty() {
+            return Err(invalid(
+                "it is empty; give no policy at all for an upload without a callback",
+            ));
+        }
+        if json.len() > MAX_TEXT_LEN {
+            return Err(too_long(json.len()));
+        }
+        let policy: Json = serde_json::from_str(json).map_err(|error| not_json(json, &error))?;
+        check(&policy)?;
+
+        let json = compact(json);
+        let encoded = URL_SAFE.encode(&json);
+        if encoded.len() > MAX_ENCODED_LEN {
+            return Err(too_long(encoded.len()));
+        }
+        Ok(Self { json, encoded })
+    }
+
+    /// Builds a policy; `body_type` None is the query form, in which the service sends `body` as
+    /// the query of `url`. An empty `body_type` counts as None. The names in `vars` are written
+    /// with their `x:`, as in `$(x:name)`.
+    ///
+    /// # Errors
+    /// [`Status::InvalidPolicy`] as for [`PutPolicy::parse`].
+    pub fn build(
+        url: &str,
+        body: &str,
+        body_type: Option<&str>,
+        vars: &[(&str, &str)],
+    ) -> Result<Self> {
+        let parts = Parts {
+            url,
+            body,
+            body_type: body_type.filter(|body_type| !body_type.is_empty()),
+            vars: Vars(vars),
+        };
+        let json = serde_json::to_string(&parts)
+            .map_err(|error| invalid(format!("it cannot be written as JSON: {error}")))?;
+        Self::parse(&json)
+    }
+
+    /// Compact JSON.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// base64url of the compact JSON, as it goes on the wire.
+    pub fn encoded(&self) -> &str {
+        &self.encoded
+    }
+
+    /// Whether a URL is the one that the service calls for this policy: `callbackUrl`, in the query form with
+    /// the body behind it. (Of a redirect it would be another.)
+    pub(crate) fn calls(&self, url: &str) -> bool {
+        let Ok(Json::Object(members)) = serde_json::from_str(&self.json) else {
+            return false;
+        };
+        let text = |name| optional_text(&members, name).ok().flatten();
+        let own = text("callbackUrl").unwrap_or_default();
+        if text("callbackBodyType").is_some_and(|body_type| !body_type.is_empty()) {
+            return same_url(url, own);
+        }
+        let separator = if own.contains('?') { '&' } else { '?' };
+        let body = filled_in(text("callbackBody").unwrap_or_default(), &members);
+        same_url(url, own) || same_url(url, &format!("{own}{separator}{body}"))
+    }
+}
+
+/// Whether both are the same once they are encoded alike.
+fn same_url(one: &str, other: &str) -> bool {
+    one == other
+        || match (Url::parse(one), Url::parse(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        }
+}
+
+/// The body with each `$(x:name)` replaced from `callbackVar`, as the service does it.
+fn filled_in(body: &str, members: &Members) -> String {
+    let vars = match member(members, "callbackVar") {
+        Ok(Some(Json::Object(vars))) => vars.as_slice(),
+        _ => &[],
+    };
+    let mut text = String::new();
+    let mut rest = body;
+    while let Some((before, piece)) = rest.split_once("$(") {
+        text.push_str(before);
+        let named = piece.split_once(')').and_then(|(name, after)| {
+            let (_, value) = vars.iter().find(|(var, _)| var == name)?;
+            match value {
+                Json::Text(value) => Some((value, after)),
+                _ => None,
+            }
+        });
+        match named {
+            Some((value, after)) => {
+                text.push_str(value);
+                rest = after;
+            }
+            None => {
+                text.push_str("$(");
+                rest = piece;
+            }
+        }
+    }
+    text.push_str(rest);
+    text
+}
+
+// ---- errors
+
+fn invalid(why: impl fmt::Display) -> Error {
+    Error::new(Status::InvalidPolicy, format!("put policy: {why}"))
+}
+
+fn too_long(len: usize) -> Error {
+    invalid(format!(
+        "it is {len} bytes long, at most {MAX_ENCODED_LEN} are possible once encoded (3072 of compact JSON); shorten callbackBody or callbackVar"
+    ))
+}
+
+fn not_json(text: &str, error: &serde_json::Error) -> Error {
+    if text.starts_with('\u{feff}') {
+        return invalid("it begins with a byte order mark; save it as UTF-8 without one");
+    }
+    invalid(format!("not valid JSON: {error}"))
+}
+
+// ---- checks
+
+fn check(policy: &Json) -> Result<()> {
+    let Json::Object(members) = policy else {
+        return Err(invalid(format!(
+            "it is {}; it must be a JSON object",
+            policy.kind()
+        )));
+    };
+    check_url(required_url(members)?)?;
+    let body = optional_text(members, "callbackBody")?;
+    if let Some(body_type) = optional_text(members, "callbackBodyType")? {
+        check_body_type(body_type)?;
+    }
+    let defined = check_vars(members)?;
+    check_placeholders(body.unwrap_or_default(), &defined)
+}
+
+type Members = [(String, Json)];
+
+/// The member of that name. Twice is an error: which one counts is anybody's guess.
+fn member<'a>(members: &'a Members, name: &str) -> Result<Option<&'a Json>> {
+    let mut found = members.iter().filter(|(member, _)| member == name);
+    let first = found.next().map(|(_, value)| value);
+    if found.next().is_some() {
+        return Err(invalid(format!("{name} is there twice; remove one")));
+    }
+    Ok(first)
+}
+
+fn optional_text<'a>(members: &'a Members, name: &str) -> Result<Option<&'a str>> {
+    match member(members, name)? {
+        None => Ok(None),
+        Some(Json::Text(text)) => Ok(Some(text)),
+        Some(other) => Err(invalid(format!(
+            "{name} is {}; it must be a string",
+            other.kind()
+        ))),
+    }
+}
+
+fn required_url(members: &Members) -> Result<&str> {
+    if let Some(url) = optional_text(members, "callbackUrl")? {
+        return Ok(url);
+    }
+    let similar = members
+        .iter()
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("callbackUrl"));
+    match similar {
+        Some((name, _)) => Err(invalid(format!(
+            "callbackUrl is missing; {name:?} must be written callbackUrl"
+        ))),
+        None => Err(invalid(
+            "callbackUrl is missing; it is the http(s) URL that US3 is to call",
+        )),
+    }
+}
+
+fn check_url(url: &str) -> Result<()> {
+    let Some(problem) = url_problem(url) else {
+        return Ok(());
+    };
+    Err(invalid(format!(
+        "callbackUrl {} {problem}; write http(s)://host[:port]/path",
+        shown_url(url)
+    )))
+}
+
+/// Before the url crate, what its WHATWG rules would silently strip or mend, since the service
+/// gets the text as it is.
+fn url_problem(url: &str) -> Option<String> {
+    if url.trim().is_empty() {
+        return Some("is empty".into());
+    }
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Some("contains a blank or a control character".into());
+    }
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Some("has no scheme".into());
+    };
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return Some("is neither http nor https".into());
+    }
+    if rest.is_empty() || rest.starts_with(['/', '\\', '?', '#']) {
+        return Some("has no host".into());
+    }
+    match Url::parse(url) {
+        Ok(parsed) if parsed.has_host() => None,
+        Ok(_) => Some("has no host".into()),
+        Err(error) => Some(format!("is not a URL ({error})")),
+    }
+}
+
+fn check_body_type(body_type: &str) -> Result<()> {
+    // It becomes a header of the callback: a line break would add headers of its own.
+    if !body_type.contains(char::is_control) {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "callbackBodyType {body_type:?} contains a line break or another control character; write a content type such as application/json"
+    )))
+}
+
+/// The names that `callbackVar` defines.
+fn check_vars(members: &Members) -> Result<BTreeSet<&str>> {
+    let vars = match member(members, "callbackVar")? {
+        None => return Ok(BTreeSet::new()),
+        Some(Json::Object(vars)) => vars,
+        Some(other) => {
+            return Err(invalid(format!(
+                "callbackVar is {}; it must be an object of strings",
+                other.kind()
+            )));
+        }
+    };
+    let mut defined = BTreeSet::new();
+    for (name, value) in vars {
+        if !matches!(value, Json::Text(_)) {
+            return Err(invalid(format!(
+                "callbackVar {name:?} is {}; its values must be strings, so put it in quotes",
+                value.kind()
+            )));
+        }
+        if !defined.insert(name.as_str()) {
+            return Err(invalid(format!(
+                "callbackVar {name:?} is there twice; remove one"
+            )));
+        }
+    }
+    Ok(defined)
+}
+
+/// Every `$(x:name)` of the body must have its value.
+fn check_placeholders(body: &str, defined: &BTreeSet<&str>) -> Result<()> {
+    // What stands before the first "$(" is no placeholder.
+    for piece in body.split("$(").skip(1) {
+        if !piece.starts_with("x:") {
+            continue;
+        }
+        let Some((name, _)) = piece.split_once(')') else {
+            let start: String = piece.chars().take(40).collect();
+            return Err(invalid(format!(
+                "callbackBody has \"$(\" without its \")\" at {:?}",
+                format!("$({start}")
+            )));
+        };
+        if !defined.contains(name) {
+            return Err(undefined(name, defined));
+        }
+    }
+    Ok(())
+}
+
+fn undefined(name: &str, defined: &BTreeSet<&str>) -> Error {
+    let bare = name.trim_start_matches("x:");
+    if defined.contains(bare) {
+        return invalid(format!(
+            "callbackBody uses $({name}), which callbackVar calls {bare:?}; write {name:?} there"
+        ));
+    }
+    invalid(format!(
+        "callbackBody uses $({name}), which callbackVar does not define; add {name:?} to it"
+    ))
+}
+
+// ---- compaction
+
+/// Removes the blanks outside strings, and nothing else. `json` is valid JSON.
+fn compact(json: &str) -> String {
+    let mut in_string = false;
+    let mut escaped = false;
+    let keep = |c: &char| {
+        if !in_string {
+            in_string = *c == '"';
+            return !matches!(c, ' ' | '\t' | '\n' | '\r');
+        }
+        in_string = escaped || *c != '"';
+        escaped = !escaped && *c == '\\';
+        true
+    };
+    json.chars().filter(keep).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// The message of the error, which must be of the right kind.
+    fn refused(json: &str) -> String {
+        let error = PutPolicy::parse(json).expect_err(json);
+        assert_eq!(error.status(), Status::InvalidPolicy);
+        error.message().to_owned()
+    }
+
+    fn refused_url(url: &str) -> String {
+        let message = refused(&format!(
+            "{{\"callbackUrl\":{}}}",
+            serde_json::to_string(url).unwrap()
+        ));
+        assert!(message.contains("callbackUrl"), "{message}");
+        message
+    }
+
+    fn with(members: &str) -> String {
+        format!("{{\"callbackUrl\":\"http://h/\",{members}}}")
+    }
+
+    #[test]
+    fn compaction_equals_the_independent_one() {
+        let vectors = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/vectors/vectors.json"
+        ));
+        let vectors: Value = serde_json::from_str(vectors).unwrap();
+        for case in vectors["policies"].as_array().unwrap() {
+            let policy = PutPolicy::parse(case["text"].as_str().unwrap()).unwrap();
+            assert_eq!(policy.json(), case["compact"].as_str().unwrap());
+            assert_eq!(policy.encoded(), case["encoded"].as_str().unwrap());
+        }
+    }
+
+    #[test]
+    fn compaction_changes_no_meaning_and_is_idempotent() {
+        let pieces = [
+            r#""a b""#,
+            r#""\" , \\""#,
+            r#""\\""#,
+            r#""\\\" { ""#,
+            "1.50",
+            "-0",
+            "1e-7",
+            "null",
+            "[ ]",
+            "[ 1 , [ 2 ] ]",
+            "{ }",
+            r#"{ "k : {" : " } " }"#,
+            r#""\u0020 \ud83d\ude00 é""#,
+        ];
+        for (i, first) in pieces.iter().enumerate() {
+            for second in &pieces[i..] {
+                let text = with(&format!(
+                    "\n\t\"a \\\" b\" :\r\n {first} , \"b\":{second} \n"
+                ));
+                let policy = PutPolicy::parse(&text).unwrap();
+                let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+                assert_eq!(parse(policy.json()), parse(&text));
+                assert_eq!(PutPolicy::parse(policy.json()).unwrap(), policy);
+                assert_eq!(
+                    URL_SAFE.decode(policy.encoded()).unwrap(),
+                    policy.json().as_bytes()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["", " ", "\n\t"] {
+            assert!(refused(text).contains("empty"));
+        }
+        assert!(refused("\u{feff}{}").contains("byte order mark"));
+        assert!(refused("[]").contains("an array"));
+        assert!(refused("\"callbackUrl\"").contains("a string"));
+        assert!(refused("7").contains("a number"));
+        assert!(refused("null").contains("null"));
+        for text in [
+            "{",
+            "{]",
+            "hello",
+            "{'a':1}",
+            "{\"a\":1,}",
+            "{} {}",
+            "{\"a\":\"\\x\"}",
+            "\0",
+        ] {
+            assert!(refused(text).contains("not valid JSON"), "{text:?}");
+        }
+        assert!(refused("{\n\n?").contains("line 3"));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        for depth in [200, 100_000] {
+            let arrays = with(&format!("\"z\":{}{}", "[".repeat(depth), "]".repeat(depth)));
+            let objects = with(&format!(
+                "\"z\":{}1{}",
+                "{\"a\":".repeat(depth),
+                "}".repeat(depth)
+            ));
+            for text in [arrays, objects, "[".repeat(depth)] {
+                assert!(refused(&text).contains("recursion limit"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_url_is_required_and_checked() {
+        assert!(refused("{}").contains("callbackUrl is missing"));
+        assert!(refused("{\"CallbackURL\":\"http://h/\"}").contains("must be written callbackUrl"));
+        for value in ["1", "null", "{}", "[]", "true"] {
+            let message = refused(&format!("{{\"callbackUrl\":{value}}}"));
+            assert!(message.contains("callbackUrl is") && message.contains("a string"));
+        }
+        for url in [
+            "",
+            " ",
+            "h/path",
+            "/path",
+            "ftp://h/",
+            "file:///etc",
+            "http:h",
+            "http:/h",
+            "http://",
+            "http:///path",
+            "http://?a",
+            "http://#a",
+            "http://\\h",
+            "http://:80/",
+            "http://h:99999/",
+            "http://h:port/",
+            "http://a b/",
+            "http://h/a b",
+            " http://h/",
+            "http://h/\n",
+            "http://h/\tx",
+            "ht\ntp://h/",
+            "http://h\u{a0}/",
+            "http://h/\u{7f}",
+            "http://[::1/",
+            "javascript://h/%0a",
+        ] {
+            refused_url(url);
+        }
+        for url in [
+            "http://h",
+            "HTTPS://h/",
+            "http://h:8080/p?a=b",
+            "https://[::1]:443/",
+            "http://1.2.3.4/",
+            "http://user:pw@h/",
+            "http://中文.cn/回调",
+        ] {
+            PutPolicy::build(url, "", None, &[]).expect(url);
+        }
+    }
+
+    #[test]
+    fn secrets_of_the_url_stay_out_of_the_message() {
+        let message = refused_url("http://user:hunter2@h:port/?token=hunter3#hunter4");
+        assert!(!message.contains("hunter"), "{message}");
+        let message = refused_url("user:hunter?2@h");
+        assert!(!message.contains("hunter"), "{message}");
+    }
+
+    #[test]
+    fn members_have_their_types() {
+        for value in ["1", "null", "{}", "[]", "false"] {
+            assert!(
+                refused(&with(&format!("\"callbackBody\":{value}"))).contains("callbackBody is")
+            );
+            let message = refused(&with(&format!("\"callbackBodyType\":{value}")));
+            assert!(message.contains("callbackBodyType is"));
+            let message = refused(&with(&format!("\"callbackVar\":{{\"x:a\":{value}}}")));
+            assert!(message.contains("callbackVar \"x:a\" is"), "{message}");
+        }
+        for value in ["1", "null", "\"\"", "[]", "[\"x:a\",\"b\"]", "false"] {
+            assert!(refused(&with(&format!("\"callbackVar\":{value}"))).contains("callbackVar is"));
+        }
+        for value in ["\\r\\nX: y", "a\\nb", "\\r", "\\u0000"] {
+            let message = refused(&with(&format!("\"callbackBodyType\":\"{value}\"")));
+            assert!(message.contains("callbackBodyType"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_member_twice_is_refused() {
+        assert!(
+            refused(&with("\"callbackUrl\":\"http://h/\"")).contains("callbackUrl is there twice")
+        );
+        assert!(refused(&with("\"callback\\u0055rl\":\"http://h/\"")).contains("twice"));
+        for member in ["callbackBody", "callbackBodyType"] {
+            let text = with(&format!("\"{member}\":\"\",\"{member}\":\"\""));
+            assert!(refused(&text).contains(&format!("{member} is there twice")));
+        }
+        assert!(refused(&with("\"callbackVar\":{},\"callbackVar\":{}")).contains("twice"));
+        assert!(refused(&with("\"callbackVar\":{\"x:a\":\"\",\"x:a\":\"\"}")).contains("twice"));
+        PutPolicy::parse(&with("\"z\":1,\"z\":2")).expect("unknown members are nobody's business");
+    }
+
+    #[test]
+    fn every_placeholder_is_defined() {
+        let vars = [("x:a", "1"), ("x:b c", "2"), ("x:", "3")];
+        for body in [
+            "",
+            "$",
+            "$(",
+            "$()",
+            "$(y:a)",
+            "x:a",
+            "$(x",
+            "a$(x:a)b$(x:b c)$(x:)",
+            "$$(x:a)",
+            "$(x:a))",
+        ] {
+            PutPolicy::build("http://h/", body, None, &vars).expect(body);
+        }
+        for (body, named) in [
+            ("$(x:z)", "x:z"),
+            ("$(x:a)&$(x:B)", "x:B"),
+            ("$(x: a)", "x: a"),
+            ("$($(x:q)", "x:q"),
+            ("$(x:a", "without its"),
+            ("$(x:a)$(x:a", "without its"),
+            ("$(x:", "without its"),
+        ] {
+            let error = PutPolicy::build("http://h/", body, None, &vars).expect_err(body);
+            assert_eq!(error.status(), Status::InvalidPolicy);
+            assert!(error.message().contains(named), "{error}");
+        }
+        let error = PutPolicy::build("http://h/", "$(x:a)", None, &[("a", "1")]).unwrap_err();
+        assert!(error.message().contains("write \"x:a\" there"), "{error}");
+        PutPolicy::parse(&with("\"callbackBody\":\"\\u0024(x:q)\""))
+            .expect_err("escaped, but a placeholder");
+    }
+
+    #[test]
+    fn at_most_4096_bytes_once_encoded() {
+        let frame = with("\"z\":\"\"").len();
+        let fits = with(&format!("\"z\":\"{}\"", "a".repeat(3072 - frame)));
+        let policy = PutPolicy::parse(&format!("{:>9000}", fits)).unwrap();
+        assert_eq!(policy.encoded().len(), MAX_ENCODED_LEN);
+        let longer = with(&format!("\"z\":\"{}\"", "a".repeat(3073 - frame)));
+        assert!(refused(&longer).contains("4096"));
+        assert!(refused(&" {".repeat(MAX_TEXT_LEN)).contains("4096"));
+    }
+
+    #[test]
+    fn build_escapes_and_orders() {
+        let policy = PutPolicy::build(
+            "https://192.0.2.1/path",
+            "{\"Name\":\"Alice\",\n\"x\":\"$(x:n)\"}",
+            Some("application/json"),
+            &[("x:n", "quote \" and \\"), ("x:m", "二")],
+        );
+        let expected = r#"{"callbackUrl":"https://192.0.2.1/path","callbackBody":"{\"Name\":\"Alice\",\n\"x\":\"$(x:n)\"}","callbackBodyType":"application/json","callbackVar":{"x:n":"quote \" and \\","x:m":"二"}}"#;
+        assert_eq!(policy.unwrap().json(), expected);
+        let query = PutPolicy::build("http://h/", "a=b", Some(""), &[]).unwrap();
+        assert_eq!(
+            query.json(),
+            r#"{"callbackUrl":"http://h/","callbackBody":"a=b"}"#
+        );
+        let twice = PutPolicy::build("http://h/", "", None, &[("x:a", ""), ("x:a", "")]);
+        assert!(twice.unwrap_err().message().contains("twice"));
+        let newline = PutPolicy::build("http://h/", "", Some("a\r\nb"), &[]);
+        assert!(newline.unwrap_err().message().contains("callbackBodyType"));
+    }
+}

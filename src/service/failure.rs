@@ -1,0 +1,84 @@
+//! A request that failed: the error, and what is known of it.
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::protocol::verdict::{self, Answer, End, Evidence, Known, Verdict};
+
+/// A request that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) verdict: Verdict,
+    /// The answer that it was, if there was one.
+    pub(crate) answer: Option<Answer>,
+    /// The service's words say that the upload is not, or no longer, there.
+    pub(super) gone: bool,
+    /// The answer is a gateway's page.
+    pub(crate) page: bool,
+    /// An earlier try may have run.
+    pub(super) lost_before: bool,
+    pub(super) retry_after: Option<Duration>,
+    /// The connection had been idle, and broke without a byte of an answer.
+    pub(super) stale: bool,
+}
+
+impl Failure {
+    fn new(error: Error, verdict: Verdict, answer: Option<Answer>) -> Self {
+        Self {
+            error,
+            verdict,
+            answer,
+            gone: false,
+            page: false,
+            lost_before: false,
+            retry_after: None,
+            stale: false,
+        }
+    }
+
+    pub(super) fn judged(error: Error, evidence: Evidence) -> Self {
+        let answer = match evidence.end {
+            End::Answered(answer) => Some(answer),
+            _ => None,
+        };
+        Self::new(error, verdict::judge(&evidence), answer)
+    }
+
+    /// A failure without an answer, of which this is known.
+    fn known(error: Error, known: Known) -> Self {
+        let transient = false;
+        Self::new(error, Verdict { known, transient }, None)
+    }
+
+    /// The request was never sent.
+    pub(crate) fn unsent(error: Error) -> Self {
+        Self::known(error, Known::NotRun)
+    }
+
+    /// The request may have run, and may still be running.
+    pub(crate) fn lost(error: Error) -> Self {
+        Self::known(error, Known::Lost)
+    }
+
+    /// The service, in its own words, does not know the upload.
+    pub(crate) fn upload_is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// The last try was answered 404, and an earlier try whose answer was lost may be the reason.
+    pub(crate) fn an_earlier_try_may_have_succeeded(&self) -> bool {
+        self.lost_before && self.error.report().http_status == 404
+    }
+
+    /// Status and RetCode of an answer in the service's own form.
+    pub(crate) fn refusal(&self) -> Option<(u16, i32)> {
+        self.answer.and_then(|answer| answer.refusal())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}

@@ -1,0 +1,249 @@
+//! An upload that the host drives part by part.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+
+use super::layout::MAX_PARTS;
+use super::plan::given_type;
+use super::session::Session;
+use crate::content::{Content, Source};
+use crate::engine::{Engine, Run};
+use crate::error::{CallbackState, Error, ObjectState, Report, Result};
+use crate::protocol::keys;
+use crate::protocol::mime;
+use crate::protocol::policy::PutPolicy;
+use crate::runtime::sync::unpoisoned;
+
+/// An upload in progress that the host drives. Parts may be sent from any thread in any order.
+/// Dropping it leaves the upload with the service.
+#[must_use = "an upload that is neither finished nor aborted stays with the service"]
+pub struct Multipart {
+    engine: Arc<Engine>,
+    session: Arc<Session>,
+    /// No content yet; the parts belong to it.
+    content: Content,
+    progress: Mutex<PartsInFlight>,
+}
+
+/// What the host has under way.
+#[derive(Debug, Default)]
+struct PartsInFlight {
+    /// Bytes of the parts that are being sent.
+    in_flight: BTreeMap<u32, u64>,
+    /// Finishing, or finished, or aborted: no part may come any more.
+    closed: Option<&'static str>,
+}
+
+impl Multipart {
+    pub(crate) async fn initiate(
+        run: &Run,
+        key: String,
+        mime_type: Option<String>,
+    ) -> Result<(Self, Report)> {
+        keys::check_key(&key)?;
+        let mime_type = given_type(mime_type)?.unwrap_or_else(|| type_of_key(&key));
+        let (session, report) = Session::initiate(run, &key, &mime_type, &[]).await?;
+        let hashing = run.engine.hashing.clone();
+        let upload = Self {
+            engine: run.engine.clone(),
+            session: Arc::new(session),
+            content: Content::open(&Source::Memory(Bytes::new()), hashing)?,
+            progress: Mutex::default(),
+        };
+        Ok((upload, report))
+    }
+
+    /// The service's name for this upload.
+    pub fn upload_id(&self) -> &str {
+        &self.session.upload_id
+    }
+
+    /// Bytes in every part but the last.
+    pub fn part_size(&self) -> u64 {
+        self.session.part_size
+    }
+
+    /// Sends one part, numbered from 0; a part sent before is replaced. Blocks. When it returns,
+    /// the library no longer reads `data`, but the last clone may be dropped a moment later.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a number above 999,999, an empty or too long part, a second short
+    /// part, a part beyond the short one, one that is being sent by another thread, or an upload
+    /// that has ended. Otherwise as the service or the network fails; the upload goes on.
+    pub fn upload_part(&self, part_number: u32, data: Bytes) -> Result<Report> {
+        let size = data.len() as u64;
+        self.begin_part(part_number, size)?;
+        let content = self.content.with(data);
+        let session = self.session.clone();
+        let result = self.engine.wait(move |run| async move {
+            let sent = session.send_part(part_number, &content, 0..size, &run);
+            sent.await
+        });
+        self.progress().in_flight.remove(&part_number);
+        result
+    }
+
+    /// Joins the parts to the object and fires the callback. Blocks. After a failure that did not store the
+    /// object it can be called again, with the same or another policy; no part is sent again.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a part is missing or still being sent, or the upload has ended.
+    /// Otherwise as the service or the network fails, with the upload named in the report.
+    pub fn finish(&self, policy: Option<PutPolicy>) -> Result<Report> {
+        self.close("is being finished by another thread")?;
+        let session = self.session.clone();
+        let requested = policy.is_some();
+        let result = self.check_parts().and_then(|()| {
+            self.engine
+                .wait(|run| async move { session.finish(policy.as_ref(), None, &run).await })
+        });
+        let stored = match &result {
+            Ok(_) => true,
+            Err(error) => error.report().object == ObjectState::Stored,
+        };
+        self.progress().closed = stored.then_some("is finished");
+        result.map_err(|mut error| {
+            let report = error.report_mut();
+            // Nothing was sent, but what became of an earlier finish is open.
+            if self.session.is_lost() && report.object == ObjectState::NotStored {
+                report.object = ObjectState::Unknown;
+                if requested {
+                    report.callback = CallbackState::Unknown;
+                }
+            }
+            report.callback_did_not_run(requested);
+            error
+        })
+    }
+
+    /// Drops the upload and its parts. Blocks.
+    ///
+    /// # Errors
+    /// `InvalidArgument` while parts are being sent or when the upload has ended. Otherwise as the
+    /// service or the network fails; it can be called again.
+    pub fn abort(&self) -> Result<Report> {
+        self.close("is being aborted by another thread")?;
+        let session = self.session.clone();
+        let result = self
+            .engine
+            .wait(|run| async move { session.abort(&run).await });
+        self.progress().closed = result.is_ok().then_some("is aborted");
+        result
+    }
+
+    fn progress(&self) -> MutexGuard<'_, PartsInFlight> {
+        unpoisoned(self.progress.lock())
+    }
+
+    fn begin_part(&self, number: u32, size: u64) -> Result<()> {
+        let mut progress = self.progress();
+        self.check_part(&progress, number, size).map_err(|why| {
+            let key = &self.session.key;
+            Error::argument(format!("part {number} of {key}: {why}"))
+        })?;
+        progress.in_flight.insert(number, size);
+        Ok(())
+    }
+
+    fn check_part(
+        &self,
+        progress: &PartsInFlight,
+        number: u32,
+        size: u64,
+    ) -> std::result::Result<(), String> {
+        let part_size = self.part_size();
+        if let Some(closed) = progress.closed {
+            return Err(format!("the upload {closed}"));
+        }
+        if number >= MAX_PARTS {
+            return Err(format!("part numbers go from 0 to {}", MAX_PARTS - 1));
+        }
+        if size == 0 {
+            return Err("it is empty; an empty object is sent with PutFile".to_owned());
+        }
+        if size > part_size {
+            return Err(format!(
+                "it has {size} bytes; every part but the last must have exactly {part_size}, and the last no more"
+            ));
+        }
+        if progress.in_flight.contains_key(&number) {
+            return Err("another thread is sending it".to_owned());
+        }
+        let mut sizes: BTreeMap<u32, u64> = self.sizes();
+        sizes.extend(&progress.in_flight);
+        let shorter = |(_, size): &(&u32, &u64)| **size < part_size;
+        if let Some((last, _)) = sizes.range(..number).find(shorter) {
+            return Err(format!(
+                "part {last} is shorter than {part_size} bytes and must be the last"
+            ));
+        }
+        match sizes.range(number + 1..).next_back() {
+            Some((highest, _)) if size < part_size => Err(format!(
+                "it has {size} bytes; only the last part may have fewer than {part_size}, and part {highest} comes after it"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of the parts that the service has.
+    fn sizes(&self) -> BTreeMap<u32, u64> {
+        let parts = self.session.parts();
+        parts
+            .iter()
+            .map(|(number, part)| (*number, part.size))
+            .collect()
+    }
+
+    /// Lets no part begin any more; fails while some are under way.
+    fn close(&self, how: &'static str) -> Result<()> {
+        let mut progress = self.progress();
+        let refuse = |why: String| {
+            let (upload_id, key) = (self.upload_id(), &self.session.key);
+            Err(Error::argument(format!(
+                "the upload {upload_id} of {key} {why}"
+            )))
+        };
+        if let Some(closed) = progress.closed {
+            return refuse(closed.to_owned());
+        }
+        if let Some((number, _)) = progress.in_flight.first_key_value() {
+            return refuse(format!("still sends part {number}; wait for it first"));
+        }
+        progress.closed = Some(how);
+        Ok(())
+    }
+
+    /// Every number from 0 to the highest must be there.
+    fn check_parts(&self) -> Result<()> {
+        self.check_gaps()
+            .map_err(|error| self.session.name_in(error))
+    }
+
+    fn check_gaps(&self) -> Result<()> {
+        let parts = self.session.parts();
+        let key = &self.session.key;
+        if parts.is_empty() {
+            return Err(Error::argument(format!(
+                "no part of {key} was uploaded; send parts first, or an empty object with PutFile"
+            )));
+        }
+        match (0..)
+            .zip(parts.keys())
+            .find(|(expected, number)| expected != *number)
+        {
+            Some((absent, _)) => Err(Error::argument(format!(
+                "part {absent} of {key} is missing; upload it, then finish again"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// There is no content to look at yet.
+fn type_of_key(key: &str) -> String {
+    let known = mime::of_name(Path::new(key));
+    known.unwrap_or("application/octet-stream").to_owned()
+}
