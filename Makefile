@@ -22,7 +22,7 @@ STATIC_NEEDS = $(abspath $(PROFILES))/release/libus3.native-static-libs
 TEST_LIB_DIR := build/test/lib
 
 .DEFAULT_GOAL := all
-.PHONY: all lib built install uninstall tarball deb wheel bindings demo probe docs
+.PHONY: all lib built install uninstall tarball deb wheel generated bindings demo probe docs
 .PHONY: test test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs dev-build
 .PHONY: fmt lint header check-header check-docs abi abi-update test-sanitize test-tsan soak model loom fuzz
 .PHONY: bench bench-leaves bench-guard bench-guard-update bench-programs
@@ -64,6 +64,9 @@ tarball: $(BUILT) need-cargo ## make a tree that works wherever it is unpacked, 
 wheel: lib ## build the Python wheel into build/python, with libus3.so in it
 	@scripts/python-tools.sh build/python/tools
 	@scripts/wheel.sh build/python/tools/bin/python "$(LIB_DIR)/libus3.so.$(MAJOR)" build/python
+
+generated: header bindings ## write all that is made of src/ffi: the header, what the bindings know of it, Debian's symbols
+	@scripts/symbols.sh "$(VERSION)"
 
 # What the bindings know of include/us3.h. The tests of each fail when it is stale.
 bindings: need-cc ## generate what the Lua and Python bindings know of the header

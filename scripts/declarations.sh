@@ -3,6 +3,7 @@
 # headers: what the bindings are generated from.
 #
 #   declarations.sh [declarations]     types and functions, one piece per line
+#   declarations.sh functions          the name of each function
 #   declarations.sh numbers            NAME VALUE for each enumerator and US3_VERSION_… macro
 set -eu
 
@@ -17,6 +18,10 @@ declarations() {
 numbers() {
     sed -n 's/^#define \(US3_VERSION_[A-Z]*\) \([0-9][0-9]*\)$/\1 \2/p' "$header"
     declarations | sed -n 's/^ *\(US3_[A-Z0-9_]*\) = \(-\{0,1\}[0-9][0-9]*\),\{0,1\}$/\1 \2/p'
+}
+
+functions() {
+    declarations | grep -oE '\bus3_[a-z0-9_]+ *\(' | tr -d ' (' | LC_ALL=C sort -u
 }
 
 "${1:-declarations}"
