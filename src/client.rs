@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::engine::{Engine, Run, Threads};
 use crate::error::{ObjectState, Report, Result};
-use crate::operation::task::{Task, TaskStarter, Watch};
+use crate::operation::task::{Task, TaskStarter, Watch, Watched};
 use crate::protocol::keys::{check_key, check_upload_id};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
@@ -50,7 +50,7 @@ impl Client {
     /// its callback ran.
     pub fn upload(&self, request: UploadRequest) -> Result<Report> {
         own_threads::check_may_block()?;
-        let (task, start) = self.prepare(request.plan()?, Watch::default(), Caller::Waits);
+        let (task, start) = self.prepare(request.plan()?, Watched::default(), Caller::Waits);
         start.run();
         task.wait(None).unwrap_or_else(|| Err(panics::died()))
     }
@@ -59,28 +59,35 @@ impl Client {
     /// task. At most `max_concurrent_uploads` run, the others wait in order.
     pub fn start(&self, request: UploadRequest, watch: Watch) -> Task {
         let (task, start) = match request.plan() {
-            Ok(plan) => self.prepare(plan, watch, Caller::GoesOn),
-            Err(error) => self.engine.prepare(None, watch, |_| async { Err(error) }),
+            Ok(plan) => self.prepare(plan, watch.into(), Caller::GoesOn),
+            Err(error) => self
+                .engine
+                .prepare(None, watch.into(), |_| async { Err(error) }),
         };
         start.run();
         task
     }
 
     /// An upload and what starts it, for those who must know the task before its callbacks run.
-    pub(crate) fn prepare(&self, plan: Plan, watch: Watch, caller: Caller) -> (Task, TaskStarter) {
+    pub(crate) fn prepare(
+        &self,
+        plan: Plan,
+        watched: Watched,
+        caller: Caller,
+    ) -> (Task, TaskStarter) {
         let permit = self.engine.queue.join();
         let timeout = plan.timeout;
         let plan = Arc::new(plan);
         // The caller's own thread opens the file, which saves two trips to another; unless the upload may
         // have to end while the disk does not answer.
-        let endless = timeout.is_none() && watch.on_progress.is_none();
+        let endless = timeout.is_none() && watched.watch.on_progress.is_none();
         let opened = match caller {
             Caller::Waits if endless && permit.is_granted() => {
                 upload::open_file(&plan, &self.engine)
             }
             _ => None,
         };
-        self.engine.prepare(timeout, watch, |run| async move {
+        self.engine.prepare(timeout, watched, |run| async move {
             upload::run(&run, permit, plan, opened).await
         })
     }

@@ -11,7 +11,7 @@ use crate::content::hashing::Hashing;
 use crate::error::{Report, Result};
 use crate::operation::Operation;
 use crate::operation::queue::Queue;
-use crate::operation::task::{Task, TaskStarter, Watch};
+use crate::operation::task::{Task, TaskStarter, Watched};
 use crate::protocol::etag::BatchHasher;
 use crate::runtime::event_loops::{EventLoops, LoadBalancer};
 use crate::runtime::host_threads::HostThreads;
@@ -110,7 +110,7 @@ impl Engine {
     pub(crate) fn prepare<F>(
         self: &Arc<Self>,
         timeout: Option<Duration>,
-        watch: Watch,
+        watched: Watched,
         work: impl FnOnce(Run) -> F + Send + 'static,
     ) -> (Task, TaskStarter)
     where
@@ -119,7 +119,7 @@ impl Engine {
         let reserve = self.service.config().settle_timeout;
         let operation = Arc::new(Operation::begin(timeout, reserve));
         let running = boxed(work, self.run(operation.clone()));
-        let (task, driver) = Task::new(operation, self.host.clone(), watch, running);
+        let (task, driver) = Task::new(operation, self.host.clone(), watched, running);
         (task, TaskStarter::new(self.balancer.assign(), driver))
     }
 }

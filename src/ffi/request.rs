@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::client::{Caller, Client};
 use crate::content::Source;
 use crate::error::{Error, Result};
-use crate::operation::task::{Returned, Task, TaskStarter, Watch};
-use crate::upload::{DEFAULT_JOBS, Mode, Plan, UploadRequest};
+use crate::operation::task::{Returned, Task, TaskStarter, Watch, Watched};
+use crate::upload::{DEFAULT_JOBS, Mode, UploadRequest};
 
 use super::callback::{self, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
 use super::catch::catch_or;
@@ -131,10 +131,15 @@ impl us3_upload_request {
             let watch = Watch {
                 on_progress: callback::on_progress(self.on_progress, user_data),
                 on_complete: callback::on_complete(self.on_complete, user_data, task_slot),
-                returned,
-                keep: None,
             };
-            Ok(start_on(client, plan, watch, caller))
+            // The client is not freed before everybody was told the end.
+            let engine = client.share();
+            let watched = Watched {
+                watch,
+                returned,
+                keep: Some(Box::new(client)),
+            };
+            Ok(engine.prepare(plan, watched, caller))
         }
     }
 
@@ -209,18 +214,6 @@ impl us3_upload_request {
             Ok(request)
         }
     }
-}
-
-/// The client is not freed before everybody was told the end.
-fn start_on(
-    client: InUse<Client>,
-    plan: Plan,
-    mut watch: Watch,
-    caller: Caller,
-) -> (Task, TaskStarter) {
-    let engine = client.share();
-    watch.keep = Some(Box::new(client));
-    engine.prepare(plan, watch, caller)
 }
 
 /// A mode of C, which may be any number.

@@ -36,7 +36,7 @@ pub type OnProgress = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
 pub type OnComplete = Box<dyn FnOnce(&Result<Report>) + Send>;
 
 /// Resolves once the library holds nothing any more of what the host lent to an upload.
-pub type Returned = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Returned = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the host wants to be told while an upload runs.
 #[derive(Default)]
@@ -46,10 +46,25 @@ pub struct Watch {
     pub on_progress: Option<OnProgress>,
     /// At the end, after the last progress.
     pub on_complete: Option<OnComplete>,
+}
+
+/// The same, and what the end waits for.
+#[derive(Default)]
+pub(crate) struct Watched {
+    pub(crate) watch: Watch,
     /// The end is told no earlier than this.
-    pub returned: Option<Returned>,
+    pub(crate) returned: Option<Returned>,
     /// Dropped when everybody was told.
-    pub keep: Option<Box<dyn Any + Send>>,
+    pub(crate) keep: Option<Box<dyn Any + Send>>,
+}
+
+impl From<Watch> for Watched {
+    fn from(watch: Watch) -> Self {
+        Self {
+            watch,
+            ..Self::default()
+        }
+    }
 }
 
 /// A started upload. Dropping it lets the upload go on.
@@ -68,7 +83,7 @@ impl Task {
     pub(crate) fn new(
         operation: Arc<Operation>,
         host: HostThreads,
-        watch: Watch,
+        watched: Watched,
         running: impl Future<Output = Result<Report>> + Send + 'static,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let shared = Arc::new(Shared {
@@ -77,11 +92,12 @@ impl Task {
         });
         let completion = Completion {
             shared: shared.clone(),
-            on_complete: watch.on_complete,
+            on_complete: watched.watch.on_complete,
             result: None,
-            _keep: watch.keep,
+            _keep: watched.keep,
         };
-        let driver = drive(completion, host, watch.on_progress, watch.returned, running);
+        let (on_progress, returned) = (watched.watch.on_progress, watched.returned);
+        let driver = drive(completion, host, on_progress, returned, running);
         (Self { shared }, driver)
     }
 
@@ -266,8 +282,11 @@ mod tests {
                 let error = result.as_ref().expect_err("it panicked");
                 tell.send(error.status()).expect("test");
             })),
-            returned: Some(Box::pin(async { drop(returned.await) })),
             ..Watch::default()
+        };
+        let watched = Watched {
+            returned: Some(Box::pin(async { drop(returned.await) })),
+            ..watch.into()
         };
         let host = HostThreads::new();
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
@@ -276,7 +295,7 @@ mod tests {
             tokio::task::yield_now().await;
             panic!("on purpose")
         };
-        let (task, driver) = Task::new(operation, host.clone(), watch, running);
+        let (task, driver) = Task::new(operation, host.clone(), watched, running);
         driver.await;
         let result = task.wait(Some(Duration::ZERO)).expect("it is over");
         assert_eq!(result.unwrap_err().status(), Status::InternalError);
@@ -295,7 +314,7 @@ mod tests {
         };
         let operation = Arc::new(Operation::begin(None, Duration::ZERO));
         let running = std::future::pending();
-        let (task, driver) = Task::new(operation, HostThreads::new(), watch, running);
+        let (task, driver) = Task::new(operation, HostThreads::new(), watch.into(), running);
         drop(driver);
         assert!(task.wait(None).expect("it is over").is_err());
         assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);

@@ -49,7 +49,6 @@ fn the_end_is_told_in_every_way_and_in_order() {
             assert!(result.is_ok());
             tell.send(("complete", None)).expect("test");
         })),
-        ..Watch::default()
     };
     let task = client.start(request(content(9 * MIB), "a", Mode::Multipart), watch);
     let descriptor = task.descriptor().expect("descriptor");
@@ -257,7 +256,6 @@ fn a_callback_that_panics_ends_nothing_else() {
     let watch = Watch {
         on_progress: Some(Box::new(|_| panic!("progress"))),
         on_complete: Some(Box::new(|_| panic!("complete"))),
-        ..Watch::default()
     };
     let task = client.start(request(vec![1], "a", Mode::Put), watch);
     assert!(task.wait(PATIENCE).expect("in time").is_ok());
