@@ -43,10 +43,11 @@ async fn boxed<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
     Box::pin(work(run)).await
 }
 
-/// Owns the threads: dropping it ends them and waits for that.
-pub(crate) struct Threads {
-    /// None once they are being ended.
-    runtimes: Option<EventLoops>,
+/// Owns the threads: dropping it ends them and waits for that. None once they are being ended.
+pub(crate) struct Threads(Option<RunningThreads>);
+
+struct RunningThreads {
+    event_loops: EventLoops,
     host: HostThreads,
     hashing: Hashing,
 }
@@ -55,7 +56,7 @@ impl Engine {
     /// Checks the configuration and starts the threads, which must outlive every use.
     pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
-        let (runtimes, balancer) = EventLoops::start(config.worker_threads)?;
+        let (event_loops, balancer) = EventLoops::start(config.worker_threads)?;
         let host = HostThreads::new();
         let hashing = Hashing::new(BatchHasher::default());
         let queue = Queue::new(config.max_concurrent_uploads);
@@ -66,13 +67,12 @@ impl Engine {
             host: host.clone(),
             hashing: hashing.clone(),
         };
-        let runtimes = Some(runtimes);
-        let threads = Threads {
-            runtimes,
+        let threads = RunningThreads {
+            event_loops,
             host,
             hashing,
         };
-        Ok((Arc::new(engine), threads))
+        Ok((Arc::new(engine), Threads(Some(threads))))
     }
 
     /// Runs an operation on the library's threads and waits. The host's thread only sleeps: its
@@ -126,48 +126,40 @@ impl Engine {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        let ending = Ending {
-            runtimes: self.runtimes.take(),
-            host: self.host.clone(),
-            hashing: self.hashing.clone(),
+        let Some(running) = self.0.take() else {
+            return;
         };
         if !own_threads::is_own_thread() {
-            return ending.run();
+            return running.end();
         }
         // A thread cannot wait for its own end.
-        let ending = Arc::new(Mutex::new(Some(ending)));
-        let shared = ending.clone();
-        let run = move || {
+        let running = Arc::new(Mutex::new(Some(running)));
+        let shared = running.clone();
+        let end = move || {
             own_threads::mark_as_own_thread();
-            take(&shared).map(Ending::run)
+            take(&shared).map(RunningThreads::end)
         };
-        let started = thread::Builder::new().name("us3-end".to_owned()).spawn(run);
+        let started = thread::Builder::new().name("us3-end".to_owned()).spawn(end);
         if started.is_err()
-            && let Some(runtimes) = take(&ending).and_then(|ending| ending.runtimes)
+            && let Some(running) = take(&running)
         {
             // Nobody is left to wait for it; its threads end by themselves.
-            runtimes.end_in_background();
+            running.event_loops.end_in_background();
         }
     }
 }
 
-/// What is left to do when nobody uses the threads any more.
-struct Ending {
-    runtimes: Option<EventLoops>,
-    host: HostThreads,
-    hashing: Hashing,
-}
-
-impl Ending {
-    fn run(self) {
-        drop(self.runtimes);
+impl RunningThreads {
+    /// Ends them and waits for that.
+    fn end(self) {
+        drop(self.event_loops);
         self.host.close();
         self.hashing.close();
     }
 }
 
-fn take(ending: &Mutex<Option<Ending>>) -> Option<Ending> {
-    unpoisoned(ending.lock()).take()
+fn take(running: &Mutex<Option<RunningThreads>>) -> Option<RunningThreads> {
+    unpoisoned(running.lock()).take()
 }
 
 /// A result that has a report to complete.

@@ -192,6 +192,19 @@ impl Error {
     }
 }
 
+/// The facts of an operation, however it ended.
+pub(crate) fn report_of(result: &Result<Report>) -> &Report {
+    result.as_ref().unwrap_or_else(Error::report)
+}
+
+/// The same, to be completed.
+pub(crate) fn report_of_mut(result: &mut Result<Report>) -> &mut Report {
+    match result {
+        Ok(report) => report,
+        Err(error) => error.report_mut(),
+    }
+}
+
 /// Control characters are shown escaped: a line break in a path or in the service's words must not forge a line of a
 /// log.
 fn one_line(text: String) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_MAX_RETRIES};
 use crate::error::{Error, Result, Status};
 
 use super::catch::catch_or;
@@ -177,7 +177,7 @@ unsafe impl PublicStruct for us3_config {
         connect_timeout_ms: 0,
         idle_timeout_ms: 0,
         response_timeout_ms: 0,
-        max_retries: 3,
+        max_retries: DEFAULT_MAX_RETRIES,
         worker_threads: 0,
         max_concurrent_uploads: 0,
         proxy: ptr::null(),

@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use crate::error::{Report, Result};
+use crate::error::{Report, Result, report_of_mut};
 use crate::operation::end::EndSignal;
 use crate::operation::{Operation, Progress};
 use crate::runtime::event_loops::Assignment;
@@ -179,11 +179,7 @@ struct Completion {
 impl Drop for Completion {
     fn drop(&mut self) {
         let mut result = self.result.take().unwrap_or_else(|| Err(panics::died()));
-        let report = match &mut result {
-            Ok(report) => report,
-            Err(error) => error.report_mut(),
-        };
-        self.shared.operation.complete(report);
+        self.shared.operation.complete(report_of_mut(&mut result));
         if let Some(on_complete) = self.on_complete.take() {
             // A panic of the host's must not keep the others from being told.
             let _ = panics::catch(|| on_complete(&result));

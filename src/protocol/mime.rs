@@ -7,7 +7,7 @@ use std::str;
 pub const HEAD_LEN: usize = 8 << 10;
 
 const UTF8_TEXT: &str = "text/plain; charset=utf-8";
-const UNKNOWN: &str = "application/octet-stream";
+pub(crate) const UNKNOWN: &str = "application/octet-stream";
 
 /// How the compound files of older office programs begin.
 const OLE_MAGIC: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";

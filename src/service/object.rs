@@ -89,15 +89,11 @@ impl FileInfo {
     pub(crate) fn of(reply: &Reply) -> Option<Self> {
         Some(Self {
             size: reply.header("content-length")?.trim().parse().ok()?,
-            last_modified: last_modified(reply),
+            last_modified: reply
+                .date("last-modified")
+                .and_then(|seconds| i64::try_from(seconds).ok()),
             etag: reply.etag(),
             mime_type: reply.header("content-type").map(str::to_owned),
         })
     }
-}
-
-fn last_modified(reply: &Reply) -> Option<i64> {
-    let date = httpdate::parse_http_date(reply.header("last-modified")?).ok()?;
-    let age = date.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(age.as_secs()).ok()
 }

@@ -245,5 +245,5 @@ impl Multipart {
 /// There is no content to look at yet.
 fn type_of_key(key: &str) -> String {
     let known = mime::of_name(Path::new(key));
-    known.unwrap_or("application/octet-stream").to_owned()
+    known.unwrap_or(mime::UNKNOWN).to_owned()
 }

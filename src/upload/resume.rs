@@ -14,7 +14,7 @@ use super::parts::send_parts;
 use super::session::Session;
 use crate::content::Identity;
 use crate::engine::Run;
-use crate::error::{Error, ObjectState, Report, Result, Status};
+use crate::error::{Error, ObjectState, Report, Result, Status, report_of_mut};
 use crate::protocol::rerun::longest_run;
 use crate::runtime::blocking;
 use crate::runtime::sync::unpoisoned;
@@ -87,10 +87,7 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
     };
     let result = result.await;
     let mut result = result.map_err(|error| in_doubt(error, upload, open));
-    let report = match &mut result {
-        Ok(report) => report,
-        Err(error) => error.report_mut(),
-    };
+    let report = report_of_mut(&mut result);
     report.parts_resumed = resumed;
     report.note = joined([report.note.take(), note, lock(&claim).note()]);
     let refused = report.object == ObjectState::NotStored;

@@ -20,7 +20,7 @@ use super::{Plan, Upload};
 
 use crate::content::{Content, ReadOutcome};
 use crate::engine::Run;
-use crate::error::{Error, ObjectState, Report, Result};
+use crate::error::{Error, ObjectState, Report, Result, report_of};
 use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
 use crate::protocol::policy::PutPolicy;
 use crate::runtime::blocking;
@@ -229,11 +229,7 @@ impl Session {
             },
         };
         let result = Box::pin(store.run()).await;
-        let report = match &result {
-            Ok(report) => report,
-            Err(error) => error.report(),
-        };
-        if report.object == ObjectState::Unknown {
+        if report_of(&result).object == ObjectState::Unknown {
             self.lost().get_or_insert(begun);
         }
         result.map(|mut report| {
