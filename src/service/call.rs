@@ -164,7 +164,7 @@ impl Service {
 
     /// What the service has said, without the secrets of the request.
     pub(super) fn masked(&self, text: &str, call: &Call<'_>) -> String {
-        masked(text, &[&self.secrets, &self.secrets_of(call)])
+        masked(text, &[&self.secrets, &self.public, &self.secrets_of(call)])
     }
 
     /// What only this request must not show: its signature.

@@ -52,8 +52,10 @@ pub(crate) struct Service {
     pool: Pool,
     /// Requests go through it, with absolute URLs. None for https, which goes through a tunnel.
     http_proxy: Option<Intercept>,
-    /// Of the account and the proxy: what every request's messages must not show.
+    /// Of the account and the proxy: what no message must show.
     secrets: Secrets,
+    /// The same, but no secret where a name of the service's is compared: the public key.
+    public: Secrets,
 }
 
 impl Service {
@@ -68,6 +70,7 @@ impl Service {
         let tls = tls::client_config(&config, origin.https)?;
         Ok(Self {
             secrets: account_secrets(&config, proxy.as_ref()),
+            public: Secrets::new(&[public_key(&config)]),
             http_proxy: proxy.clone().filter(|_| !origin.https),
             pool: Pool::new(Connector::new(tls, proxy, config.connect_timeout), balancer),
             root,
@@ -91,7 +94,15 @@ fn address(origin: &Origin) -> String {
     format!("{scheme}://{}", origin.authority)
 }
 
-/// Public key, private key and token; user and password of the proxy.
+/// A public key of a few letters is a word that may stand anywhere.
+fn public_key(config: &Config) -> &str {
+    match config.public_key.len() {
+        0..8 => "",
+        _ => &config.public_key,
+    }
+}
+
+/// Private key and token; the password of the proxy.
 fn account_secrets(config: &Config, proxy: Option<&Intercept>) -> Secrets {
     let token = config.security_token.as_ref();
     let login = proxy.and_then(Intercept::basic_auth);
@@ -101,7 +112,6 @@ fn account_secrets(config: &Config, proxy: Option<&Intercept>) -> Secrets {
     // Its base64 is found as well.
     let password = login.split_once(':').map_or("", |(_, password)| password);
     Secrets::new(&[
-        &config.public_key,
         config.private_key.expose_secret(),
         token.map_or("", |token| token.expose_secret()),
         password,

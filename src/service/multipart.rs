@@ -8,6 +8,7 @@ use http::Method;
 use serde::Deserialize;
 
 use super::call::query_value;
+use super::secrets::masked;
 use super::{Call, Failure, Payload, Reply, Service, Tries};
 use crate::content::Chunks;
 use crate::operation::Operation;
@@ -88,7 +89,8 @@ impl Service {
         call.content_type = Some(content_type);
         call.headers = headers;
         let reply = self.call(&call, Payload::none, operation).await?;
-        let secret = |upload_id: &str| self.masked(upload_id, &call) != upload_id;
+        let own = self.secrets_of(&call);
+        let secret = |upload_id: &str| masked(upload_id, &[&self.secrets, &own]) != upload_id;
         let (upload_id, why) = match initiated(&reply.body, secret) {
             Ok(initiated) => return Ok((initiated, reply)),
             Err(unusable) => unusable,
@@ -249,7 +251,7 @@ fn initiated(
         return Err((None, why.to_owned()));
     }
     if is_secret(&upload_id) {
-        let why = "its UploadId repeats the signature, the token or a key of the request";
+        let why = "its UploadId repeats the signature, the token or the private key of the request";
         return Err((None, why.to_owned()));
     }
     match u64::try_from(part_size) {

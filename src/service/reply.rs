@@ -11,12 +11,15 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::secrets::MASK;
+use super::secrets::{MASK, Secrets, masked};
 use crate::error::{Error, Report, Status};
 use crate::protocol::verdict::{Answer, Form, is_before_the_policy, is_failed_dial};
 
 /// More than any documented answer, and than any sensible callback's reply.
 pub(super) const MAX_BODY: usize = 1 << 20;
+
+/// Bytes of a session id that are told; more than any ETag has.
+const LONGEST_TOLD: usize = 256;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("x-sessionid");
 
@@ -63,21 +66,24 @@ impl Reply {
     }
 
     /// Takes the request's secrets out of what is told of the headers. An ETag with a secret is none.
-    pub(super) fn hide_secrets(&mut self, mask: impl Fn(&str) -> String) {
-        for name in [SESSION_ID, ETAG] {
-            let Some(value) = self.headers.get(&name) else {
-                continue;
-            };
+    pub(super) fn hide_secrets(&mut self, secrets: &[&Secrets; 2], public: &Secrets) {
+        if let Some(value) = self.headers.get(&SESSION_ID) {
             let text = String::from_utf8_lossy(value.as_bytes());
-            let shown = mask(&text);
-            if shown == text {
-                continue;
+            let cut: String = text.chars().take(LONGEST_TOLD).collect();
+            let shown = masked(&cut, &[secrets[0], secrets[1], public]);
+            if shown != text {
+                let shown = HeaderValue::from_str(&shown);
+                // That there was one tells the service from a gateway.
+                let shown = shown.unwrap_or(HeaderValue::from_static(MASK));
+                self.headers.insert(SESSION_ID, shown);
             }
-            self.headers.remove(&name);
-            let shown = HeaderValue::from_str(&shown).ok();
-            if let Some(shown) = shown.filter(|_| name == SESSION_ID) {
-                self.headers.insert(name, shown);
-            }
+        }
+        let is_none = |value: &HeaderValue| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            text.len() > LONGEST_TOLD || masked(&text, secrets) != text
+        };
+        if self.headers.get(&ETAG).is_some_and(is_none) {
+            self.headers.remove(&ETAG);
         }
     }
 

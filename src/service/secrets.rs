@@ -7,8 +7,15 @@ use zeroize::Zeroizing;
 /// What a secret is replaced by.
 pub(super) const MASK: &str = "***";
 
-/// Shorter ones would be found everywhere.
+/// Shorter secrets would be found everywhere, and the base64 of short ones as well.
 const SHORTEST: usize = 4;
+const SHORTEST_IN_BASE64: usize = 8;
+
+/// So many bytes of a longer secret are enough: gateways cut what they repeat.
+const CUT_OFF: usize = 16;
+
+/// Blanks and line breaks within a secret that was wrapped.
+const WRAPPED: usize = 8;
 
 /// A text may be escaped several times; a hostile one must not take a long time to read.
 const MOST_ESCAPES: usize = 8;
@@ -41,7 +48,7 @@ struct Needle {
 }
 
 impl Secrets {
-    /// Empty ones, and those of less than four bytes, are left out.
+    /// Those of less than four bytes are left out.
     pub(super) fn new(secrets: &[&str]) -> Self {
         let mut needles = Vec::new();
         for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
@@ -49,10 +56,12 @@ impl Secrets {
                 bytes: Zeroizing::new(secret.as_bytes().to_vec()),
                 base64: false,
             });
-            needles.extend(in_base64(secret).map(|bytes| Needle {
-                bytes,
-                base64: true,
-            }));
+            if secret.len() >= SHORTEST_IN_BASE64 {
+                needles.extend(in_base64(secret).map(|bytes| Needle {
+                    bytes,
+                    base64: true,
+                }));
+            }
         }
         let mut begins = [false; 256];
         for byte in [b'%', b'\\', b'&', b'-', b'_'] {
@@ -79,14 +88,16 @@ impl Needle {
         let (first, others) = self.bytes.split_first()?;
         // A text can be read in several ways: `%25` as three characters or as one.
         let mut ends = self.read(text, 0, *first, Vec::new());
-        for expected in others {
-            if ends.is_empty() {
-                return None;
-            }
+        for (found, expected) in (1..).zip(others) {
             let longer = Vec::with_capacity(ends.len());
-            ends = ends.iter().fold(longer, |longer, end| {
-                self.read(text, *end, *expected, longer)
+            let longer = ends.iter().fold(longer, |longer, end| {
+                let begin = end + blanks(&text[*end..]);
+                self.read(text, begin, *expected, longer)
             });
+            if longer.is_empty() {
+                return ends.into_iter().max().filter(|_| found >= CUT_OFF);
+            }
+            ends = longer;
         }
         ends.into_iter().max()
     }
@@ -108,7 +119,13 @@ impl Needle {
     }
 }
 
-/// The same text without any of the secrets, as they are, percent-encoded, escaped as in JSON, C or HTML, once or
+/// Blanks and line breaks at the beginning of a text, some at most.
+fn blanks(text: &[u8]) -> usize {
+    let blanks = text.iter().take(WRAPPED);
+    blanks.take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+/// The same text without any of the secrets, as they are, cut off or wrapped, percent-encoded, escaped as in JSON, C or HTML, once or
 /// several times, or in base64.
 pub(super) fn masked(text: &str, secrets: &[&Secrets]) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -310,6 +327,28 @@ mod tests {
                 assert!(!text.unwrap_or_default().contains("B3+/x=?~"), "{before:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_off_or_wrapped_is_found() {
+        let token: String = (0..400u32)
+            .map(|n| char::from(b'A' + (n * 7 % 26) as u8))
+            .collect();
+        let wrapped: Vec<&str> = [&token[..76], &token[76..152], &token[152..]].to_vec();
+        for (written, shown) in [
+            (format!("{}...", &token[..250]), format!("{MASK}...")),
+            (format!("{}…", &token[..CUT_OFF]), format!("{MASK}…")),
+            (wrapped.join("\r\n "), MASK.to_owned()),
+            (
+                token[..CUT_OFF - 1].to_owned(),
+                token[..CUT_OFF - 1].to_owned(),
+            ),
+        ] {
+            assert_eq!(without(&written, &[&token]), shown);
+        }
+        let encoded = STANDARD.encode(format!("SecurityToken: {token}"));
+        let shown = without(&encoded[..200], &[&token]);
+        assert!(shown.len() < 40, "{shown}");
     }
 
     #[test]

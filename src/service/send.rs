@@ -8,7 +8,6 @@ use super::body::{Body, Delivery, Payload};
 use super::call::{Call, What};
 use super::cause::Cause;
 use super::in_flight::InFlight;
-use super::secrets::masked;
 use super::{Failure, Reply, Service, pool};
 use crate::error::Error;
 use crate::operation::Operation;
@@ -85,7 +84,7 @@ impl Service {
                 self.pool.give_back(connection).await;
             }
             let own = self.secrets_of(call);
-            reply.hide_secrets(|text| masked(text, &[&self.secrets, &own]));
+            reply.hide_secrets(&[&self.secrets, &own], &self.public);
             return self.judge(call, &what, reply, through);
         }
     }

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use crate::support::{
-    HandMade, TempFile, client, config, initiated, json_policy, read_head, read_request, reply,
-    scripted,
+    BUCKET, HandMade, PRIVATE_KEY, TempFile, client, config, emulator_with, initiated, json_policy,
+    read_head, read_request, reply, scripted,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use us3::client::Client;
+use us3::config::Config;
 use us3::content::Source;
 use us3::error::{CallbackState, Error, ObjectState, Status};
 use us3::protocol::etag::EtagHasher;
@@ -819,4 +820,34 @@ fn a_foreign_etag_of_head_compares_nothing_and_that_is_said() {
         assert!(note.contains("no ETag to compare"), "{note}");
         assert!(note.contains("of another form"), "{note}");
     }
+}
+
+/// An ETag of one block begins with it.
+#[test]
+fn a_public_key_of_a_few_letters_hides_no_etag() {
+    const SHORT: &str = "AQAA";
+    let emulator = emulator_with(|options| options.public_key = SHORT.to_owned());
+    let mut config = Config::new(SHORT, PRIVATE_KEY.into(), BUCKET);
+    config.endpoint = Some(format!("http://{}", emulator.address()));
+    let client = Client::new(config).expect("client");
+    let request = UploadRequest::new(Source::Memory("x".into()), "k");
+    let report = client.upload(request).expect("stored");
+    assert_eq!(report.etag, emulator.object("k").map(|object| object.etag));
+    assert_eq!(report.note, None);
+}
+
+#[test]
+fn an_upload_id_may_contain_the_public_key() {
+    let service = scripted(|head| match head.starts_with("POST") {
+        true => reply(
+            "200 OK",
+            JSON,
+            r#"{"UploadId":"TOKEN_test-1","BlkSize":65536}"#,
+        ),
+        false => reply("403 x", "", ""),
+    });
+    let (upload, _) = client(service.address)
+        .initiate("k", None)
+        .expect("an upload");
+    assert_eq!(upload.upload_id(), "TOKEN_test-1");
 }
