@@ -175,6 +175,10 @@ void us3_upload_request_init(us3_upload_request *request);
 us3_status us3_upload(us3_client *client,
  const us3_upload_request *request,
  us3_result *result);
+us3_status us3_upload_start(us3_client *client,
+ const us3_upload_request *request,
+ us3_task **out_task,
+ us3_result *result);
 us3_status us3_put_file_with_policy(us3_client *client,
  const char *file_path,
  const char *key,
@@ -201,10 +205,6 @@ us3_status us3_async_upload_with_policy(us3_client *client,
  const char *policy_json,
  us3_result *result);
 void us3_progress_init(us3_progress *progress);
-us3_status us3_upload_start(us3_client *client,
- const us3_upload_request *request,
- us3_task **out_task,
- us3_result *result);
 us3_status us3_task_wait(us3_task *task,
  int64_t timeout_ms,
  us3_result *result);
