@@ -9,7 +9,7 @@
  *                  that of the callback's URL, on all addresses
  * --callback       the URL at which US3 reaches it, such as http://203.0.113.7:8000/. Without it: the address of --listen
  * --dead-callback  a URL at which US3 reaches nobody; http://libus3-probe.invalid/ if it is not given
- * --bound-ms       F of the assumption A2; response_timeout_ms of CONFIG and 10 s more if it is not given
+ * --bound-ms       F of the assumption A2; response_timeout_ms of CONFIG and 10 s more if it is not given; at most a day
  *
  * The report is Markdown on standard output. The status is 0 when all assumptions that were tried hold, 1 when one is
  * broken, 2 when the probe could not run, was interrupted, or left something behind.
@@ -23,6 +23,7 @@
 
 #include "probe/bucket.h"
 #include "probe/listener.h"
+#include "probe/mask.h"
 #include "probe/report.h"
 #include "probe/text.h"
 #include "probe/trials.h"
@@ -36,6 +37,9 @@
 #include <time.h>
 
 enum { BROKEN = 1, COULD_NOT_RUN = 2 };
+
+/* A day. */
+enum { MOST_BOUND_MS = 24 * 60 * 60 * 1000 };
 
 struct options {
     const char *config, *listen, *callback, *dead_callback;
@@ -66,6 +70,17 @@ static bool usage(void)
     return false;
 }
 
+static bool read_bound(const char *text, long *bound_ms)
+{
+    char *end;
+
+    *bound_ms = strtol(text, &end, 10);
+    if (*end == '\0' && *bound_ms > 0 && *bound_ms <= MOST_BOUND_MS)
+        return true;
+    tell("--bound-ms %s: write milliseconds, from 1 to %d, which is a day", text, MOST_BOUND_MS);
+    return false;
+}
+
 static bool read_options(int argc, char **argv, struct options *options)
 {
     const struct {
@@ -75,8 +90,8 @@ static bool read_options(int argc, char **argv, struct options *options)
 
     for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
         bool found = strcmp(argv[i], "--bound-ms") == 0;
-        if (found && (options->bound_ms = strtol(argv[i + 1], NULL, 10)) <= 0)
-            return usage();
+        if (found && !read_bound(argv[i + 1], &options->bound_ms))
+            return false;
         for (size_t k = 0; k < sizeof known / sizeof *known && !found; k++)
             if ((found = strcmp(argv[i], known[k].name) == 0))
                 *known[k].value = argv[i + 1];
@@ -97,7 +112,7 @@ static char *random_digits(void)
     struct text text = {0};
 
     if (file == NULL || fread(bytes, 1, sizeof bytes, file) != sizeof bytes) {
-        fprintf(stderr, "probe: /dev/urandom cannot be read\n");
+        tell("/dev/urandom cannot be read");
         exit(COULD_NOT_RUN);
     }
     fclose(file);
@@ -122,8 +137,7 @@ static bool is_callback_url(const char *option, const char *url)
     bool ok = policy != NULL && strpbrk(url, "\"\\?#") == NULL;
 
     if (!ok)
-        fprintf(stderr, "probe: %s %s: %s\n", option, url,
-                policy == NULL ? result.err_msg : "write http://host:port/ without a query");
+        tell("%s %s: %s", option, url, policy == NULL ? result.err_msg : "write http://host:port/ without a query");
     us3_string_free(policy);
     us3_result_clear(&result);
     return ok;
@@ -137,8 +151,8 @@ static bool check_callback_urls(const struct options *options)
         return false;
     if (options->callback == NULL || options->listen != NULL || strncmp(options->callback, "http:", 5) == 0)
         return true;
-    fprintf(stderr, "probe: --callback %s: the probe speaks no https; say with --listen where the server before it passes "
-                    "callbacks on to\n", options->callback);
+    tell("--callback %s: the probe speaks no https; say with --listen where the server before it passes callbacks on to",
+         options->callback);
     return false;
 }
 
@@ -196,14 +210,14 @@ static int run(const struct options *options, const struct settings *settings, u
     bucket_use(settings, client, say("libus3-probe-%s/", random), trials.bound_ms);
     ok = try_everything(&trials);
     bool stopped = interrupts > 0;
-    fprintf(stderr, "probe: %scleaning up\n", stopped ? "interrupted; " : "");
+    tell("%scleaning up", stopped ? "interrupted; " : "");
     clean = bucket_clean_up(&cleaned);
     listener_close();
     broken = report_print(header_text(options, settings, trials.callback, trials.bound_ms), say("Afterwards: %s.", cleaned),
                           stopped ? "interrupted" : ok ? "nothing was seen" : "the first requests failed");
-    fprintf(stderr, "probe: %s\n", cleaned);
+    tell("%s", cleaned);
     if (!ok)
-        fprintf(stderr, "probe: the service cannot be used: see A4 in the report\n");
+        tell("the service cannot be used: see A4 in the report");
     if (broken > 0 && ok && !stopped && clean)
         return BROKEN;
     return ok && !stopped && clean ? 0 : COULD_NOT_RUN;
@@ -221,7 +235,7 @@ int main(int argc, char **argv)
         return COULD_NOT_RUN;
     handle_signals();
     if (us3_client_from_file(options.config, &client, &result) != US3_OK)
-        fprintf(stderr, "probe: %s\n", result.err_msg);
+        tell("%s", result.err_msg);
     else
         settings = settings_read(options.config);
     if (settings != NULL)

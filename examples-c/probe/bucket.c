@@ -8,7 +8,6 @@
 #include "text.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct settings *settings;
@@ -19,6 +18,9 @@ static int64_t bound_ms;
 
 /* More than F, so that an answer that comes too late is seen. */
 enum { MORE_THAN_F_MS = 10000 };
+
+/* Of an answer that lists uploads, 100 of which were asked for: a hostile one must not take a long time to read. */
+enum { MOST_LISTED = 1000 };
 
 /* What is to be removed at the end. */
 static struct trace {
@@ -107,6 +109,7 @@ static const char *or_empty(const char *text)
     return text == NULL ? "" : text;
 }
 
+/* Its signature is hidden from now on. */
 static char *authorization(const struct request *request, const char *bucket, const char *type, const char *policy)
 {
     const char *key = request->private_key != NULL ? request->private_key : settings->private_key;
@@ -189,6 +192,9 @@ static const struct answer *put_with_library(int row, const char *what, const ch
     request.data_len = strlen(request.data);
     request.mime_type = "text/plain";
     request.policy_json = policy;
+    /* The body may repeat the request's signature; libus3 itself takes it out of its messages only. */
+    authorization(&(struct request){.method = "PUT", .key = key}, settings->bucket, request.mime_type,
+                  policy == NULL ? "" : base64url(policy, strlen(policy)));
     us3_upload(client, &request, &result);
     answer = answer_of(&result);
     if (result.object_state == US3_OBJECT_UNKNOWN)
@@ -248,7 +254,7 @@ static const char *find_uploads(int row)
     if (answer->status != 200)
         return say("the unfinished uploads under %s cannot be listed (%s)", prefix, in_short(answer));
     at = json_member(answer->body, "DataSet", 1);
-    while (at != NULL && (at = strchr(at, '{')) != NULL) {
+    for (int listed = 0; listed < MOST_LISTED && at != NULL && (at = strchr(at, '{')) != NULL; listed++) {
         const char *id = json_string(at, "UploadId", 1), *key = json_string(at, "FileName", 1);
         at++;
         if (id != NULL && key != NULL && strncmp(key, prefix, strlen(prefix)) == 0)
@@ -316,8 +322,8 @@ static void await_and_remove(struct cleaning *cleaning)
     int64_t pause = 100;
     bool more;
 
-    fprintf(stderr, "probe: waiting for objects that may still come, at most %" PRId64 " s; Ctrl-C%s leaves without them\n",
-            (bound_ms + 999) / 1000, interrupts > 0 ? "" : " twice");
+    tell("waiting for objects that may still come, at most %" PRId64 " s; Ctrl-C%s leaves without them", (bound_ms + 999) / 1000,
+         interrupts > 0 ? "" : " twice");
     /* The last time after F. */
     do {
         more = may_any_come() && interrupts < 2;

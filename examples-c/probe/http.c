@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "http.h"
+#include "mask.h"
 #include "text.h"
 
 #include <errno.h>
@@ -19,7 +20,9 @@
 #define MSG_NOSIGNAL 0
 #endif
 
-enum { CONNECT_TIMEOUT_MS = 10000, TICK_MS = 50, MAX_ANSWER = 1 << 20 };
+enum { CONNECT_TIMEOUT_MS = 10000, TICK_MS = 50, MAX_ANSWER = 1 << 20, SHOWN_NO_HTTP = 100 };
+
+static const char too_large[] = "the answer is larger than 1 MiB";
 
 volatile sig_atomic_t interrupts;
 
@@ -123,7 +126,7 @@ static bool read_more(int fd, struct text *text, int64_t deadline, const char **
     ssize_t n;
 
     if (text->len > MAX_ANSWER) {
-        *why = "the answer is larger than 1 MiB";
+        *why = too_large;
         return false;
     }
     if (!ready(fd, POLLIN, deadline)) {
@@ -153,42 +156,84 @@ char *header_of(const char *head, const char *name)
     return NULL;
 }
 
-/* Undoes the chunks of a body; false while the last one is not there. */
-static bool join_chunks(const char *bytes, size_t len, struct text *body)
-{
-    const char *at = bytes, *end = bytes + len;
+/* What came of an answer so far. */
+struct arrival {
+    struct text text;
+    /* 0 while the head is not whole. */
+    int status;
+    /* Where the body begins in `text`. */
+    size_t body_begin;
+    /* Where the next chunk begins in `text`, and what was in those before. */
+    size_t chunk_begin;
+    struct text joined;
+    /* Why it is no answer, or ended; NULL if it goes on or ended in good order. */
+    const char *why;
+};
 
+/* A number of digits alone, at the beginning of a line or value; false, and why, if it is none, or larger than an answer
+ * may be. */
+static bool read_length(const char *text, int base, const char *not_a_number, size_t *length, const char **why)
+{
+    size_t digits = strspn(text, base == 16 ? "0123456789abcdefABCDEF" : "0123456789");
+    char digit[2] = {0};
+
+    *length = 0;
+    if (digits == 0 || (text[digits] != '\0' && strchr(" \t;\r\n", text[digits]) == NULL)) {
+        *why = not_a_number;
+        return false;
+    }
+    for (size_t i = 0; i < digits; i++) {
+        digit[0] = text[i];
+        *length = *length * (size_t)base + strtoul(digit, NULL, base);
+        if (*length > MAX_ANSWER) {
+            *why = too_large;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Undoes the chunks of a body; false while the last one is not there. */
+static bool join_chunks(struct arrival *arrival)
+{
     for (;;) {
-        const char *line = memchr(at, '\n', (size_t)(end - at));
-        size_t size = line == NULL ? 0 : strtoul(at, NULL, 16);
-        if (line == NULL || size + 2 > (size_t)(end - line - 1))
+        const char *line = arrival->text.bytes + arrival->chunk_begin, *end = arrival->text.bytes + arrival->text.len;
+        const char *line_end = memchr(line, '\n', (size_t)(end - line));
+        size_t size, there = line_end == NULL ? 0 : (size_t)(end - line_end) - 1;
+
+        if (line_end == NULL || !read_length(line, 16, "the answer has a chunk without a length", &size, &arrival->why))
+            return false;
+        if (there < 2 || size > there - 2)
             return false;
         if (size == 0)
             return true;
-        append(body, line + 1, size);
-        at = line + 1 + size + 2;
+        if (memcmp(line_end + 1 + size, "\r\n", 2) != 0) {
+            arrival->why = "the answer has a chunk that is longer than its length";
+            return false;
+        }
+        append(&arrival->joined, line_end + 1, size);
+        arrival->chunk_begin = (size_t)(line_end + 1 + size + 2 - arrival->text.bytes);
     }
 }
 
-/* The body, once all of it is in `text`; NULL before. `ended`: nothing more will come. */
-static const char *whole_body(const char *head, const struct text *text, size_t begin, bool ended, size_t *len)
+/* The body, once all of it has come; NULL before. `ended`: nothing more will come. */
+static const char *whole_body(const char *head, struct arrival *arrival, bool ended, size_t *len)
 {
-    char *length = header_of(head, "Content-Length"), *coding = header_of(head, "Transfer-Encoding");
-    struct text body = {0};
+    const char *length = header_of(head, "Content-Length"), *coding = header_of(head, "Transfer-Encoding");
+    size_t there = arrival->text.len - arrival->body_begin;
 
-    *len = text->len - begin;
     if (coding != NULL) {
-        bool whole = join_chunks(text->bytes + begin, *len, &body);
-        *len = body.len;
-        const char *joined = kept(&body);
-        return whole ? joined : NULL;
+        if (!join_chunks(arrival))
+            return NULL;
+        *len = arrival->joined.len;
+        return kept(&arrival->joined);
     }
-    if (length == NULL)
-        return ended ? say_part(text->bytes + begin, *len) : NULL;
-    if (*len < strtoul(length, NULL, 10))
+    if (length == NULL && !ended)
         return NULL;
-    *len = strtoul(length, NULL, 10);
-    return say_part(text->bytes + begin, *len);
+    *len = there;
+    if (length != NULL && !read_length(length, 10, "the answer's Content-Length is no number", len, &arrival->why))
+        return NULL;
+    return there < *len ? NULL : say_part(arrival->text.bytes + arrival->body_begin, *len);
 }
 
 /* Where the head of the final answer begins, behind those that only say "go on"; NULL while it is not whole. */
@@ -201,41 +246,67 @@ static const char *final_head(const char *bytes)
     return end == NULL ? NULL : bytes;
 }
 
+/* The status of a status line; 0 if it is none. */
+static int status_of(const char *line)
+{
+    if (strncmp(line, "HTTP/1.", 7) != 0 || strcspn(line, " ") != 8 || strspn(line + 9, "0123456789") != 3)
+        return 0;
+    return atoi(line + 9);
+}
+
+/* The head, once all of it has come; NULL before, and if it is no HTTP. */
+static const char *whole_head(struct arrival *arrival)
+{
+    const char *begin = final_head(arrival->text.bytes), *head;
+
+    if (begin == NULL)
+        return NULL;
+    arrival->body_begin = arrival->chunk_begin = (size_t)(strstr(begin, "\r\n\r\n") + 4 - arrival->text.bytes);
+    head = say_part(begin, (size_t)(arrival->text.bytes + arrival->body_begin - 2 - begin));
+    arrival->status = status_of(head);
+    if (arrival->status != 0)
+        return head;
+    arrival->why = say("what came is no HTTP: %s", masked_part(head, SHOWN_NO_HTTP));
+    return NULL;
+}
+
+/* Takes what has come for the answer, once it is whole. `ended`: nothing more will come. */
+static void take(struct arrival *arrival, bool is_head, bool ended, struct answer *answer)
+{
+    size_t len = 0;
+
+    if (answer->head == NULL)
+        answer->head = whole_head(arrival);
+    if (answer->head == NULL)
+        return;
+    answer->body = is_head || arrival->status == 204 || arrival->status == 304 ? say_part("", 0)
+                                                                               : whole_body(answer->head, arrival, ended, &len);
+    if (answer->body == NULL)
+        return;
+    answer->body_len = len;
+    answer->status = arrival->status;
+}
+
 static void read_answer(int fd, struct answer *answer, bool is_head, int64_t last_byte, int64_t deadline)
 {
-    struct text text = {0};
-    const char *head = NULL;
+    struct arrival arrival = {.why = NULL};
     bool open = true;
 
-    append(&text, "", 0);
-    while (answer->status == 0) {
-        size_t before = text.len;
-        if (!open)
-            break;
-        open = read_more(fd, &text, deadline, &answer->why);
-        if (before == 0 && text.len > 0)
+    append(&arrival.text, "", 0);
+    while (open && answer->status == 0 && arrival.why == NULL) {
+        size_t before = arrival.text.len;
+        open = read_more(fd, &arrival.text, deadline, &arrival.why);
+        if (before == 0 && arrival.text.len > 0)
             answer->answered_ms = now_ms() - last_byte;
-        head = final_head(text.bytes);
-        if (head == NULL)
-            continue;
-        size_t begin = (size_t)(strstr(head, "\r\n\r\n") + 4 - text.bytes);
-        const char *copy = say_part(head, (size_t)(text.bytes + begin - 2 - head));
-        int status = strncmp(copy, "HTTP/1.", 7) == 0 ? atoi(copy + 9) : 0;
-        if (status == 0) {
-            answer->why = say("what came is no HTTP: %.100s", copy);
-            break;
-        }
-        answer->head = copy;
-        answer->body = is_head || status == 204 || status == 304
-                           ? say_part("", 0)
-                           : whole_body(copy, &text, begin, !open && answer->why == NULL, &answer->body_len);
-        if (answer->body != NULL)
-            answer->status = status;
+        if (arrival.why == NULL)
+            take(&arrival, is_head, !open, answer);
     }
     if (answer->status == 0 && answer->why == NULL)
-        answer->why = text.len == 0 ? "the connection was closed without an answer"
-                                    : "the connection was closed within the answer";
-    free(text.bytes);
+        answer->why = arrival.why != NULL     ? arrival.why
+                      : arrival.text.len == 0 ? "the connection was closed without an answer"
+                                              : "the connection was closed within the answer";
+    free(arrival.text.bytes);
+    free(arrival.joined.bytes);
 }
 
 struct answer *http_exchange(const char *host, const char *port, const char *bytes, size_t len, bool is_head, bool cut,

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "listener.h"
+#include "mask.h"
 #include "text.h"
 
 #include <arpa/inet.h>
@@ -10,7 +11,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -168,7 +168,7 @@ static bool listen_on(const char *text)
 
     address.sin_port = htons((unsigned short)port);
     if (port < 0 || port > 65535 || inet_pton(AF_INET, host, &address.sin_addr) != 1) {
-        fprintf(stderr, "probe: --listen %s: write an IPv4 address and a port, such as 0.0.0.0:8000\n", text);
+        tell("--listen %s: write an IPv4 address and a port, such as 0.0.0.0:8000", text);
         return false;
     }
     listening = socket(AF_INET, SOCK_STREAM, 0);
@@ -176,7 +176,7 @@ static bool listen_on(const char *text)
         setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (listening >= 0 && bind(listening, (struct sockaddr *)&address, sizeof address) == 0 && listen(listening, 16) == 0)
         return true;
-    fprintf(stderr, "probe: --listen %s: %s\n", text, strerror(errno));
+    tell("--listen %s: %s", text, strerror(errno));
     return false;
 }
 
@@ -190,7 +190,7 @@ static bool start_thread(void)
     int error = pthread_create(&thread, NULL, serve_all, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0)
-        fprintf(stderr, "probe: a thread cannot be started: %s\n", strerror(error));
+        tell("a thread cannot be started: %s", strerror(error));
     return error == 0;
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_BODY = 2000 };
+enum { SHOWN_BODY = 2000, SHOWN_IN_TABLE = 2000, SHOWN_ERR_MSG = 120 };
 
 enum verdict { NOT_TRIED, HOLDS, BROKEN };
 
@@ -43,14 +43,20 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- what was seen ------------------------------------------------------------------------- */
 
-#define FORMATTED(format, into)                            \
-    do {                                                   \
-        va_list arguments;                                 \
-        char bytes[2048];                                  \
-        va_start(arguments, format);                       \
-        vsnprintf(bytes, sizeof bytes, format, arguments); \
-        va_end(arguments);                                 \
-        (into) = say("%s", bytes);                         \
+static char *in_table(const char *said)
+{
+    struct text text = {0};
+
+    append_visible(&text, said, strlen(said), "\r\n\t");
+    return masked_part(kept(&text), SHOWN_IN_TABLE);
+}
+
+#define FORMATTED(format, into)                              \
+    do {                                                     \
+        va_list arguments;                                   \
+        va_start(arguments, format);                         \
+        (into) = in_table(say_arguments(format, arguments)); \
+        va_end(arguments);                                   \
     } while (0)
 
 static void add_seen(int row, const char *text)
@@ -100,13 +106,16 @@ bool is_form(const struct answer *answer, long *ret_code, char **err_msg)
 
 char *in_short(const struct answer *answer)
 {
+    struct text visible = {0};
     long ret_code;
     char *err_msg;
 
     if (answer->status == 0)
-        return say("no answer: %s", answer->why == NULL ? "unknown" : answer->why);
-    if (is_form(answer, &ret_code, &err_msg))
-        return say("%d / %ld \"%.120s\"", answer->status, ret_code, err_msg);
+        return say("no answer: %s", answer->why == NULL ? "unknown" : masked(answer->why));
+    if (is_form(answer, &ret_code, &err_msg)) {
+        append_visible(&visible, err_msg, strlen(err_msg), "");
+        return say("%d / %ld \"%s\"", answer->status, ret_code, masked_part(kept(&visible), SHOWN_ERR_MSG));
+    }
     return say("%d", answer->status);
 }
 
@@ -115,19 +124,20 @@ char *in_short(const struct answer *answer)
 /* Bytes as they can be shown within a fence of Markdown. */
 static void append_shown(struct text *text, const char *bytes, size_t len)
 {
-    size_t shown = len < SHOWN_BODY ? len : SHOWN_BODY;
+    struct text visible = {0};
 
-    for (size_t i = 0; i < shown; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        if (byte == '\r')
-            continue;
-        if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F || byte == '`')
-            append_format(text, "\\x%02x", byte);
-        else
-            append(text, bytes + i, 1);
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] == '`')
+            append_format(&visible, "\\x60");
+        else if (bytes[i] != '\r')
+            append_visible(&visible, bytes + i, 1, "\n\t");
     }
-    if (shown < len)
-        append_format(text, "… (%zu bytes)", len);
+    /* Masked after that, so that what was dropped hides no secret, and before the cut. */
+    size_t whole = visible.len;
+    const char *shown = masked_part(kept(&visible), SHOWN_BODY);
+    append_format(text, "%s", shown);
+    if (whole > SHOWN_BODY && strcmp(shown + strlen(shown) - strlen("…"), "…") == 0)
+        append_format(text, " (%zu bytes)", len);
     if (text->len > 0 && text->bytes[text->len - 1] != '\n')
         append(text, "\n", 1);
 }
@@ -161,7 +171,7 @@ void log_exchange(int row, const char *what, const char *request, const char *po
     text = begin_entry(row, what);
     append_shown(text, request, strlen(request));
     if (policy != NULL)
-        append_format(text, "(policy: %s)\n", policy);
+        append_format(text, "(policy: %s)\n", masked(policy));
     append_format(text, "\n");
     if (answer->head != NULL)
         append_shown(text, answer->head, strlen(answer->head));
@@ -170,7 +180,7 @@ void log_exchange(int row, const char *what, const char *request, const char *po
         append_shown(text, answer->body, answer->body_len);
     }
     if (answer->status == 0)
-        append_format(text, "(no answer: %s)\n", answer->why == NULL ? "unknown" : answer->why);
+        append_format(text, "(no answer: %s)\n", answer->why == NULL ? "unknown" : masked(answer->why));
     else
         append_format(text, "(answered %" PRId64 " ms after the last byte)\n", answer->answered_ms);
     end_entry(text);

@@ -15,7 +15,9 @@ void judge(int row, bool held, const char *format, ...) PROBE_PRINTF(3, 4);
 void not_tried(int row, const char *format, ...) PROBE_PRINTF(2, 3);
 bool is_broken(int row);
 
-/* Writes down a request and its answer, or a callback that came. Of row 0, only that there was one. */
+/* All that is shown here is masked before it is cut: see mask.h.
+ *
+ * Writes down a request and its answer, or a callback that came. Of row 0, only that there was one. */
 void log_exchange(int row, const char *what, const char *request, const char *policy, const struct answer *answer);
 void log_text(int row, const char *what, const char *text);
 

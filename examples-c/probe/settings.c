@@ -17,7 +17,7 @@ static char *read_file(const char *path)
     FILE *file = fopen(path, "rb");
 
     if (file == NULL) {
-        fprintf(stderr, "probe: %s: %s\n", path, strerror(errno));
+        tell("%s: %s", path, strerror(errno));
         return NULL;
     }
     while ((len = fread(chunk, 1, sizeof chunk, file)) > 0)
@@ -51,7 +51,7 @@ static void set_address(struct settings *settings, const char *address)
 struct settings *settings_read(const char *path)
 {
     struct settings *settings = keep(sizeof *settings);
-    const char *json = read_file(path), *endpoint, *env_proxy;
+    const char *json = read_file(path), *endpoint, *env_proxy, *with_md5;
     long timeout = 0;
 
     if (json == NULL)
@@ -65,13 +65,19 @@ struct settings *settings_read(const char *path)
     if (endpoint == NULL)
         endpoint = member(json, "file_host");
     if (settings->public_key == NULL || settings->private_key == NULL || settings->bucket == NULL || endpoint == NULL) {
-        fprintf(stderr, "probe: %s: the probe cannot read its members\n", path);
+        tell("%s: the probe cannot read its members", path);
         return NULL;
     }
     set_address(settings, endpoint);
     env_proxy = json_member(json, "use_env_proxy", 1);
     if (member(json, "proxy") != NULL || (env_proxy != NULL && *env_proxy == 't'))
         settings->no_requests_by_hand = "through a proxy";
+    with_md5 = json_member(json, "verify_upload_md5", 1);
+    if (settings->no_requests_by_hand != NULL && with_md5 != NULL && *with_md5 == 't') {
+        tell("%s: set verify_upload_md5 to false: %s the probe does not know how a request with Content-MD5 is signed, and could "
+             "not keep its signature out of the report", path, settings->no_requests_by_hand);
+        return NULL;
+    }
     json_number(json, "response_timeout_ms", &timeout);
     settings->response_timeout_ms = timeout > 0 ? timeout : DEFAULT_RESPONSE_TIMEOUT_MS;
     hide(settings->private_key);

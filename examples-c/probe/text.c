@@ -5,7 +5,7 @@
 
 #include <ctype.h>
 #include <pthread.h>
-#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static struct block *blocks;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The probe cannot go on without memory, and has nothing large. */
-static void *checked(void *memory)
+void *checked(void *memory)
 {
     if (memory == NULL) {
         fprintf(stderr, "probe: no memory\n");
@@ -33,7 +33,7 @@ static void *checked(void *memory)
 
 void *keep(size_t size)
 {
-    struct block *block = checked(calloc(1, sizeof *block + size));
+    struct block *block = checked(size > SIZE_MAX - sizeof *block ? NULL : calloc(1, sizeof *block + size));
 
     pthread_mutex_lock(&lock);
     block->next = blocks;
@@ -55,6 +55,8 @@ void release_all(void)
 
 void append(struct text *text, const char *bytes, size_t len)
 {
+    if (len >= SIZE_MAX / 2 - text->len)
+        checked(NULL);
     if (text->len + len + 1 > text->capacity) {
         text->capacity = 2 * (text->len + len + 1);
         text->bytes = checked(realloc(text->bytes, text->capacity));
@@ -89,6 +91,17 @@ void append_format(struct text *text, const char *format, ...)
     va_end(arguments);
 }
 
+void append_visible(struct text *text, const char *bytes, size_t len, const char *as_they_are)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        if ((byte < 0x20 || byte == 0x7F) && (byte == '\0' || strchr(as_they_are, byte) == NULL))
+            append_format(text, "\\x%02x", byte);
+        else
+            append(text, bytes + i, 1);
+    }
+}
+
 char *say_part(const char *bytes, size_t len)
 {
     char *copy = keep(len + 1);
@@ -106,15 +119,23 @@ char *kept(struct text *text)
     return copy;
 }
 
-char *say(const char *format, ...)
+char *say_arguments(const char *format, va_list arguments)
 {
     struct text text = {0};
+
+    append_arguments(&text, format, arguments);
+    return kept(&text);
+}
+
+char *say(const char *format, ...)
+{
     va_list arguments;
+    char *said;
 
     va_start(arguments, format);
-    append_arguments(&text, format, arguments);
+    said = say_arguments(format, arguments);
     va_end(arguments);
-    return kept(&text);
+    return said;
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #ifndef PROBE_TEXT_H
 #define PROBE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,14 +20,19 @@ struct text {
 
 void append(struct text *text, const char *bytes, size_t len);
 void append_format(struct text *text, const char *format, ...) PROBE_PRINTF(2, 3);
+/* Control characters are appended as \xNN, but for these. */
+void append_visible(struct text *text, const char *bytes, size_t len, const char *as_they_are);
 /* The string, which is released at the end of the program; `text` is empty afterwards. */
 char *kept(struct text *text);
 
 /* Zeroed memory, and printf into memory, released at the end of the program. Any thread. */
 void *keep(size_t size);
 char *say(const char *format, ...) PROBE_PRINTF(1, 2);
+char *say_arguments(const char *format, va_list arguments);
 char *say_part(const char *bytes, size_t len);
 void release_all(void);
+/* The same memory; ends the program if there is none. */
+void *checked(void *memory);
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 

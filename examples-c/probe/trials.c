@@ -4,11 +4,10 @@
 #include "trials.h"
 #include "bucket.h"
 #include "listener.h"
+#include "mask.h"
 #include "report.h"
 #include "steps.h"
 #include "text.h"
-
-#include <stdio.h>
 
 const struct trials *given;
 bool called_back;
@@ -81,7 +80,7 @@ static void say_what_needs_hands(void)
 bool try_everything(const struct trials *trials)
 {
     given = trials;
-    fprintf(stderr, "probe: trying the service\n");
+    tell("trying the service");
     if (!try_head("a4-1"))
         return false;
     say_what_needs_hands();
@@ -94,7 +93,7 @@ bool try_everything(const struct trials *trials)
                 not_tried(step->row, "%s", why_no_callback);
             continue;
         }
-        fprintf(stderr, "probe: A%d\n", step->row);
+        tell("A%d", step->row);
         step->try();
     }
     if (given->settings->no_requests_by_hand == NULL && interrupts == 0)

@@ -20,7 +20,7 @@ static long long seconds_of(const char *date)
     char month[4];
     const char *found;
 
-    if (date == NULL || sscanf(date, "%*3s, %d %3s %d %d:%d:%d GMT", &day, month, &year, &hour, &minute, &second) != 6)
+    if (date == NULL || sscanf(date, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour, &minute, &second) != 6)
         return -1;
     found = strstr(months, month);
     if (found == NULL)

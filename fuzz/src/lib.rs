@@ -212,7 +212,11 @@ fn same_upload(
     before: Option<&serde_json::Value>,
     after: Option<&serde_json::Value>,
 ) {
-    let after = after.unwrap_or_else(|| panic!("no checkpoint: {error}"));
+    let Some(after) = after else {
+        // On a busy machine the time is up before the checkpoint is written: then the upload is aborted, or named.
+        assert_eq!(error.status(), Status::Timeout, "no checkpoint: {error}");
+        return;
+    };
     // Begun anew, which the note says, or left alone.
     let object = before.filter(|before| before.is_object());
     let afresh = error.report().note.is_some() || object.is_none();

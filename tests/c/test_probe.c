@@ -429,6 +429,246 @@ static void secrets_in_another_spelling_are_not_shown(void)
         CHECK(strstr(outcome.report, spellings[i]) == NULL);
 }
 
+/* ---- long secrets, escapes of escapes ------------------------------------------------------------------------ */
+
+/* A token of so many letters and digits, of which no twelve in a row occur twice. */
+static char *long_token(size_t len)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    const unsigned char *bytes = test_bytes(len, 5);
+    char *token = format("%*s", (int)len, "");
+
+    for (size_t i = 0; i < len; i++)
+        token[i] = alphabet[bytes[i] % (sizeof alphabet - 1)];
+    return token;
+}
+
+static void check_no_piece(const char *what, const char *text, const char *secret)
+{
+    enum { PIECE = 12 };
+    size_t pieces = 0;
+
+    for (size_t i = 0; i + PIECE <= strlen(secret); i++)
+        pieces += strstr(text, format("%.*s", PIECE, secret + i)) != NULL;
+    if (pieces > 0)
+        check_fail(__FILE__, __LINE__, "%s has %zu pieces of the secret", what, pieces);
+}
+
+/* A probe with this token of a service that answers PutFile and the list of uploads so. */
+static struct outcome probe_fake(fake_service *fake, const char *token, const char *answer)
+{
+    fake_set(fake, FAKE_PUT, answer);
+    fake_set(fake, FAKE_OTHER, answer);
+    return run_probe(write_config(fake_url(fake), format(",\"security_token\":\"%s\",\"max_retries\":0", token)),
+                     ARGUMENTS("--bound-ms", "200"));
+}
+
+static void a_token_that_is_longer_than_what_is_shown_is_not_shown_in_part(void)
+{
+    char *token = long_token(2600);
+    struct outcome outcome;
+
+    emulator_breaks("[]");
+    outcome = run_probe(write_config(env("US3_TEST_ENDPOINT"), format(",\"security_token\":\"%s\"", token)), NO_ARGUMENTS);
+    CHECK_INT(0, outcome.status);
+    CHECK_HAS(outcome.report, "SecurityToken: ***\n");
+    check_no_piece("the report", outcome.report, token);
+}
+
+/* In the table, in a body, in what is no HTTP, and in what is said on standard error. */
+static void a_secret_is_not_shown_in_part_wherever_an_answer_is_cut(void)
+{
+    char *token = long_token(2600);
+    const char *const answers[] = {
+        fake_answer(403, "", format("{\"RetCode\":-1,\"ErrMsg\":\"SecurityToken: %s of %s\"}", token, TEST_PUBLIC_KEY)),
+        fake_answer(403, format("X-Repeated: %s\r\n", token), format("%s %s", TEST_PUBLIC_KEY, token)),
+        format("SecurityToken: %s %s\r\n\r\n", TEST_PUBLIC_KEY, token),
+        format("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n", 2 * strlen(token), token),
+    };
+
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        fake_service *fake = fake_start();
+        struct outcome outcome = probe_fake(fake, token, answers[i]);
+        CHECK_INT(2, outcome.status);
+        CHECK_HAS(outcome.messages, "cannot be listed");
+        check_no_piece(format("the report of answer %zu", i), outcome.report, token);
+        check_no_piece(format("standard error of answer %zu", i), outcome.messages, token);
+        CHECK(strstr(outcome.report, TEST_PUBLIC_KEY) == NULL);
+        CHECK(strstr(outcome.messages, TEST_PUBLIC_KEY) == NULL);
+        fake_stop(fake);
+    }
+}
+
+/* The cases of src/service/secrets.rs. */
+static void the_probe_finds_a_secret_however_it_is_written(void)
+{
+    static const struct {
+        const char *secret, *written;
+    } cases[] = {
+        {"aB3+/x=?~9", "aB3+/x=?~9"},
+        {"aB3+/x=?~9", "aB3%2B%2Fx%3D%3F%7E9"},
+        {"aB3+/x=?~9", "aB3%2b/x=%3f~9"},
+        {"aB3+/x=?~9", "%61%42%33%2B%2F%78%3D%3F%7E%39"},
+        {"aB3+/x=?~9", "aB3%252B%25252Fx=?~9"},
+        {"aB3+/x=?~9", "aB3+\\/x=?~9"},
+        {"aB3+/x=?~9", "aB3+\\\\/x=?~9"},
+        {"aB3+/x=?~9", "aB3\\u002b\\u002Fx\\u003d?~9"},
+        {"aB3+/x=?~9", "aB3\\\\u002b\\\\\\\\/x\\u{3D}?~9"},
+        {"aB3+/x=?~9", "aB3\\x2b\\x2Fx\\x3D?~9"},
+        {"aB3+/x=?~9", "aB3\\053\\057x=?~9"},
+        {"aB3+/x=?~9", "aB3&#43;&#x2F;x&#61;?~9"},
+        {"aB3+/x=?~9", "aB3&amp;#43;&#X2f;x&#0061;?~9"},
+        {"aB3+/x=?~9", "aB3&plus;&sol;x&equals;?~9"},
+        {"a%2Bc", "a%2Bc"},
+        {"a%2Bc", "a%252Bc"},
+        {"a\\x2bc", "a\\x2bc"},
+        {"a\\x2bc", "a\\\\x2bc"},
+        {"a&#43;c", "a&#43;c"},
+        {"a&#43;c", "a&amp;#43;c"},
+        {"a&amp;c", "a&amp;c"},
+        {"a&amp;c", "a&amp;amp;c"},
+        {"a&lt;c", "a&amp;lt;c"},
+        {"a&b<c", "a&amp;b&lt;c"},
+        {"a`b\"c", "a`b&quot;c"},
+    };
+    enum { CASES = sizeof cases / sizeof *cases };
+
+    /* All cases of one secret in one body. */
+    for (size_t first = 0, next; first < CASES; first = next) {
+        char *body = format("%s", ""), *expected = body, *secret = format("%s", "");
+        for (next = first; next < CASES && strcmp(cases[next].secret, cases[first].secret) == 0; next++) {
+            body = format("%s %zu(%s)", body, next, cases[next].written);
+            expected = format("%s %zu(***)", expected, next);
+        }
+        for (const char *at = cases[first].secret; *at != '\0'; at++)
+            secret = format("%s%s%c", secret, *at == '"' || *at == '\\' ? "\\" : "", *at);
+        fake_service *fake = fake_start();
+        struct outcome outcome = probe_fake(fake, secret, fake_answer(403, "", body));
+        CHECK_HAS(outcome.report, expected);
+        fake_stop(fake);
+    }
+}
+
+static void other_text_is_shown_as_it_is(void)
+{
+    static const char body[] = "aB3+/x=?~8 100 % & <b> %zz \\ &#; &#x; %25 %+4 \\u{ \\ %";
+    fake_service *fake = fake_start();
+    struct outcome outcome = probe_fake(fake, "aB3+/x=?~9", fake_answer(403, "", body));
+
+    CHECK_HAS(outcome.report, body);
+    fake_stop(fake);
+}
+
+static void the_signature_of_a_request_over_https_is_not_shown(void)
+{
+    static const char *const rules[] = {
+        "{\"call\":\"put\",\"policy\":false,\"fault\":{\"gateway\":{\"status\":403,\"repeats\":true}}}",
+        "{\"call\":\"put\",\"policy\":true,\"times\":100,\"fault\":{\"gateway\":{\"status\":403,\"repeats\":true}}}",
+    };
+    char *endpoint = format("https://localhost%s", strrchr(env("US3_TEST_TLS"), ':'));
+    char *more = format(",\"ca_file\":\"%s\",\"settle_timeout_ms\":100", env("US3_TEST_CA"));
+    struct outcome outcome;
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        emulator_breaks("[]");
+        emulator_tell("/rules", rules[i]);
+        outcome = run_probe(write_config(endpoint, more), ARGUMENTS(LISTEN, "--bound-ms", "400"));
+        CHECK_HAS(outcome.report, "authorization: UCloud ***:***");
+        for (const char *at = outcome.report; (at = strstr(at, "UCloud ")) != NULL; at++)
+            CHECK(strncmp(at, "UCloud ***:***", 14) == 0);
+    }
+    outcome = run_probe(write_config(endpoint, format("%s,\"verify_upload_md5\":true", more)), NO_ARGUMENTS);
+    CHECK_INT(2, outcome.status);
+    CHECK_HAS(outcome.messages, "set verify_upload_md5 to false");
+}
+
+/* ---- hostile answers ------------------------------------------------------------------------------------------- */
+
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+/* What is said of PutFile, and that the probe then cleans up, and ends as it should. */
+static void an_answer_with_impossible_lengths_is_no_answer_and_the_probe_cleans_up(void)
+{
+    static const struct {
+        const char *answer, *said;
+    } cases[] = {
+        {CHUNKED "FFFFFFFFFFFFFFFF\r\nabc\r\n", "larger than 1 MiB"},
+        {CHUNKED "FFFFFFFFFFFFFFFE\r\nabc\r\n", "larger than 1 MiB"},
+        {CHUNKED "7FFFFFFFFFFFFFFF\r\nabc\r\n", "larger than 1 MiB"},
+        {CHUNKED "FFFFFFFFFFFFFFFFFFFFFFFFFF\r\nabc\r\n", "larger than 1 MiB"},
+        {CHUNKED "-1\r\nabc\r\n", "chunk"},
+        {CHUNKED "-2\r\nabc\r\n", "chunk"},
+        {CHUNKED "\r\n3\r\nabc\r\n0\r\n\r\n", "chunk"},
+        {CHUNKED "three\r\nabc\r\n0\r\n\r\n", "chunk"},
+        {CHUNKED "2\r\nabc\r\n0\r\n\r\n", "chunk"},
+        {CHUNKED "3\r\nabc\r\nFFFFFFFFFFFFFFFF\r\n", "larger than 1 MiB"},
+        {CHUNKED "3\r\nab", "closed within the answer"},
+        {CHUNKED "3\r\nabc\r\n", "closed within the answer"},
+        {CHUNKED "3\r\nabc\r\n0", "closed within the answer"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc", "Content-Length"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\nabc", "larger than 1 MiB"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nabc", "larger than 1 MiB"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: three\r\n\r\nabc", "Content-Length"},
+        {"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nabc", "Content-Length"},
+        /* The fake service leaves connections open only after a Content-Length in this spelling. */
+        {"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nabc", "closed within the answer"},
+        {"HTTP/1.1 99999999999 No\r\n\r\n", "no HTTP"},
+        {"HTTP/1.1 -5 No\r\n\r\n", "no HTTP"},
+        {"HTTP/1.\r\n\r\n", "no HTTP"},
+        {"\r\n\r\n", "no HTTP"},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 1", "closed within the answer"},
+        {"HTTP/1.1 200 OK", "closed within the answer"},
+        {FAKE_ENDLESS_ERROR, "larger than 1 MiB"},
+        {FAKE_ENDLESS_BODY, "larger than 1 MiB"},
+        {FAKE_ENDLESS_HEADERS, "larger than 1 MiB"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake_service *fake = fake_start();
+        struct outcome outcome = probe_fake(fake, "a-token", cases[i].answer);
+        const char *said = verdict(&outcome, 4);
+        if (outcome.status != 2 || strstr(said, "not tried: PutFile was answered no answer: ") == NULL || strstr(said, cases[i].said) == NULL)
+            check_fail(__FILE__, __LINE__, "%.60s: status %d, \"%s\"", cases[i].answer, outcome.status, said);
+        if (fake_count(fake, FAKE_DELETE) == 0)
+            check_fail(__FILE__, __LINE__, "%.60s: nothing was cleaned up", cases[i].answer);
+        fake_stop(fake);
+    }
+}
+
+static void an_answer_in_chunks_is_read(void)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1a;some=thing\r\n{\"RetCode\":-1,\"ErrMsg\":\"in\r\n00000e\r\n three chunks\"\r\n1\r\n}\r\n0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n{\"RetCode\":-1,\"ErrMsg\":\"in three chunks\"}",
+    };
+
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        fake_service *fake = fake_start();
+        struct outcome outcome = probe_fake(fake, "a-token", answers[i]);
+        CHECK_STR("not tried: PutFile was answered 403 / -1 \"in three chunks\"", verdict(&outcome, 4));
+        fake_stop(fake);
+    }
+}
+
+static void a_message_of_the_service_is_one_line_whatever_is_in_it(void)
+{
+    fake_service *fake = fake_start();
+    struct outcome outcome = probe_fake(fake, "a-token", fake_answer(403, "", "{\"RetCode\":-1,\"ErrMsg\":\"a\\nb\\u001b[2Jc\"}"));
+
+    CHECK_HAS(outcome.messages, "\"a\\x0ab\\x1b[2Jc\"");
+    CHECK(strchr(outcome.report, '\x1b') == NULL);
+    fake_stop(fake);
+}
+
+static void a_bound_beyond_a_day_is_refused(void)
+{
+    struct outcome outcome = run_probe(write_config(refusing_url(), ""), ARGUMENTS("--bound-ms", "9223372036854775807"));
+
+    CHECK_INT(2, outcome.status);
+    CHECK_HAS(outcome.messages, "--bound-ms 9223372036854775807: ");
+}
+
 /* ---- interrupted ----------------------------------------------------------------------------------------- */
 
 static void await_stalled(void)
@@ -508,6 +748,15 @@ int main(void)
     RUN(what_stays_is_named);
     RUN(secrets_that_the_service_repeats_are_not_shown);
     RUN(secrets_in_another_spelling_are_not_shown);
+    RUN(a_token_that_is_longer_than_what_is_shown_is_not_shown_in_part);
+    RUN(a_secret_is_not_shown_in_part_wherever_an_answer_is_cut);
+    RUN(the_probe_finds_a_secret_however_it_is_written);
+    RUN(other_text_is_shown_as_it_is);
+    RUN(the_signature_of_a_request_over_https_is_not_shown);
+    RUN(an_answer_with_impossible_lengths_is_no_answer_and_the_probe_cleans_up);
+    RUN(an_answer_in_chunks_is_read);
+    RUN(a_message_of_the_service_is_one_line_whatever_is_in_it);
+    RUN(a_bound_beyond_a_day_is_refused);
     RUN(an_interrupted_probe_waits_for_the_answer_and_leaves_nothing);
     RUN(a_probe_that_is_interrupted_twice_names_what_may_still_come);
     return check_done();
