@@ -561,10 +561,10 @@ typedef struct us3_upload_request {
     /// A checkpoint file, bytes; NULL or "" for none. With one, an upload in parts that fails is
     /// kept, and the next one with the same checkpoint and object sends only what the service does
     /// not have yet. If the file's content, mime_type, storage_class or metadata are others than
-    /// before, it starts afresh, and result.note says so. The checkpoint is made when the upload
-    /// begins, readable by its owner only, holds no secret, and is removed when the object is
-    /// stored. It goes with file_path, and not with US3_MODE_PUT. One upload at a time may use it:
-    /// US3_FILE_ERROR to others.
+    /// before, it starts afresh, and result.note says so; it names an old upload that could not be
+    /// aborted. The checkpoint is made when the upload begins, readable by its owner only, holds no
+    /// secret, and is removed when the object is stored. It goes with file_path, and not with
+    /// US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
     /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
     /// A symbolic link stays: the file that it leads to is the checkpoint. In a folder that everybody
     /// may write to, such as /tmp, a link or file of another user is US3_FILE_ERROR; better name a

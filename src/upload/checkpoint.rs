@@ -42,7 +42,7 @@ pub(super) struct Checkpoint {
 }
 
 /// A finish that may have been sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FinishSent {
     /// It carries a policy.
     pub(super) policy: bool,
@@ -50,14 +50,24 @@ pub(super) struct FinishSent {
     pub(super) at: Option<u64>,
     /// Milliseconds after `at` until it can no longer run.
     lasts_ms: u64,
+    /// The ETag of the object that it stores. None when it cannot be told: parts of another size than the ETag's
+    /// blocks, or no digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) etag: Option<String>,
 }
 
 impl FinishSent {
-    pub(super) fn new(policy: bool, at: Option<u64>, lasts: Duration) -> Self {
+    pub(super) fn new(
+        policy: bool,
+        at: Option<u64>,
+        lasts: Duration,
+        etag: Option<String>,
+    ) -> Self {
         Self {
             policy,
             at,
             lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
+            etag,
         }
     }
 

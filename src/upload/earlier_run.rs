@@ -15,11 +15,11 @@ use super::settle::{self, Begun, Question};
 use crate::content::Content;
 use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
-use crate::protocol::etag::{BLOCK_SIZE, EtagHasher, EtagMatch};
+use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
 use crate::protocol::rerun::{Sent, longest_run, may_still_run};
 use crate::protocol::settle::{Outcome, Why};
 use crate::runtime::blocking;
-use crate::service::ListedPart;
+use crate::service::{Failure, ListedPart, Reply};
 
 /// Between two looks at an upload whose finish may still run.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -33,16 +33,27 @@ const FORGOTTEN: &str =
 pub(super) enum ResumeDecision {
     /// Go on with an upload, whose finish may have been sent.
     Resume(Session, Option<FinishSent>),
-    /// Begin anew, and why. `open`: a finish of an earlier run may still store the object.
-    Afresh { note: Option<String>, open: bool },
+    /// Begin anew.
+    Afresh {
+        /// Why.
+        note: Option<String>,
+        /// A finish of an earlier run may still store the object: the one that is to be stored now, never another.
+        open: bool,
+        /// The upload of the checkpoint, if it could not be aborted.
+        left: Option<String>,
+    },
     /// An earlier run had finished it.
     Over(Result<Report>),
 }
 
 impl ResumeDecision {
-    /// Begin anew; no finish of an earlier run is open.
+    /// Begin anew; nothing of an earlier run is left.
     fn afresh(note: Option<String>) -> Self {
-        Self::Afresh { note, open: false }
+        Self::Afresh {
+            note,
+            open: false,
+            left: None,
+        }
     }
 }
 
@@ -70,68 +81,264 @@ pub(super) async fn decide(
         let same = (&checkpoint.bucket, &checkpoint.key) == (&asked.bucket, &asked.key);
         return Err(in_doubt(error, upload, same && checkpoint.finishing));
     }
-    let session = Session::known(&checkpoint);
-    let count = upload.content.size().div_ceil(checkpoint.part_size);
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let config = run.engine.service.config();
-    let twice = config.may_run_twice(upload.plan.policy.is_some());
-    let finish = earlier_finish(run, &checkpoint);
-    let now = Now::of(&checkpoint, asked);
-    // Whatever the file holds by now: a finish that may still run may fire the callback of this upload.
-    let fires = finish.is_some_and(|finish| finish.policy) && !twice;
-    if let Some(why) = now.of_no_use.filter(|_| !fires) {
-        return Ok(start_over(&session, why, run).await);
+    let earlier = Earlier {
+        run,
+        upload,
+        session: Session::known(&checkpoint),
+        finish: earlier_finish(run, &checkpoint),
+        now: Now::of(&checkpoint, asked),
+        begun: Instant::now(),
+        digest: None,
+    };
+    Box::pin(earlier.decide()).await
+}
+
+/// What an earlier run left, and what this run makes of it.
+struct Earlier<'a> {
+    run: &'a Run,
+    upload: &'a Upload,
+    session: Session,
+    finish: Option<FinishSent>,
+    now: Now,
+    /// When this run began to look.
+    begun: Instant,
+    /// Of the file, once it was computed.
+    digest: Option<ContentDigest>,
+}
+
+impl Earlier<'_> {
+    async fn decide(mut self) -> Result<ResumeDecision> {
+        let Self { run, upload, .. } = self;
+        let (service, operation) = (&run.engine.service, &run.operation);
+        let twice = service.config().may_run_twice(upload.plan.policy.is_some());
+        // Whatever the file holds by now: a finish that may still run may fire the callback of this upload.
+        let fires = self.finish.as_ref().is_some_and(|finish| finish.policy) && !twice;
+        let count = upload.content.size().div_ceil(self.session.part_size);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        loop {
+            if let (Some(why), None) = (self.now.of_no_use, &self.finish) {
+                return self.drop_upload(why).await;
+            }
+            let upload_id = &self.session.upload_id;
+            let (listed, date) = match service.list_parts(upload_id, count, operation).await {
+                Ok(listed) => listed,
+                Err(failure) if failure.upload_is_gone() => match self.gone().await? {
+                    Some(decision) => return Ok(decision),
+                    None => continue,
+                },
+                Err(failure) => return Err(self.kept(failure.error, self.finish.is_some())),
+            };
+            let left = self.finish_may_run(date);
+            if !left.is_zero() && fires {
+                let waited = self.wait_before_next_look(left).await;
+                waited.map_err(|error| self.session.name_in(error))?;
+                continue;
+            }
+            if let Some(why) = self.now.of_no_use {
+                match self.start_over(why, left).await? {
+                    Some(decision) => return Ok(decision),
+                    None => continue,
+                }
+            }
+            if let Some(finish) = self.finish.as_ref().filter(|_| !left.is_zero()) {
+                self.session.set_lost(Begun::Date(finish.at));
+            }
+            self.session.set_date(date);
+            let count = listed.len();
+            let verified = verified(&self.session, &upload.content, listed, upload.plan.jobs);
+            let verified = operation.work(verified).await.and_then(|verified| verified);
+            let verified =
+                verified.map_err(|error| in_doubt(error, upload, self.session.is_lost()))?;
+            if self.now.file_differs && verified.len() < count {
+                self.now.of_no_use = Some(FILE_CHANGED);
+                continue;
+            }
+            *self.session.parts() = verified;
+            return Ok(ResumeDecision::Resume(self.session, self.finish));
+        }
     }
-    let begun = Instant::now();
-    loop {
-        let upload_id = &checkpoint.upload_id;
-        let listed = run
-            .engine
-            .service
-            .list_parts(upload_id, count, &run.operation)
-            .await;
-        let (listed, date) = match listed {
-            Ok(listed) => listed,
-            Err(failure) if failure.upload_is_gone() => {
-                return gone(run, upload, &checkpoint, now).await;
-            }
-            Err(failure) => {
-                let error = in_doubt(failure.error, upload, finish.is_some());
-                return Err(kept(&session, error));
-            }
-        };
-        let left = finish.map_or(Duration::ZERO, |finish| {
+
+    /// How long the earlier finish may still run, at this Date of the service; zero when it cannot.
+    fn finish_may_run(&self, date: Option<u64>) -> Duration {
+        self.finish.as_ref().map_or(Duration::ZERO, |finish| {
             let sent = Sent {
                 at: finish.at,
                 lasts: finish.lasts(),
             };
-            may_still_run(sent, date, begun.elapsed())
-        });
-        if let Some(finish) = finish.filter(|_| !left.is_zero()) {
-            if fires {
-                let waited = wait_before_next_look(&session, left, run).await;
-                waited.map_err(|error| session.name_in(in_doubt(error, upload, true)))?;
-                continue;
-            }
-            session.set_lost(Begun::Date(finish.at));
+            may_still_run(sent, date, self.begun.elapsed())
+        })
+    }
+
+    /// Waits until the earlier finish may have ended, or fails at once when the deadline does not allow that.
+    async fn wait_before_next_look(&self, left: Duration) -> Result<()> {
+        let operation = &self.run.operation;
+        if operation.time_left().is_none_or(|time| left < time) {
+            let waited = operation.work(tokio::time::sleep(left.min(LOOK_AGAIN)));
+            return waited
+                .await
+                .map_err(|error| in_doubt(error, self.upload, true));
         }
-        if let Some(why) = now.of_no_use {
-            return Ok(start_over(&session, why, run).await);
-        }
-        session.set_date(date);
-        let count = listed.len();
-        let verified = verified(&session, &upload.content, listed, upload.plan.jobs);
-        let verified = run
-            .operation
-            .work(verified)
+        let mut error = lost_finish(&self.session.key);
+        error.add(format_args!(
+            "it may still run for {} s; run again after that, or with a deadline (timeout_ms) that leaves time to wait",
+            left.as_secs() + 1
+        ));
+        Err(in_doubt(error, self.upload, true))
+    }
+
+    fn kept(&self, error: Error, open: bool) -> Error {
+        kept(&self.session, in_doubt(error, self.upload, open))
+    }
+
+    async fn abort(&self) -> Result<std::result::Result<Reply, Failure>> {
+        let Run { engine, operation } = self.run;
+        let abort = engine.service.abort(self.session.target(), operation);
+        operation.work(Box::pin(abort)).await
+    }
+
+    /// Aborts an upload that is of no use to this run, and whose finish is over.
+    async fn drop_upload(&self, why: &str) -> Result<ResumeDecision> {
+        let aborted = self
+            .abort()
             .await
-            .and_then(|verified| verified);
-        let verified = verified.map_err(|error| in_doubt(error, upload, session.is_lost()))?;
-        if now.file_differs && verified.len() < count {
-            return Ok(start_over(&session, FILE_CHANGED, run).await);
+            .map_err(|error| self.kept(error, false))?;
+        let left = aborted.is_err_and(|failure| !failure.upload_is_gone());
+        Ok(ResumeDecision::Afresh {
+            note: Some(why.to_owned()),
+            open: false,
+            left: left.then(|| self.session.upload_id.clone()),
+        })
+    }
+
+    /// Aborts an upload that is of no use to this run. Its finish may still run for as long as is `left`, and would replace
+    /// what this run stores: an abort prevents that only if it found the upload. None after a pause, to look again.
+    async fn start_over(&mut self, why: &str, left: Duration) -> Result<Option<ResumeDecision>> {
+        if left.is_zero() {
+            return self.drop_upload(why).await.map(Some);
         }
-        *session.parts() = verified;
-        return Ok(ResumeDecision::Resume(session, finish));
+        match self.abort().await.map_err(|error| self.kept(error, true))? {
+            Ok(_) => Ok(Some(ResumeDecision::afresh(Some(why.to_owned())))),
+            Err(failure) if failure.upload_is_gone() => self.gone().await,
+            Err(_) => {
+                let waited = self.wait_before_next_look(left).await;
+                waited.map_err(|error| self.session.name_in(error))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The service does not know the upload any more. If its finish may have been sent, the object may be stored and the
+    /// callback fired: then it must not be uploaded again. None after a pause, to look again.
+    async fn gone(&mut self) -> Result<Option<ResumeDecision>> {
+        let note = self.now.of_no_use.unwrap_or(FORGOTTEN);
+        let Some(finish) = self.finish.clone() else {
+            return Ok(Some(ResumeDecision::afresh(Some(note.to_owned()))));
+        };
+        let afresh = |open| ResumeDecision::Afresh {
+            note: Some(note.to_owned()),
+            open,
+            left: None,
+        };
+        let Self { run, upload, .. } = *self;
+        let Now { headers_differ, .. } = self.now;
+        let digest = self.digest().await?;
+        let etag = finish.etag.as_deref();
+        let content = etag.zip(digest.as_ref());
+        let content = content.map(|(etag, digest)| digest.compare_object(etag));
+        let other_content = matches!(content, Some(EtagMatch::Different { .. }));
+        let same_content = match content {
+            Some(EtagMatch::Same) => true,
+            Some(EtagMatch::Different { .. }) => false,
+            Some(EtagMatch::Incomparable) | None => !self.now.file_differs,
+        };
+        let policy = upload.plan.policy.is_some();
+        let harmless = run.engine.service.config().may_run_twice(policy);
+        let question = Question {
+            key: &upload.plan.key,
+            upload_id: None,
+            answered: None,
+            session: false,
+            begun: Begun::Date(finish.at),
+            one_look: harmless,
+        };
+        let settled = settle::run(run, question, digest.as_ref()).await;
+        let (outcome, head) = (settled.outcome, settled.head);
+        let date = head.as_ref().and_then(|head| head.date("date"));
+        // What the finish stores is there.
+        let ended = match (outcome, etag) {
+            (Outcome::Stored | Outcome::Unknown(Why::Another), Some(etag)) => {
+                head.as_ref().and_then(Reply::etag).as_deref() == Some(etag)
+            }
+            (Outcome::Stored, None) => true,
+            _ => false,
+        };
+        let same = same_content && !headers_differ;
+        let mut error = lost_finish(&upload.plan.key);
+        (error.report_mut().object, error.report_mut().callback) = outcome.states(policy);
+        settle::explain(&mut error, outcome, policy);
+        let decision = match (outcome, head) {
+            // What it is stored with is not what this run asks for.
+            (Outcome::Stored, _) if headers_differ && !policy => afresh(true),
+            (Outcome::Stored, Some(head)) => {
+                let mut report = head.report();
+                report.object = ObjectState::Stored;
+                if policy {
+                    error.report_mut().etag = report.etag;
+                    if headers_differ {
+                        error.add(
+                            "it has the content type, storage class and metadata of the earlier run",
+                        );
+                    }
+                    ResumeDecision::Over(Err(error))
+                } else {
+                    ResumeDecision::Over(Ok(report))
+                }
+            }
+            _ if harmless => afresh(same),
+            // The callback of this content was never asked for: the earlier run had another.
+            (Outcome::Unknown(Why::Another), _) if other_content => afresh(false),
+            _ => {
+                error.add("if it never appears, remove the checkpoint to upload afresh");
+                return Err(error);
+            }
+        };
+        if same || ended {
+            return Ok(Some(decision));
+        }
+        // The finish may still replace what is there, or what this run stores.
+        let date = match date {
+            None => self.service_date().await,
+            date => date,
+        };
+        let left = self.finish_may_run(date);
+        if left.is_zero() {
+            return Ok(Some(decision));
+        }
+        self.wait_before_next_look(left).await.map(|()| None)
+    }
+
+    /// The file's digest. The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
+    async fn digest(&mut self) -> Result<Option<ContentDigest>> {
+        if self.digest.is_none() && self.session.part_size == BLOCK_SIZE {
+            let content = self.upload.content.clone();
+            let digest =
+                blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
+            let digest = self
+                .run
+                .operation
+                .work(digest)
+                .await
+                .and_then(|digest| digest);
+            self.digest = Some(digest.map_err(|error| in_doubt(error, self.upload, true))?);
+        }
+        Ok(self.digest.clone())
+    }
+
+    /// The service's Date, by a question about the key that changes nothing.
+    async fn service_date(&self) -> Option<u64> {
+        let Run { engine, operation } = self.run;
+        let asked = engine.service.any_upload(&self.session.key, operation);
+        asked.await.ok()?.date("date")
     }
 }
 
@@ -163,38 +370,16 @@ impl Now {
     }
 }
 
-/// Aborts the upload of the checkpoint.
-async fn start_over(session: &Session, why: &str, run: &Run) -> ResumeDecision {
-    let _ = run.operation.work(session.abort(run)).await;
-    ResumeDecision::afresh(Some(why.to_owned()))
-}
-
 /// The finish that the run before may have sent.
 fn earlier_finish(run: &Run, checkpoint: &Checkpoint) -> Option<FinishSent> {
     // The first version does not tell when, nor whether it had a policy.
     let untold = || {
         let lasts = longest_run(run.engine.service.config().response_timeout);
-        FinishSent::new(true, None, lasts)
+        FinishSent::new(true, None, lasts, None)
     };
     checkpoint
         .finishing
-        .then(|| checkpoint.finish.unwrap_or_else(untold))
-}
-
-/// Waits until an earlier finish may have ended, or fails at once when the deadline does not allow that.
-async fn wait_before_next_look(session: &Session, left: Duration, run: &Run) -> Result<()> {
-    if run.operation.time_left().is_none_or(|time| left < time) {
-        return run
-            .operation
-            .work(tokio::time::sleep(left.min(LOOK_AGAIN)))
-            .await;
-    }
-    let mut error = lost_finish(&session.key);
-    error.add(format_args!(
-        "it may still run for {} s; run again after that, or with a deadline (timeout_ms) that leaves time to wait",
-        left.as_secs() + 1
-    ));
-    Err(error)
+        .then(|| checkpoint.finish.clone().unwrap_or_else(untold))
 }
 
 /// The error of a run that ends before it knows what became of an earlier run's finish, if that is `open`.
@@ -242,71 +427,4 @@ async fn verified(
         })
         .try_collect()
         .await
-}
-
-/// The service does not know the upload any more. If its finish may have been sent, the object may
-/// be stored and the callback fired: then it must not be uploaded again.
-async fn gone(
-    run: &Run,
-    upload: &Upload,
-    checkpoint: &Checkpoint,
-    now: Now,
-) -> Result<ResumeDecision> {
-    let afresh = |open| ResumeDecision::Afresh {
-        note: Some(now.of_no_use.unwrap_or(FORGOTTEN).to_owned()),
-        open,
-    };
-    if !checkpoint.finishing {
-        return Ok(afresh(false));
-    }
-    // The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
-    let digest = match checkpoint.part_size {
-        BLOCK_SIZE => {
-            let content = upload.content.clone();
-            let digest =
-                blocking::begin(move || content.digest(0..content.size(), EtagHasher::object()));
-            let digest = run.operation.work(digest).await.and_then(|digest| digest);
-            Some(digest.map_err(|error| in_doubt(error, upload, true))?)
-        }
-        _ => None,
-    };
-    let policy = upload.plan.policy.is_some();
-    let harmless = run.engine.service.config().may_run_twice(policy);
-    let question = Question {
-        key: &upload.plan.key,
-        upload_id: None,
-        answered: None,
-        session: false,
-        begun: Begun::Date(checkpoint.finish.and_then(|finish| finish.at)),
-        one_look: harmless,
-    };
-    let settled = settle::run(run, question, digest.as_ref()).await;
-    let mut error = lost_finish(&upload.plan.key);
-    (error.report_mut().object, error.report_mut().callback) = settled.outcome.states(policy);
-    settle::explain(&mut error, settled.outcome, policy);
-    match (settled.outcome, settled.head) {
-        // What it is stored with is not what this run asks for.
-        (Outcome::Stored, _) if now.headers_differ && !policy => Ok(afresh(true)),
-        (Outcome::Stored, Some(head)) => {
-            let mut report = head.report();
-            report.object = ObjectState::Stored;
-            if !policy {
-                return Ok(ResumeDecision::Over(Ok(report)));
-            }
-            error.report_mut().etag = report.etag;
-            if now.headers_differ {
-                error.add("it has the content type, storage class and metadata of the earlier run");
-            }
-            Ok(ResumeDecision::Over(Err(error)))
-        }
-        _ if harmless => Ok(afresh(true)),
-        // The file was not only touched: what the earlier run stored is other content.
-        (Outcome::Unknown(Why::Another), _) if now.file_differs && digest.is_some() => {
-            Ok(afresh(true))
-        }
-        _ => {
-            error.add("if it never appears, remove the checkpoint to upload afresh");
-            Err(error)
-        }
-    }
 }

@@ -11,7 +11,7 @@ use super::checkpoint::{Checkpoint, FinishSent, Found};
 use super::claim::Claim;
 use super::earlier_run::{ResumeDecision, decide, in_doubt, kept};
 use super::parts::send_parts;
-use super::session::Session;
+use super::session::{Session, left_behind};
 use crate::content::Identity;
 use crate::engine::Run;
 use crate::error::{Error, ObjectState, Report, Result, Status, report_of_mut};
@@ -42,9 +42,12 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
             let open = session.is_lost();
             (session, finish, None, open)
         }
-        ResumeDecision::Afresh { note, open } => {
-            let begun = Session::begin(run, upload).await;
-            let session = begun.map_err(|error| in_doubt(error, upload, open))?;
+        ResumeDecision::Afresh { note, open, left } => {
+            let session = match Session::begin(run, upload).await {
+                Ok(session) => session,
+                Err(error) => return Err(not_begun(error, upload, open, left, &claim)),
+            };
+            let note = joined([note, left.as_deref().map(left_behind), None]);
             (session, None, note, open)
         }
         ResumeDecision::Over(result) => {
@@ -57,10 +60,11 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
     checkpoint.upload_id = session.upload_id.clone();
     // Once a finish may have been sent, that stays true of this upload.
     checkpoint.finishing = finish.is_some();
-    checkpoint.finish = finish;
+    checkpoint.finish = finish.clone();
     let saved = run.operation.work(save(&claim, &checkpoint)).await;
     if let Err(error) = saved.and_then(|saved| saved) {
-        let error = in_doubt(error, upload, open);
+        let mut error = in_doubt(error, upload, open);
+        error.report_mut().note = note;
         // The checkpoint that is there names this upload as well.
         return Err(match resumes {
             true => kept(&session, error),
@@ -74,10 +78,16 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
         let policy = upload.plan.policy.as_ref();
         let about_to_send = || {
             let mut checkpoint = checkpoint.clone();
-            // If an earlier finish with a policy may still run, the checkpoint keeps saying so.
-            let earlier = session.is_lost() && finish.is_some_and(|finish| finish.policy);
+            // An earlier finish that may still run stays in the checkpoint: its policy, and that it may
+            // store other content.
+            let earlier = finish.as_ref().filter(|_| session.is_lost());
+            let mut now = sent_now(run, &session, policy.is_some());
+            if let Some(earlier) = earlier {
+                now.policy |= earlier.policy;
+                now.etag = now.etag.filter(|etag| Some(etag) == earlier.etag.as_ref());
+            }
             checkpoint.finishing = true;
-            checkpoint.finish = Some(sent_now(run, &session, policy.is_some() || earlier));
+            checkpoint.finish = Some(now);
             recorded.store(true, Relaxed);
             let claim = &claim;
             let saving = async move { run.operation.work(save(claim, &checkpoint)).await? };
@@ -105,7 +115,30 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
 fn sent_now(run: &Run, session: &Session, policy: bool) -> FinishSent {
     let config = run.engine.service.config();
     let lasts = config.connect_timeout + longest_run(config.response_timeout);
-    FinishSent::new(policy, session.service_time(), lasts)
+    let etag = session.object_etag(run);
+    FinishSent::new(policy, session.service_time(), lasts, etag)
+}
+
+/// The error of a run that was to begin anew, and could not. `left`: the upload of the checkpoint, which could not be
+/// aborted.
+fn not_begun(
+    error: Error,
+    upload: &Upload,
+    open: bool,
+    left: Option<String>,
+    claim: &SharedClaim,
+) -> Error {
+    let mut error = in_doubt(error, upload, open);
+    match left {
+        Some(left) => {
+            error.add(left_behind(&left));
+            error.report_mut().upload_id.get_or_insert(left);
+        }
+        // The upload of the checkpoint is gone, and its finish is over.
+        None if !open => over(claim),
+        None => {}
+    }
+    error
 }
 
 fn joined(notes: [Option<String>; 3]) -> Option<String> {
@@ -131,7 +164,8 @@ async fn conclude(
         over(claim);
         return Err(error);
     }
-    if error.status() == Status::FileChanged {
+    // What an earlier finish may still store, the next run has to know.
+    if error.status() == Status::FileChanged && !session.is_lost() {
         over(claim);
         return Err(session.abandon(error, run).await);
     }

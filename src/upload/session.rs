@@ -253,6 +253,12 @@ impl Session {
         ContentDigest::concat(digests?)
     }
 
+    /// The ETag of the object that a finish stores, if the parts tell it.
+    pub(super) fn object_etag(&self, run: &Run) -> Option<String> {
+        let digest = self.object_digest(run, &self.parts());
+        digest.map(|digest| digest.object_etag())
+    }
+
     /// Ends a finish for which nobody keeps the upload: one that was refused is aborted. One that may still run
     /// is left alone, and named.
     pub(super) async fn finish_or_abandon(
@@ -291,10 +297,7 @@ impl Session {
         error.report_mut().upload_id = None;
         if !matches!(aborted, Some(Ok(_))) {
             error = self.name_in(error);
-            error.add(format_args!(
-                "the multipart upload {} could not be aborted and still holds its parts",
-                self.upload_id
-            ));
+            error.add(left_behind(&self.upload_id));
         }
         error
     }
@@ -305,12 +308,17 @@ impl Session {
         error
     }
 
-    fn target(&self) -> UploadRef<'_> {
+    pub(super) fn target(&self) -> UploadRef<'_> {
         UploadRef {
             key: &self.key,
             upload_id: &self.upload_id,
         }
     }
+}
+
+/// What is said of an upload that is of no use, and whose abort failed.
+pub(super) fn left_behind(upload_id: &str) -> String {
+    format!("the multipart upload {upload_id} could not be aborted and still holds its parts")
 }
 
 fn told_now(date: Option<u64>) -> Option<(u64, Moment)> {

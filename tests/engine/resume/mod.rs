@@ -2,6 +2,7 @@
 
 mod changed;
 mod checkpoint;
+mod earlier_finish;
 mod finish;
 mod first_run;
 

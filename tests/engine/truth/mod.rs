@@ -6,7 +6,7 @@ mod broken;
 mod by_hand;
 mod callback_service;
 mod gateways;
-mod honest;
+pub mod honest;
 mod killed;
 mod leftovers;
 mod older;
