@@ -385,6 +385,7 @@ typedef struct us3_config {
     /// Milliseconds to connect, TLS included: 1 to 86400000 (24 h). 0 is the default, 10000.
     uint32_t connect_timeout_ms;
     /// Milliseconds in which no byte of a request can be sent: 1 to 86400000. 0 is the default, 30000.
+    /// Waiting for the source, such as a slow disk, does not count.
     uint32_t idle_timeout_ms;
     /// Milliseconds between the end of a request's body and the beginning of the answer, and again
     /// for the whole answer. An upload callback runs in the first. 1 to 86400000; 0 is
@@ -566,9 +567,12 @@ typedef struct us3_upload_request {
     /// secret, and is removed when the object is stored. It goes with file_path, and not with
     /// US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
     /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
-    /// A symbolic link stays: the file that it leads to is the checkpoint. In a folder that everybody
-    /// may write to, such as /tmp, a link or file of another user is US3_FILE_ERROR; better name a
-    /// folder of your own.
+    /// What is there and is no checkpoint is kept as resume_path with ".damaged". If a file has such a
+    /// name already it stays, and a number is added; if it is file_path: US3_INVALID_ARGUMENT.
+    /// A symbolic link stays: the file that it leads to is the checkpoint, or US3_FILE_ERROR if it is
+    /// anything else. A link or file of another user but root is US3_FILE_ERROR in a folder that others
+    /// may write to, such as /tmp or a group's, or that is another user's; better name a folder of
+    /// your own.
     const char *resume_path;
     /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
     /// have passed: US3_TIMEOUT.

@@ -1,7 +1,7 @@
 /* Lets libus3.so run on a glibc that is older than the one it is built with.
  *
- * glibc 2.32 to 2.34 moved functions from libpthread and libdl to libc, and gave stat64 and fstat64 symbols of
- * their own. Whoever links with a newer glibc gets the new symbol versions, although the functions are the same;
+ * glibc 2.32 to 2.34 moved functions from libpthread and libdl to libc, and gave stat64, lstat64 and fstat64
+ * symbols of their own. Whoever links with a newer glibc gets the new symbol versions, although the functions are the same;
  * the loader of an older glibc refuses the library for that. Here each is defined, hidden in the library, by way
  * of its old version, which every glibc still has. scripts/old-glibc.sh compiles this for libus3.so alone:
  * libus3.a takes what the program's own linker finds.
@@ -33,6 +33,7 @@ FORWARD(int, pthread_setname_np, "GLIBC_2.12", (thread t, const char *name), (t,
 FORWARD(void *, dlsym, "GLIBC_2.2.5", (void *handle, const char *name), (handle, name))
 
 FORWARD(int, __xstat64, "GLIBC_2.2.5", (int version, const char *path, void *buf), (version, path, buf))
+FORWARD(int, __lxstat64, "GLIBC_2.2.5", (int version, const char *path, void *buf), (version, path, buf))
 FORWARD(int, __fxstat64, "GLIBC_2.2.5", (int version, int fd, void *buf), (version, fd, buf))
 
 /* The layout of struct stat64 that the kernel has on x86-64. */
@@ -40,6 +41,9 @@ enum { STAT_VERSION = 1 };
 
 int stat64(const char *path, void *buf);
 int stat64(const char *path, void *buf) { return __xstat64(STAT_VERSION, path, buf); }
+
+int lstat64(const char *path, void *buf);
+int lstat64(const char *path, void *buf) { return __lxstat64(STAT_VERSION, path, buf); }
 
 int fstat64(int fd, void *buf);
 int fstat64(int fd, void *buf) { return __fxstat64(STAT_VERSION, fd, buf); }

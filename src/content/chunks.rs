@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use super::{CHUNK_SIZE, Content};
+use super::{CHUNK_SIZE, Content, Touched};
 use crate::content::hashing::HashQueue;
 use crate::error::{Error, Result};
 use crate::protocol::etag::ContentDigest;
@@ -97,7 +97,7 @@ pub(super) struct Read {
     /// It was in the page cache.
     pub(super) cached: bool,
     /// It is the last one, and the file was perhaps written to.
-    pub(super) touched: bool,
+    pub(super) touched: Option<Touched>,
 }
 
 impl Chunks {
@@ -159,7 +159,7 @@ impl Chunks {
             return Poll::Ready(None);
         };
         match ready!(Pin::new(reading).poll(cx)) {
-            Ok(read) if read.touched && self.if_touched == IfTouched::Compare => {
+            Ok(read) if self.is_to_be_compared(read.touched) => {
                 match self.start_comparing(read.chunk) {
                     Ok(()) => self.poll_compared(cx),
                     Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
@@ -168,6 +168,12 @@ impl Chunks {
             Ok(read) => Poll::Ready(Some(Ok(self.take(read.chunk, read.cached)))),
             Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
         }
+    }
+
+    /// A fresh file is not compared where nothing tells what was sent.
+    fn is_to_be_compared(&self, touched: Option<Touched>) -> bool {
+        let worth_it = |touched: Touched| touched.since_opened || self.queue.is_some();
+        self.if_touched == IfTouched::Compare && touched.is_some_and(worth_it)
     }
 
     /// The next chunk, and whether it is the last.

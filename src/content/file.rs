@@ -5,8 +5,10 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, IoSliceMut};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::io::{ReadWriteFlags, preadv2};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Status};
@@ -18,7 +20,20 @@ pub(super) struct OpenFile {
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
     changed: ChangeTime,
+    /// It had just been written when it was opened: another write may have left no trace.
+    fresh: bool,
 }
+
+/// A kernel stamps files with a clock that ticks every 1 to 10 ms, as it was built: what is written later in the same
+/// tick leaves no trace.
+const LONGEST_TICK: Duration = Duration::from_millis(10);
+
+/// A file that changed so long before it was opened is fresh: a tick, and the time that a write may still go on after
+/// it stamped the file.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// The same where the file system stamps whole seconds: every two on FAT.
+const FRESH_IN_WHOLE_SECONDS: Duration = Duration::from_secs(2);
 
 /// What tells a file from its changed self.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +48,16 @@ pub(crate) struct Identity {
 
 /// When a file's content, name, links, owner or permissions last changed (its ctime). Nobody can set it, unlike
 /// the modification time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ChangeTime(i64, i64);
+
+/// A file that was perhaps written to while it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ChangeTime(i64, i64);
+pub(crate) struct Touched {
+    changed: ChangeTime,
+    /// It was touched, to be sure. Otherwise it is only fresh.
+    pub(crate) since_opened: bool,
+}
 
 impl OpenFile {
     pub(super) fn open(path: &Path) -> Result<Self> {
@@ -60,10 +83,12 @@ impl OpenFile {
             ));
         }
         let path = std::path::absolute(path).map_err(failed)?;
+        let changed = ChangeTime::of(&metadata);
         Ok(Self {
             file,
             identity: Identity::of(&path, &metadata),
-            changed: ChangeTime::of(&metadata),
+            changed,
+            fresh: changed.is_fresh(SystemTime::now()),
             path,
         })
     }
@@ -101,8 +126,10 @@ impl OpenFile {
     /// The file ended before the size that it had when it was opened.
     fn ended_early(&self, end: u64) -> Error {
         match self.touched() {
-            Ok(None) => self.size_is_not_true(format_args!("ends after {end}")),
-            Ok(Some(_)) => self.changed("it became shorter while it was read"),
+            Ok(touched) if !is_since_opened(touched) => {
+                self.size_is_not_true(format_args!("ends after {end}"))
+            }
+            Ok(_) => self.changed("it became shorter while it was read"),
             Err(changed) => changed,
         }
     }
@@ -116,7 +143,7 @@ impl OpenFile {
     }
 
     /// Fails when it is no longer the file of that name, as it was; else as [`Self::look`].
-    pub(super) fn look_with_name(&self) -> Result<Option<ChangeTime>> {
+    pub(super) fn look_with_name(&self) -> Result<Option<Touched>> {
         let touched = self.look()?;
         match std::fs::metadata(&self.path) {
             Ok(named) if !self.identity.is_unchanged(&named) => {
@@ -127,21 +154,21 @@ impl OpenFile {
         }
     }
 
-    /// Fails when it was written to, or holds more than its size. The time of the change if it was perhaps
-    /// written to since it was opened; it may as well have been renamed, linked or given other permissions.
-    pub(super) fn look(&self) -> Result<Option<ChangeTime>> {
+    /// Fails when it was written to, or holds more than its size. Tells if it was perhaps written to since it was
+    /// opened; it may as well have been renamed, linked or given other permissions, or only be fresh.
+    pub(super) fn look(&self) -> Result<Option<Touched>> {
         let beyond = self.read_at(&mut [0], self.identity.size)?;
         let touched = self.touched()?;
         if beyond > 0 {
-            return Err(match touched {
-                None => self.size_is_not_true("holds more"),
-                Some(_) => self.changed("it became longer"),
+            return Err(match is_since_opened(touched) {
+                false => self.size_is_not_true("holds more"),
+                true => self.changed("it became longer"),
             });
         }
         Ok(touched)
     }
 
-    fn touched(&self) -> Result<Option<ChangeTime>> {
+    fn touched(&self) -> Result<Option<Touched>> {
         let now = self.file.metadata().map_err(|cause| {
             Error::file(
                 format_args!("cannot look at file {}", self.path.display()),
@@ -152,7 +179,11 @@ impl OpenFile {
             return Err(self.changed("its size or modification time changed"));
         }
         let changed = ChangeTime::of(&now);
-        Ok((changed != self.changed).then_some(changed))
+        let since_opened = changed != self.changed;
+        Ok((since_opened || self.fresh).then_some(Touched {
+            changed,
+            since_opened,
+        }))
     }
 
     /// Files of /proc and /sys and of some FUSE are made while they are read.
@@ -178,9 +209,47 @@ impl OpenFile {
     }
 }
 
+fn is_since_opened(touched: Option<Touched>) -> bool {
+    touched.is_some_and(|touched| touched.since_opened)
+}
+
 impl ChangeTime {
     fn of(metadata: &Metadata) -> Self {
         Self(metadata.ctime(), metadata.ctime_nsec())
+    }
+
+    /// By the clock that the kernel stamps files with.
+    fn of_a_write_now() -> Self {
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        Self(now.tv_sec, now.tv_nsec)
+    }
+
+    /// Whether a write may have come later without another change time.
+    fn is_fresh(self, now: SystemTime) -> bool {
+        let longest = match self.1 {
+            0 => FRESH_IN_WHOLE_SECONDS,
+            _ => FRESH,
+        };
+        self.age(now) < longest
+    }
+
+    /// None at all for a time that is still to come, by the clock of another machine.
+    fn age(self, now: SystemTime) -> Duration {
+        let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH);
+        let changed = u64::try_from(self.0).map(Duration::from_secs);
+        let changed = changed.unwrap_or_default() + Duration::from_nanos(self.1.unsigned_abs());
+        since_1970.unwrap_or_default().saturating_sub(changed)
+    }
+}
+
+impl Touched {
+    /// Waits until the tick of the last change is over, so that a later one leaves a trace. At most 10 ms.
+    pub(crate) fn wait_for_next_tick(self) {
+        let longest = LONGEST_TICK.saturating_sub(self.changed.age(SystemTime::now()));
+        let end = Instant::now() + longest;
+        while self.changed >= ChangeTime::of_a_write_now() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -233,5 +302,35 @@ fn kind_of(metadata: &Metadata) -> &'static str {
         "a socket"
     } else {
         "a device"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_fresh_while_a_write_may_leave_no_trace() {
+        let ms = Duration::from_millis;
+        for (nanoseconds, age, fresh) in [
+            (1, ms(0), true),
+            (1, ms(99), true),
+            (1, ms(100), false),
+            (0, ms(100), true),
+            (0, ms(1999), true),
+            (0, ms(2000), false),
+        ] {
+            let changed = ChangeTime(1_000_000, nanoseconds);
+            let at = SystemTime::UNIX_EPOCH + Duration::new(1_000_000, nanoseconds as u32);
+            assert_eq!(
+                changed.is_fresh(at + age),
+                fresh,
+                "{nanoseconds} ns, {age:?}"
+            );
+        }
+        let yet_to_come = ChangeTime(1_000_000, 1);
+        assert!(yet_to_come.is_fresh(SystemTime::UNIX_EPOCH));
+        let before_1970 = ChangeTime(-5, 1);
+        assert!(!before_1970.is_fresh(SystemTime::now()));
     }
 }

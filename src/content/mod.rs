@@ -22,7 +22,7 @@ pub(crate) use buffers::Buffers;
 pub(crate) use chunks::{Chunks, ReadOutcome};
 use chunks::{IfTouched, Read};
 use file::OpenFile;
-pub(crate) use file::{ChangeTime, Identity};
+pub(crate) use file::{Identity, Touched};
 use hashing::Hashing;
 pub use reader::Reader;
 
@@ -110,9 +110,7 @@ impl Content {
         let chunk = self.load(whole.clone())?;
         // It was opened a moment ago, so its name is not looked up again.
         if file.look()?.is_some() {
-            let mut hasher = EtagHasher::object();
-            hasher.update(&chunk);
-            self.check_content(whole, &hasher.finish())?;
+            self.check_same(|| Ok(self.load(whole.clone())? == chunk))?;
         }
         *self.small() = Some(chunk);
         Ok(())
@@ -156,9 +154,9 @@ impl Content {
         Ok(self.load(0..self.size.min(limit as u64))?.to_vec())
     }
 
-    /// Fails when the file is no longer the one that was opened, or was written to. The time of the change when it
-    /// was perhaps written to: then only its content tells. Blocks on the disk.
-    pub(crate) fn look(&self) -> Result<Option<ChangeTime>> {
+    /// Fails when the file is no longer the one that was opened, or was written to. Tells when it was perhaps written
+    /// to: then only its content tells more. Blocks on the disk.
+    pub(crate) fn look(&self) -> Result<Option<Touched>> {
         match &self.kind {
             Kind::File(file) => file.look_with_name(),
             Kind::Memory(_) => Ok(None),
@@ -168,9 +166,17 @@ impl Content {
     /// Reads a range of a touched file once more; fails unless it has this digest, which is of what was sent.
     /// Blocks on the disk.
     fn check_content(&self, range: Range<u64>, sent: &ContentDigest) -> Result<()> {
+        self.check_same(|| Ok(self.digest(range.clone(), EtagHasher::object())? == *sent))
+    }
+
+    /// Fails unless it is the same while nobody touches the file.
+    fn check_same(&self, is_same: impl Fn() -> Result<bool>) -> Result<()> {
         for _ in 0..COMPARISONS {
             let touched = self.look()?;
-            if self.digest(range.clone(), EtagHasher::object())? != *sent {
+            if let Some(touched) = touched {
+                touched.wait_for_next_tick();
+            }
+            if !is_same()? {
                 return Err(self.differs());
             }
             if self.look()? == touched {
@@ -261,7 +267,10 @@ impl Content {
             cached: cached.is_some(),
             chunk: cached.map_or_else(|| self.load(range), Ok)?,
             // After it was read: a change that is not seen now came later.
-            touched: last && self.look()?.is_some(),
+            touched: match last {
+                true => self.look()?,
+                false => None,
+            },
         })
     }
 

@@ -43,6 +43,7 @@ pub struct us3_config {
     /// Milliseconds to connect, TLS included: 1 to 86400000 (24 h). 0 is the default, 10000.
     pub connect_timeout_ms: u32,
     /// Milliseconds in which no byte of a request can be sent: 1 to 86400000. 0 is the default, 30000.
+    /// Waiting for the source, such as a slow disk, does not count.
     pub idle_timeout_ms: u32,
     /// Milliseconds between the end of a request's body and the beginning of the answer, and again
     /// for the whole answer. An upload callback runs in the first. 1 to 86400000; 0 is

@@ -83,9 +83,12 @@ pub struct us3_upload_request {
     /// secret, and is removed when the object is stored. It goes with file_path, and not with
     /// US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
     /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
-    /// A symbolic link stays: the file that it leads to is the checkpoint. In a folder that everybody
-    /// may write to, such as /tmp, a link or file of another user is US3_FILE_ERROR; better name a
-    /// folder of your own.
+    /// What is there and is no checkpoint is kept as resume_path with ".damaged". If a file has such a
+    /// name already it stays, and a number is added; if it is file_path: US3_INVALID_ARGUMENT.
+    /// A symbolic link stays: the file that it leads to is the checkpoint, or US3_FILE_ERROR if it is
+    /// anything else. A link or file of another user but root is US3_FILE_ERROR in a folder that others
+    /// may write to, such as /tmp or a group's, or that is another user's; better name a folder of
+    /// your own.
     pub resume_path: *const c_char,
     /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
     /// have passed: US3_TIMEOUT.

@@ -39,6 +39,8 @@ impl Payload {
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
     exhausted: Arc<AtomicBool>,
+    /// The connection has asked for more than the source has given so far.
+    awaits_source: Arc<AtomicBool>,
     /// What [`Self::is_complete`] said when the connection stopped.
     decided: Arc<AtomicU8>,
     outcome: Option<ReadOutcome>,
@@ -82,6 +84,11 @@ impl Delivery {
         }
     }
 
+    /// Whether the connection waits for the source: the disk, a comparison, or hashing.
+    pub(super) fn awaits_source(&self) -> bool {
+        self.awaits_source.load(Ordering::Relaxed)
+    }
+
     /// Why reading the content failed.
     pub(super) fn source_error(&self) -> Option<Error> {
         self.outcome.as_ref()?.error()
@@ -92,6 +99,7 @@ impl Delivery {
 pub(super) struct Body {
     payload: Payload,
     exhausted: Arc<AtomicBool>,
+    awaits_source: Arc<AtomicBool>,
     meter: Meter,
 }
 
@@ -103,8 +111,10 @@ impl Body {
             Payload::Content(chunks) => Some(chunks.outcome()),
             _ => None,
         };
+        let awaits_source = Arc::<AtomicBool>::default();
         let delivery = Delivery {
             exhausted: exhausted.clone(),
+            awaits_source: awaits_source.clone(),
             decided: Arc::default(),
             outcome,
             meter: meter.clone(),
@@ -112,6 +122,7 @@ impl Body {
         let body = Self {
             payload,
             exhausted,
+            awaits_source,
             meter,
         };
         (body, delivery)
@@ -139,7 +150,10 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let next = std::task::ready!(self.poll_content(cx));
+        let next = self.poll_content(cx);
+        self.awaits_source
+            .store(next.is_pending(), Ordering::Relaxed);
+        let next = std::task::ready!(next);
         if self.payload.len() == 0 && !matches!(next, Some(Err(_))) {
             self.exhausted.store(true, Ordering::Release);
         }

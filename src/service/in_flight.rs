@@ -39,17 +39,22 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// Waits until nothing has moved for too long, and says what was waited for. A timer that still runs since an
-    /// earlier request is waited for as well: all it does is make us look sooner.
+    /// Waits until nothing has moved for too long, and says what was waited for. Time in which the body waits for its
+    /// own source, such as a slow disk, does not count: it is not the network that stands still. A timer that still
+    /// runs since an earlier request is waited for as well: all it does is make us look sooner.
     pub(super) async fn stalled(&self, config: &Config, mut timer: Pin<&mut Sleep>) -> Error {
         let mut complete_since = None;
+        let mut since = self.started;
         loop {
             let complete = self.delivery.is_complete();
             if complete && complete_since.is_none() {
                 complete_since = Some(Instant::now());
             }
-            let since = self.socket.last_written().max(self.started);
-            let since = complete_since.map_or(since, |complete| since.max(complete));
+            since = since.max(self.socket.last_written());
+            since = complete_since.map_or(since, |complete| since.max(complete));
+            if self.delivery.awaits_source() {
+                since = Instant::now();
+            }
             let limit = if complete {
                 config.response_timeout
             } else {
@@ -59,7 +64,7 @@ impl<'a> InFlight<'a> {
             if Instant::now() >= due {
                 return waited_for(complete, limit);
             }
-            // Short naps, because the limit changes when the body's end is reached.
+            // Short naps, because the limit changes when the body's end is reached, and to see the source being slow.
             let longest = config.response_timeout.min(config.idle_timeout) / 8;
             let nap = due.saturating_duration_since(Instant::now()).min(longest);
             if timer.is_elapsed() {

@@ -5,13 +5,15 @@
 //! checkpoint.
 //!
 //! The folder may be one that other users write to, such as /tmp. What they put in the file's place is neither
-//! followed nor read, and nothing but the checkpoint and its temporary file is ever replaced.
+//! followed nor read. Only a checkpoint, or an empty file in its place, is ever replaced or removed; what else is there
+//! keeps its content, and other files beside it keep their names as well.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::geteuid;
 
 use super::checkpoint::{Checkpoint, Found, MAX_LEN, parse};
@@ -24,9 +26,17 @@ const TRIES: usize = 100;
 /// Symbolic links that lead to one another; as many as the system follows.
 const MOST_LINKS: usize = 40;
 
-/// In mode bits: everybody may write to a folder, or its group may and may not remove the files of others.
-const WRITABLE_BY_ALL: u32 = 0o002;
-const STICKY_FOR_GROUP: u32 = 0o1020;
+/// Names that are tried for a file beside the checkpoint, when others have them.
+const MOST_NAMES: usize = 100;
+
+/// Of the temporary file, and of what was found in the checkpoint's place and is none.
+const TEMPORARY: &str = ".us3-tmp";
+const DAMAGED: &str = ".damaged";
+
+/// In mode bits: others than its owner may write to a folder.
+const SHARED: u32 = 0o022;
+
+const ROOT: u32 = 0;
 
 /// A checkpoint file that nobody else may use while this value lives. Without a checkpoint in
 /// it, the file is removed at the end.
@@ -43,7 +53,8 @@ pub(super) struct Claim {
 impl Claim {
     /// Locks the file, which is made if need be. Blocks on the disk, never on another's lock.
     pub(super) fn take(path: &Path, source: &Identity) -> Result<(Self, Found)> {
-        let path = &followed(path)?;
+        let (path, by_link) = &followed(path)?;
+        check_names(path, source)?;
         let mut damaged = None;
         for _ in 0..TRIES {
             let locked = open(path)?;
@@ -68,9 +79,11 @@ impl Claim {
                 keep: true,
                 unsynced: None,
             };
-            match (claim.read()?, damaged.take()) {
+            let found = read(&claim.locked).map_err(|cause| failed("read", path, &cause))?;
+            match (found, damaged.take()) {
+                (Found::Damaged(why), _) if *by_link => return Err(no_checkpoint(path, &why)),
                 (Found::Damaged(why), _) => {
-                    claim.move_away()?;
+                    move_away(path)?;
                     damaged = Some(why);
                 }
                 (Found::Nothing, Some(why)) => {
@@ -86,37 +99,17 @@ impl Claim {
         Err(in_use(path))
     }
 
-    fn read(&mut self) -> Result<Found> {
-        let mut text = Vec::new();
-        let read = (&self.locked).take(MAX_LEN + 1).read_to_end(&mut text);
-        read.map_err(|cause| failed("read", &self.path, &cause))?;
-        if text.is_empty() {
-            return Ok(Found::Nothing);
-        }
-        if text.len() as u64 > MAX_LEN {
-            return Ok(Found::Damaged("it is too long".to_owned()));
-        }
-        Ok(parse(&text))
-    }
-
-    /// Keeps what is no checkpoint: it may be a file of the host's that was named by mistake.
-    fn move_away(&self) -> Result<()> {
-        let moved = std::fs::rename(&self.path, beside(&self.path, ".damaged"));
-        moved.map_err(|cause| failed("move away", &self.path, &cause))
-    }
-
     /// Replaces what the file holds, at once or not at all.
     pub(super) fn write(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let text = serde_json::to_vec_pretty(checkpoint)
             .map_err(|cause| Error::new(Status::InternalError, format!("checkpoint: {cause}")))?;
-        let temporary = beside(&self.path, ".us3-tmp");
-        let written = replace(&temporary, &self.path, &text);
+        let written = replace(&self.path, checkpoint, &text);
         let (locked, unsynced) = written.map_err(|cause| {
             let mut error = failed("write", &self.path, &cause);
             if cause.kind() == ErrorKind::AlreadyExists {
-                let temporary = temporary.display();
                 error.add(format_args!(
-                    "{temporary} is in the way and cannot be removed"
+                    "every name from {} is taken",
+                    beside(&self.path, TEMPORARY, 1).display()
                 ));
             }
             error
@@ -155,35 +148,131 @@ impl Drop for Claim {
     }
 }
 
-/// A path with something added to its last segment.
-fn beside(path: &Path, ending: &str) -> PathBuf {
+/// A path with something added to its last segment, and from the second on a number as well.
+fn beside(path: &Path, ending: &str, number: usize) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
+    if number > 1 {
+        name.push(format!("-{number}"));
+    }
     PathBuf::from(name)
 }
 
-/// Writes `text` to `temporary`, locks it and moves it to `path`. The locked file, and why it may not outlive a
-/// power failure. A failure leaves nothing behind.
-fn replace(temporary: &Path, path: &Path, text: &[u8]) -> io::Result<(File, Option<io::Error>)> {
-    // Left by a process that was killed; a new file gets our permissions.
-    let _ = std::fs::remove_file(temporary);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(temporary)?;
+/// The first name beside `path` that nobody has, and what `make` made under it.
+fn under_a_free_name<T>(
+    path: &Path,
+    ending: &str,
+    make: impl Fn(&Path) -> io::Result<T>,
+) -> io::Result<(PathBuf, T)> {
+    let mut number = 1;
+    loop {
+        let name = beside(path, ending, number);
+        match make(&name) {
+            Err(cause) if cause.kind() == ErrorKind::AlreadyExists && number < MOST_NAMES => {
+                number += 1;
+            }
+            made => return made.map(|made| (name, made)),
+        }
+    }
+}
+
+/// Fails when the source has one of the names that the checkpoint needs. Where it has another of them it is only in
+/// the way, as any other file.
+fn check_names(path: &Path, source: &Identity) -> Result<()> {
+    for ending in [TEMPORARY, DAMAGED] {
+        let name = beside(path, ending, 1);
+        if std::fs::metadata(&name).is_ok_and(|found| source.is_of(&found)) {
+            return Err(Error::argument(format!(
+                "the file to be uploaded is {}, a name that resume_path {} needs for itself; choose another resume_path",
+                name.display(),
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what is no checkpoint: it may be a file of the host's that was named by mistake.
+fn move_away(path: &Path) -> Result<()> {
+    let moved = under_a_free_name(path, DAMAGED, |name| rename_to_free(path, name));
+    moved
+        .map(|_| ())
+        .map_err(|cause| failed("move away", path, &cause))
+}
+
+/// Renames unless the new name is taken.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+        // Not every file system can.
+        Err(cause) if is_unsupported(&cause) => {
+            std::fs::hard_link(from, to)?;
+            std::fs::remove_file(from)
+        }
+        renamed => renamed,
+    }
+}
+
+/// Writes a checkpoint to a temporary file, locks that and moves it to `path`. The locked file, and why it may not
+/// outlive a power failure. A failure leaves nothing behind.
+fn replace(
+    path: &Path,
+    checkpoint: &Checkpoint,
+    text: &[u8],
+) -> io::Result<(File, Option<io::Error>)> {
+    let (temporary, file) = under_a_free_name(path, TEMPORARY, |name| {
+        if is_left_over(name, checkpoint) {
+            let _ = std::fs::remove_file(name);
+        }
+        // A new file gets our permissions.
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(name)
+    })?;
     let moved = fill(&file, text).and_then(|unsynced| {
-        std::fs::rename(temporary, path)?;
+        std::fs::rename(&temporary, path)?;
         Ok(unsynced)
     });
     match moved {
         Ok(unsynced) => Ok((file, unsynced.or_else(|| sync_folder(path).err()))),
         Err(cause) => {
-            let _ = std::fs::remove_file(temporary);
+            let _ = std::fs::remove_file(&temporary);
             Err(cause)
         }
     }
+}
+
+/// Whether a process that was killed left this temporary file: a checkpoint of the same object, written by this user
+/// and in use by nobody.
+fn is_left_over(temporary: &Path, checkpoint: &Checkpoint) -> bool {
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+        .open(temporary);
+    let Ok(file) = opened else { return false };
+    let ours = |found: Metadata| found.is_file() && found.uid() == geteuid().as_raw();
+    if !file.metadata().is_ok_and(ours) || file.try_lock().is_err() {
+        return false;
+    }
+    let left = matches!(read(&file), Ok(Found::Checkpoint(left)) if left.same_object(checkpoint));
+    // A process that was forked meanwhile must not keep the lock.
+    let _ = file.unlock();
+    left
+}
+
+/// What a file holds, from where it was read to.
+fn read(file: &File) -> io::Result<Found> {
+    let mut text = Vec::new();
+    file.take(MAX_LEN + 1).read_to_end(&mut text)?;
+    if text.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    if text.len() as u64 > MAX_LEN {
+        return Ok(Found::Damaged("it is too long".to_owned()));
+    }
+    Ok(parse(&text))
 }
 
 /// Writes and locks a new file. Some file systems cannot sync, and say why.
@@ -215,10 +304,10 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Where the file is that a path leads to: renaming to a symbolic link would replace the link.
-fn followed(path: &Path) -> Result<PathBuf> {
+/// Where the file is that a path leads to, and whether by a symbolic link: renaming to a link would replace it.
+fn followed(path: &Path) -> Result<(PathBuf, bool)> {
     let mut file = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for links in 0..MOST_LINKS {
         match std::fs::symlink_metadata(&file) {
             Ok(found) if found.is_symlink() => {
                 check_trusted(&file, &found, "a symbolic link")?;
@@ -226,30 +315,30 @@ fn followed(path: &Path) -> Result<PathBuf> {
                 let target = target.map_err(|cause| failed("follow", path, &cause))?;
                 file = folder_of(&file).join(target);
             }
-            _ => return Ok(file),
+            _ => return Ok((file, links > 0)),
         }
     }
     let cause = io::Error::from_raw_os_error(libc::ELOOP);
     Err(failed("follow", path, &cause))
 }
 
-/// Fails when another user has put this into a folder where others may: what Linux itself refuses in folders like
-/// /tmp (fs.protected_symlinks, fs.protected_regular), unless a system has switched that off.
+/// Fails when another user may have put this into its folder: when it is neither ours nor root's, and others may write
+/// to the folder, or its owner is neither of both. Linux itself refuses some of that, in folders like /tmp
+/// (fs.protected_symlinks, fs.protected_regular), unless a system has switched it off.
 fn check_trusted(path: &Path, found: &Metadata, what: &str) -> Result<()> {
-    if found.uid() == geteuid().as_raw() {
+    let trusted = |uid: u32| uid == geteuid().as_raw() || uid == ROOT;
+    if trusted(found.uid()) {
         return Ok(());
     }
     let folder =
         std::fs::metadata(folder_of(path)).map_err(|cause| failed("look at", path, &cause))?;
-    let mode = folder.mode();
-    let shared = mode & WRITABLE_BY_ALL != 0 || mode & STICKY_FOR_GROUP == STICKY_FOR_GROUP;
-    if !shared || found.uid() == folder.uid() {
+    if folder.mode() & SHARED == 0 && trusted(folder.uid()) {
         return Ok(());
     }
     Err(Error::new(
         Status::FileError,
         format!(
-            "checkpoint {} is {what} of another user (uid {}), in a folder that others may write to, and is not used; remove it, or name a resume_path in a folder of your own",
+            "checkpoint {} is {what} of another user (uid {}), in a folder that another user may write to, and is not used; remove it, or name a resume_path in a folder of your own",
             path.display(),
             found.uid()
         ),
@@ -295,6 +384,17 @@ fn in_use(path: &Path) -> Error {
         Status::FileError,
         format!(
             "checkpoint {} is in use by another upload, in this process or another; wait for it, or use one resume_path for each upload",
+            path.display()
+        ),
+    )
+}
+
+/// It may be any file of the host's, and whoever made the link may be another.
+fn no_checkpoint(path: &Path, why: &str) -> Error {
+    Error::new(
+        Status::FileError,
+        format!(
+            "resume_path is a symbolic link to {}, which is no checkpoint ({why}) and is left alone; remove the link or the file, or name another resume_path",
             path.display()
         ),
     )

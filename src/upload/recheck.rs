@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::layout::parts_of;
 use super::session::{Part, Session};
-use crate::content::{COMPARISONS, ChangeTime, Content};
+use crate::content::{COMPARISONS, Content, Touched};
 use crate::error::Result;
 use crate::protocol::etag::{ContentDigest, EtagHasher, EtagMatch};
 use crate::runtime::blocking;
@@ -20,10 +20,11 @@ pub(super) async fn check_unchanged(
     jobs: usize,
 ) -> Result<()> {
     let mut touched = look(content).await?;
-    if touched.is_none() {
-        return Ok(());
-    }
     for _ in 0..COMPARISONS {
+        let Some(seen) = touched.filter(|seen| seen.since_opened || all_are_hashed(session)) else {
+            return Ok(());
+        };
+        wait_for_next_tick(seen).await?;
         check_parts(session, content, jobs).await?;
         let before = touched;
         touched = look(content).await?;
@@ -34,7 +35,21 @@ pub(super) async fn check_unchanged(
     Err(content.touched_again())
 }
 
-async fn look(content: &Content) -> Result<Option<ChangeTime>> {
+/// A file that is only fresh is not compared with verify_etag off.
+fn all_are_hashed(session: &Session) -> bool {
+    session.parts().values().all(|part| part.digest.is_some())
+}
+
+/// So that a write while the parts are compared leaves a trace.
+async fn wait_for_next_tick(touched: Touched) -> Result<()> {
+    blocking::begin(move || {
+        touched.wait_for_next_tick();
+        Ok(())
+    })
+    .await
+}
+
+async fn look(content: &Content) -> Result<Option<Touched>> {
     let content = content.clone();
     blocking::begin(move || content.look()).await
 }

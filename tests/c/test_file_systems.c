@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PARTS = 3, PART_MIB = 4, NOBODY = 65534 };
@@ -49,6 +50,9 @@ static int looks; /* so far */
 static void (*before_the_third_look)(void);
 static bool happens_always;
 
+/* What the file then tells of its last change, whatever happens to it: its file system's clock does not tick. */
+static struct statx_timestamp standing_clock;
+
 int statx(int folder, const char *restrict path, int flags, unsigned mask, struct statx *restrict about)
 {
     int result = (int)syscall(SYS_statx, folder, path, flags, mask, about);
@@ -63,6 +67,8 @@ int statx(int folder, const char *restrict path, int flags, unsigned mask, struc
         result = (int)syscall(SYS_statx, folder, path, flags, mask, about);
     }
     about->stx_size = told_size;
+    if (standing_clock.tv_sec != 0)
+        about->stx_ctime = about->stx_mtime = standing_clock;
     return result;
 }
 
@@ -336,22 +342,69 @@ static void a_file_of_another_user_in_a_shared_folder_is_not_read(void)
     us3_client_free(client);
 }
 
-/* Only there: a folder of another user that nobody else may write to is trusted, as whoever named it does. */
-static void a_file_of_another_user_in_a_folder_of_theirs_is_a_checkpoint(void)
-{
-    char *folder = test_path("theirs"), *checkpoint = test_path("theirs/checkpoint");
-    us3_client *client;
-    us3_result result = US3_RESULT_INIT;
+/* Folders that another user may write to: as the owner, or as one of the group. */
+static const struct {
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+} folders_of_others[] = {{0755, NOBODY, NOBODY}, {0775, 0, NOBODY}, {02770, 0, NOBODY}};
 
-    if (!can_give_files_away("a checkpoint in a folder of another user"))
+enum { FOLDERS_OF_OTHERS = sizeof folders_of_others / sizeof *folders_of_others };
+
+static char *checkpoint_in_folder_of_others(size_t number)
+{
+    char *folder = test_path(format("of-others-%zu", number));
+
+    REQUIRE(mkdir(folder, 0700) == 0 || errno == EEXIST);
+    REQUIRE(chown(folder, folders_of_others[number].owner, folders_of_others[number].group) == 0);
+    REQUIRE(chmod(folder, folders_of_others[number].mode) == 0);
+    REQUIRE(unlink(format("%s/checkpoint", folder)) == 0 || errno == ENOENT);
+    return format("%s/checkpoint", folder);
+}
+
+static void what_another_user_puts_into_a_folder_that_they_may_write_to_is_not_used(void)
+{
+    char *mine = test_text_file("mine", "precious");
+    struct stat before;
+
+    if (!can_give_files_away("a checkpoint in a folder of another user or a group"))
         return;
-    REQUIRE(mkdir(folder, 0755) == 0);
-    test_text_file("theirs/checkpoint", "");
-    REQUIRE(chown(folder, NOBODY, NOBODY) == 0 && chown(checkpoint, NOBODY, NOBODY) == 0);
-    emulator_reset();
-    client = emulator_client();
-    CHECK_STATUS(US3_OK, upload(client, checkpoint, &result), &result);
-    check_nothing_left(checkpoint);
+    REQUIRE(stat(mine, &before) == 0);
+    for (size_t i = 0; i < FOLDERS_OF_OTHERS; i++) {
+        char *checkpoint = checkpoint_in_folder_of_others(i);
+        struct stat after = {0};
+
+        REQUIRE(symlink(mine, checkpoint) == 0 && lchown(checkpoint, NOBODY, NOBODY) == 0);
+        refused_as_of_another_user(checkpoint, "a symbolic link");
+        CHECK(stat(mine, &after) == 0 && before.st_ino == after.st_ino);
+        CHECK_STR("precious", read_text(mine));
+        CHECK(!exists(format("%s.damaged", mine)));
+
+        REQUIRE(unlink(checkpoint) == 0);
+        test_text_file(format("of-others-%zu/checkpoint", i), "");
+        REQUIRE(chown(checkpoint, NOBODY, NOBODY) == 0);
+        refused_as_of_another_user(checkpoint, "a file");
+    }
+}
+
+/* What this user or root has put there counts. */
+static void our_own_link_in_a_folder_of_a_group_is_followed(void)
+{
+    us3_client *client = emulator_client();
+    us3_result result = US3_RESULT_INIT;
+    char *target = test_path("target");
+
+    if (!can_give_files_away("a link of ours in a folder of a group"))
+        return;
+    for (size_t i = 0; i < FOLDERS_OF_OTHERS; i++) {
+        char *checkpoint = checkpoint_in_folder_of_others(i);
+
+        emulator_reset();
+        REQUIRE(symlink(target, checkpoint) == 0);
+        CHECK_STATUS(US3_OK, upload(client, checkpoint, &result), &result);
+        CHECK(exists(checkpoint));
+        check_nothing_left(target);
+    }
     us3_result_clear(&result);
     us3_client_free(client);
 }
@@ -406,7 +459,7 @@ static void by_all_operations(void (*change)(void), us3_status expected, const c
     true_size = told_size = 10 * MIB;
     before_the_third_look = change;
     for (int i = 0; i <= ASYNC_UPLOAD; i++) {
-        char *path = format("/change/%s/%d", us3_status_name(expected), i);
+        char *path = format("/change/%d/%d", (int)getpid(), i);
 
         emulator_reset();
         changing = test_file("changing", 10 * MIB, 1);
@@ -438,6 +491,89 @@ static void a_file_that_is_touched_again_and_again_is_not_stored(void)
 {
     happens_always = true;
     by_all_operations(give_other_permissions, US3_FILE_CHANGED, "touched again");
+}
+
+/* Nothing but its content tells. */
+static void a_write_in_the_tick_in_which_the_file_was_opened_is_seen(void)
+{
+    struct timespec now;
+
+    /* The uploads take longer than a file counts as just written, so the clock stands where they will have ended. */
+    REQUIRE(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    standing_clock.tv_sec = now.tv_sec + 600;
+    standing_clock.tv_nsec = 1;
+    by_all_operations(rewrite_with_the_old_time, US3_FILE_CHANGED, "no longer what was sent");
+}
+
+static void leave_it_alone(void)
+{
+}
+
+static void a_file_that_was_just_written_is_stored(void)
+{
+    struct timespec now;
+
+    REQUIRE(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    standing_clock.tv_sec = now.tv_sec + 600;
+    standing_clock.tv_nsec = 1;
+    by_all_operations(leave_it_alone, US3_OK, NULL);
+}
+
+/* ---- a slow source ---------------------------------------------------------------------------- */
+
+enum { PATIENCE_MS = 300 };
+
+static void take_longer_than_the_patience(void)
+{
+    const struct timespec pause = {.tv_sec = 0, .tv_nsec = 3 * PATIENCE_MS * 1000000L};
+
+    nanosleep(&pause, NULL);
+}
+
+static us3_status upload_from_a_slow_disk(int32_t mode, uint64_t timeout_ms, us3_result *result)
+{
+    us3_config config = config_for(env("US3_TEST_ENDPOINT"));
+    us3_client *client;
+    us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
+    us3_status status;
+
+    config.idle_timeout_ms = PATIENCE_MS;
+    client = client_with(&config);
+    true_size = told_size = 10 * MIB;
+    before_the_third_look = take_longer_than_the_patience;
+    emulator_reset();
+    request.file_path = test_file("slow", 10 * MIB, 1);
+    request.key = "k";
+    request.mode = mode;
+    request.timeout_ms = timeout_ms;
+    __atomic_store_n(&looks, 0, __ATOMIC_RELEASE);
+    status = us3_upload(client, &request, result);
+    us3_client_free(client);
+    return status;
+}
+
+/* It is not the network that does nothing. */
+static void a_disk_that_takes_long_is_no_idle_network(void)
+{
+    us3_result result = US3_RESULT_INIT;
+
+    for (int32_t mode = US3_MODE_PUT; mode <= US3_MODE_MPUT; mode++) {
+        CHECK_STATUS(US3_OK, upload_from_a_slow_disk(mode, 0, &result), &result);
+        CHECK_INT(1, result.attempts);
+    }
+    us3_result_clear(&result);
+}
+
+static void a_disk_that_takes_long_does_not_outlast_the_deadline(void)
+{
+    us3_result result = US3_RESULT_INIT;
+
+    happens_always = true;
+    CHECK_STATUS(US3_TIMEOUT, upload_from_a_slow_disk(US3_MODE_PUT, 2 * PATIENCE_MS, &result), &result);
+    CHECK_HAS(result.err_msg, "timeout_ms");
+    CHECK(strstr(result.err_msg, "idle_timeout_ms") == NULL);
+    CHECK(!object_exists("k"));
+    us3_result_clear(&result);
 }
 
 /* ---- sizes ------------------------------------------------------------------------------------ */
@@ -481,10 +617,15 @@ int main(void)
     RUN(a_checkpoint_that_does_not_reach_the_disk_ends_the_upload);
     RUN(a_link_of_another_user_in_a_shared_folder_is_not_followed);
     RUN(a_file_of_another_user_in_a_shared_folder_is_not_read);
-    RUN(a_file_of_another_user_in_a_folder_of_theirs_is_a_checkpoint);
+    RUN(what_another_user_puts_into_a_folder_that_they_may_write_to_is_not_used);
+    RUN(our_own_link_in_a_folder_of_a_group_is_followed);
     RUN(a_rewritten_file_with_its_old_time_is_not_stored);
     RUN(a_file_with_other_permissions_is_stored);
     RUN(a_file_that_is_touched_again_and_again_is_not_stored);
+    RUN(a_write_in_the_tick_in_which_the_file_was_opened_is_seen);
+    RUN(a_file_that_was_just_written_is_stored);
+    RUN(a_disk_that_takes_long_is_no_idle_network);
+    RUN(a_disk_that_takes_long_does_not_outlast_the_deadline);
     RUN(a_file_of_any_length_must_have_its_size);
     return check_done();
 }

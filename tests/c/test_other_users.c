@@ -67,7 +67,8 @@ static void let_others_in(void)
         REQUIRE(chmod(test_path(folders[i]), 0711) == 0);
 }
 
-/* A new folder of this mode; a sticky one is like /tmp. Ours, unless everybody may write to it. */
+/* A new folder of this mode; a sticky one is like /tmp. Ours, unless everybody may write to it; where its group may,
+ * they are the group. */
 static const char *folder_with(mode_t mode)
 {
     const char *path = test_path("folder");
@@ -75,7 +76,7 @@ static const char *folder_with(mode_t mode)
     REQUIRE(system(format("rm -rf '%s'", path)) == 0);
     REQUIRE(mkdir(path, 0700) == 0 && chmod(path, mode) == 0);
     if ((mode & S_IWOTH) == 0)
-        REQUIRE(chown(path, OURS, OURS) == 0);
+        REQUIRE(chown(path, OURS, (mode & S_IWGRP) != 0 ? THEIRS : OURS) == 0);
     return path;
 }
 
@@ -252,7 +253,8 @@ static void plant_a_hard_link(const char *path)
     REQUIRE(link(test_path("precious"), path) == 0);
 }
 
-/* Where the checkpoint is to be, and beside it, in a folder like /tmp and in one where everybody may do everything. */
+/* Where the checkpoint is to be, and beside it, in a folder like /tmp, in one where everybody may do everything, and in
+ * one where their group may. */
 static void what_another_user_puts_there_does_no_harm(void)
 {
     static const struct {
@@ -265,7 +267,7 @@ static void what_another_user_puts_there_does_no_harm(void)
         {plant_a_hard_link, true},
     };
     static const char *const names[] = {"checkpoint.us3-tmp", "checkpoint.damaged", "checkpoint"};
-    static const mode_t modes[] = {01777, 0777};
+    static const mode_t modes[] = {01777, 0777, 0775};
     int pending;
 
     if (!can_change_user())
@@ -274,7 +276,7 @@ static void what_another_user_puts_there_does_no_harm(void)
     pending = pending_uploads();
     make_content();
     REQUIRE(mkdir(test_path("private"), 0700) == 0 && chown(test_path("private"), OURS, OURS) == 0);
-    for (size_t mode = 0; mode < 2; mode++)
+    for (size_t mode = 0; mode < 3; mode++)
         for (size_t name = 0; name < 3; name++)
             for (size_t plant = 0; plant < 4; plant++) {
                 const char *folder = folder_with(modes[mode]);

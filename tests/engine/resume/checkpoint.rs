@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
+use us3::content::Source;
 use us3::error::Status;
 use us3::operation::task::Watch;
 use us3::upload::Mode;
@@ -75,8 +77,12 @@ fn a_damaged_checkpoint_starts_afresh_and_says_so() {
             report.note
         );
         // It may have been something else, named by mistake.
-        let kept = first.file.folder().join("upload.checkpoint.damaged");
-        assert!(fs::read(kept).expect("what was there") == damaged, "{what}");
+        let kept = beside(&first, ".damaged");
+        assert!(
+            fs::read(&kept).expect("what was there") == damaged,
+            "{what}"
+        );
+        fs::remove_file(kept).expect("remove");
     }
 }
 
@@ -144,7 +150,7 @@ fn resuming_needs_a_file_and_parts() {
     let mut put = bench.resumable();
     put.mode = Mode::Put;
     let mut memory = bench.resumable();
-    memory.source = us3::content::Source::Memory("content".into());
+    memory.source = Source::Memory("content".into());
     for request in [put, memory] {
         let error = client.upload(request).expect_err("refused");
         assert_eq!(error.status(), Status::InvalidArgument, "{error}");
@@ -249,20 +255,130 @@ fn symbolic_links_without_an_end_are_refused() {
     assert!(bench.emulator.requests().is_empty());
 }
 
+/// A link that was planted, or a name by mistake: what is behind it may be anything.
+#[test]
+fn what_a_link_leads_to_and_is_no_checkpoint_stays() {
+    let bench = Bench::with_parts(2);
+    let precious = bench.file.folder().join("authorized_keys");
+    fs::write(&precious, "ssh-rsa").expect("file");
+    symlink(&precious, bench.checkpoint()).expect("link");
+    let error = bench.client().upload(bench.resumable());
+    let error = error.expect_err("no checkpoint");
+    assert_eq!(error.status(), Status::FileError, "{error}");
+    for words in ["authorized_keys", "link"] {
+        assert!(error.message().contains(words), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&precious).expect("file"), "ssh-rsa");
+    assert_eq!(
+        names_in(&bench),
+        ["authorized_keys", "file.bin", "upload.checkpoint"]
+    );
+    assert!(bench.emulator.requests().is_empty());
+}
+
+fn names_in(bench: &Bench) -> Vec<String> {
+    let entries = fs::read_dir(bench.file.folder()).expect("folder");
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("entry").file_name())
+        .map(|name| name.into_string().expect("text"))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+fn beside(bench: &Bench, ending: &str) -> PathBuf {
+    let name = format!("upload.checkpoint{ending}");
+    bench.file.folder().join(name)
+}
+
+/// With a note in the checkpoint's place, both names are wanted.
+#[test]
+fn a_file_that_has_a_name_of_the_checkpoints_is_not_uploaded() {
+    for ending in [".us3-tmp", ".damaged"] {
+        let bench = Bench::with_parts(2);
+        let source = beside(&bench, ending);
+        fs::copy(&bench.file.path, &source).expect("copy");
+        fs::write(bench.checkpoint(), "my notes").expect("notes");
+        let mut request = bench.resumable();
+        request.source = Source::File(source.clone());
+        let error = bench.client().upload(request).expect_err(ending);
+        assert_eq!(error.status(), Status::InvalidArgument, "{error}");
+        assert!(error.message().contains(ending), "{error}");
+        assert!(fs::read(&source).expect("source") == bench.content);
+        let notes = fs::read_to_string(bench.checkpoint()).expect("notes");
+        assert_eq!(notes, "my notes");
+        assert!(bench.emulator.requests().is_empty());
+    }
+}
+
+#[test]
+fn files_beside_the_checkpoint_stay() {
+    let bench = Bench::with_parts(2);
+    let theirs = [".us3-tmp", ".damaged", ".damaged-2"];
+    for ending in theirs {
+        fs::write(beside(&bench, ending), ending).expect("file");
+    }
+    fs::write(bench.checkpoint(), "my notes").expect("notes");
+    let report = delivered(&bench, bench.client().upload(bench.resumable()));
+    assert!(note(&report).contains("damaged"), "{}", note(&report));
+    for ending in theirs {
+        let text = fs::read_to_string(beside(&bench, ending)).expect(ending);
+        assert_eq!(text, ending);
+    }
+    let kept = fs::read_to_string(beside(&bench, ".damaged-3")).expect("what was there");
+    assert_eq!(kept, "my notes");
+    assert_eq!(names_in(&bench).len(), 5, "{:?}", names_in(&bench));
+}
+
+/// A process may be killed before it moves the temporary file to its place.
+#[test]
+fn what_a_killed_run_left_beside_the_checkpoint_goes() {
+    let bench = Bench::with_parts(WHOLE);
+    let client = bench.client();
+    fail_at_part(&bench, &client, 3);
+    fs::copy(bench.checkpoint(), beside(&bench, ".us3-tmp")).expect("copy");
+    let report = delivered(&bench, client.upload(bench.resumable()));
+    assert_eq!(report.parts_resumed, 3);
+    assert_eq!(names_in(&bench), ["file.bin"]);
+}
+
+/// The other upload has its checkpoint where this one has its temporary file.
+#[test]
+fn the_checkpoint_of_another_object_beside_this_one_stays() {
+    let bench = Bench::with_parts(WHOLE);
+    let client = bench.client();
+    fail_at_part(&bench, &client, 3);
+    let other = beside(&bench, ".us3-tmp");
+    fs::rename(bench.checkpoint(), &other).expect("rename");
+    let before = fs::read(&other).expect("checkpoint");
+    let mut request = bench.resumable();
+    request.key = "another key".to_owned();
+    client.upload(request).expect("another upload");
+    assert_eq!(fs::read(&other).expect("checkpoint"), before);
+}
+
 #[test]
 fn a_checkpoint_that_cannot_be_written_again_keeps_the_upload() {
     let bench = Bench::with_parts(WHOLE);
     let client = bench.client();
     fail_at_part(&bench, &client, 3);
-    let in_the_way = bench.file.folder().join("upload.checkpoint.us3-tmp");
-    fs::create_dir(&in_the_way).expect("folder");
+    let numbers = (2..=100).map(|number| format!(".us3-tmp-{number}"));
+    let in_the_way: Vec<_> = std::iter::once(".us3-tmp".to_owned())
+        .chain(numbers)
+        .map(|ending| beside(&bench, &ending))
+        .collect();
+    for path in &in_the_way {
+        fs::create_dir(path).expect("folder");
+    }
     let before = upload_id(&bench);
     let error = client.upload(bench.resumable()).expect_err("not written");
     assert_eq!(error.status(), Status::FileError, "{error}");
-    assert!(error.message().contains("us3-tmp is in the way"), "{error}");
+    assert!(error.message().contains("us3-tmp is taken"), "{error}");
     assert_eq!(error.report().upload_id.as_ref(), Some(&before), "{error}");
     assert_eq!(upload_id(&bench), before);
-    fs::remove_dir(&in_the_way).expect("folder");
+    for path in &in_the_way {
+        fs::remove_dir(path).expect("folder");
+    }
     let report = delivered(&bench, client.upload(bench.resumable()));
     assert_eq!(report.parts_resumed, 3);
 }
