@@ -4,7 +4,7 @@ use us3::error::{CallbackState, ObjectState, Status};
 use us3::upload::Mode;
 use us3_emulator::{Call, Fault, Gateway, Place, Rule};
 
-use crate::support::bench::{Bench, PART, told};
+use crate::support::bench::{Bench, PART, PATIENCE, told};
 use crate::truth::STORING;
 use crate::truth::honest::{STORED, UNKNOWN, agrees, failed, states};
 
@@ -83,7 +83,8 @@ fn an_upload_is_not_gone_because_a_page_repeats_its_name() {
         let bench = Bench::with_parts(3);
         let refused = Rule::on(Call::Part, Fault::error(403, -1, "no")).part(2);
         bench.emulator.rule(refused.nth(1));
-        let client = bench.client();
+        // Nothing is to run into a time limit here, on a busy machine neither.
+        let client = bench.client_with(|config| config.response_timeout = PATIENCE);
         let error = client.upload(bench.resumable()).expect_err("refused");
         let upload_id = error.report().upload_id.clone();
         let rule = bench.emulator.rule(repeating(Call::List, status));
