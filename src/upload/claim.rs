@@ -17,14 +17,12 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::geteuid;
 
 use super::checkpoint::{Checkpoint, Found, MAX_LEN, parse};
+use super::trusted::{failed, folder_of, followed, metadata, open};
 use crate::content::Identity;
 use crate::error::{Error, Result, Status};
 
 /// Rounds of opening and locking, when others remove or replace the file meanwhile.
 const TRIES: usize = 100;
-
-/// Symbolic links that lead to one another; as many as the system follows.
-const MOST_LINKS: usize = 40;
 
 /// Names that are tried for a file beside the checkpoint, when others have them.
 const MOST_NAMES: usize = 100;
@@ -32,11 +30,6 @@ const MOST_NAMES: usize = 100;
 /// Of the temporary file, and of what was found in the checkpoint's place and is none.
 const TEMPORARY: &str = ".us3-tmp";
 const DAMAGED: &str = ".damaged";
-
-/// In mode bits: others than its owner may write to a folder.
-const SHARED: u32 = 0o022;
-
-const ROOT: u32 = 0;
 
 /// A checkpoint file that nobody else may use while this value lives. Without a checkpoint in
 /// it, the file is removed at the end.
@@ -298,80 +291,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
-fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent();
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
-}
-
-/// Where the file is that a path leads to, and whether by a symbolic link: renaming to a link would replace it.
-fn followed(path: &Path) -> Result<(PathBuf, bool)> {
-    let mut file = path.to_owned();
-    for links in 0..MOST_LINKS {
-        match std::fs::symlink_metadata(&file) {
-            Ok(found) if found.is_symlink() => {
-                check_trusted(&file, &found, "a symbolic link")?;
-                let target = std::fs::read_link(&file);
-                let target = target.map_err(|cause| failed("follow", path, &cause))?;
-                file = folder_of(&file).join(target);
-            }
-            _ => return Ok((file, links > 0)),
-        }
-    }
-    let cause = io::Error::from_raw_os_error(libc::ELOOP);
-    Err(failed("follow", path, &cause))
-}
-
-/// Fails when another user may have put this into its folder: when it is neither ours nor root's, and others may write
-/// to the folder, or its owner is neither of both. Linux itself refuses some of that, in folders like /tmp
-/// (fs.protected_symlinks, fs.protected_regular), unless a system has switched it off.
-fn check_trusted(path: &Path, found: &Metadata, what: &str) -> Result<()> {
-    let trusted = |uid: u32| uid == geteuid().as_raw() || uid == ROOT;
-    if trusted(found.uid()) {
-        return Ok(());
-    }
-    let folder =
-        std::fs::metadata(folder_of(path)).map_err(|cause| failed("look at", path, &cause))?;
-    if folder.mode() & SHARED == 0 && trusted(folder.uid()) {
-        return Ok(());
-    }
-    Err(Error::new(
-        Status::FileError,
-        format!(
-            "checkpoint {} is {what} of another user (uid {}), in a folder that another user may write to, and is not used; remove it, or name a resume_path in a folder of your own",
-            path.display(),
-            found.uid()
-        ),
-    ))
-}
-
-fn open(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        // A FIFO must not hold the caller, and a link that came meanwhile is not followed.
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
-        .open(path)
-        .map_err(|cause| failed("open", path, &cause))?;
-    let found = metadata(&opened, path)?;
-    if !found.is_file() {
-        return Err(Error::new(
-            Status::FileError,
-            format!("checkpoint {} is not a regular file", path.display()),
-        ));
-    }
-    check_trusted(path, &found, "a file")?;
-    Ok(opened)
-}
-
-fn metadata(file: &File, path: &Path) -> Result<Metadata> {
-    file.metadata()
-        .map_err(|cause| failed("look at", path, &cause))
-}
-
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(ours), Ok(named)) => (ours.dev(), ours.ino()) == (named.dev(), named.ino()),
@@ -397,12 +316,5 @@ fn no_checkpoint(path: &Path, why: &str) -> Error {
             "resume_path is a symbolic link to {}, which is no checkpoint ({why}) and is left alone; remove the link or the file, or name another resume_path",
             path.display()
         ),
-    )
-}
-
-fn failed(what: &str, path: &Path, cause: &std::io::Error) -> Error {
-    Error::file(
-        format_args!("cannot {what} checkpoint {}", path.display()),
-        cause,
     )
 }

@@ -15,6 +15,7 @@ mod session;
 mod settle;
 mod store;
 mod stream;
+mod trusted;
 mod verify;
 
 pub use by_hand::Multipart;
