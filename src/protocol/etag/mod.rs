@@ -136,6 +136,10 @@ impl EtagHasher {
 
     /// Whole blocks of SHA-1 at the beginning of `bytes` that need nothing but the current block's hash.
     fn plain<'a>(&mut self, bytes: &'a [u8]) -> &'a [[u8; 64]] {
+        // A full block stays open until more comes: else its digest would not be that of content of one block.
+        if bytes.is_empty() {
+            return &[];
+        }
         let room = self.room();
         match self.whole {
             Whole::Running(_) => &[],

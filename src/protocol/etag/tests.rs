@@ -95,6 +95,23 @@ fn batching_changes_no_digest() {
     }
 }
 
+/// What was hashed in a batch is compared with what was hashed alone. Full blocks, in full batches.
+#[test]
+fn full_blocks_have_the_same_digest_in_a_batch_and_alone() {
+    let content = content(BLOCK);
+    let alone = part(&content);
+    for together in BatchHasher::both() {
+        let mut hashers = [(); 8].map(|()| EtagHasher::part());
+        for piece in content.chunks(256 << 10) {
+            let mut jobs: Vec<_> = hashers.iter_mut().map(|hasher| (hasher, piece)).collect();
+            together.update_all(&mut jobs);
+        }
+        for hasher in hashers {
+            assert_eq!(hasher.finish(), alone);
+        }
+    }
+}
+
 #[test]
 fn an_object_hasher_has_the_plain_sha1_up_to_one_block() {
     let (short, long) = (content(BLOCK), content(BLOCK + 1));
