@@ -1,11 +1,12 @@
 #!/bin/sh
 # Builds and runs the C tests: every tests/c/test_*.c, each with a US3 emulator, a callback service
 # and a folder of its own; the exported symbols; the programs in examples-c. One
-# line for each test.
+# line for each test. As many run at the same time as there are processors; each is printed when it has ended.
 #
 #   run.sh EMULATOR LIB_DIR [NAME…]      only test_NAME.c, "exports" or "examples"
 #
 # C_TEST_BUILD in the environment is where programs are built, if not in build/test/c.
+# C_TESTS_AT_ONCE in the environment is how many run at the same time.
 # RUN_UNDER in the environment is put before each test program, such as valgrind with its options.
 # CHECK_ONLY=text in the environment runs only the test functions whose name contains it,
 # CHECK_WITHOUT="NAME…" leaves these out, and says so. Fails when
@@ -19,6 +20,7 @@ lib=$(cd "$2" && pwd)
 shift 2
 only=$*
 build=${C_TEST_BUILD:-$root/build/test/c}
+at_once=${C_TESTS_AT_ONCE:-$(getconf _NPROCESSORS_ONLN)}
 . "$root/scripts/testing.sh"
 
 # Far longer than all tests of a program take; each test has a limit of its own besides.
@@ -65,7 +67,7 @@ start_servers() {
     export US3_TEST_SINK
     US3_TEST_LIBRARY=$lib/libus3.so
     US3_TEST_PROBE=$build/us3-probe
-    US3_NOT_TESTED=$tmp/not_tested
+    US3_NOT_TESTED=$C_TEST_PARTS/not_tested
     export US3_TEST_LIBRARY US3_TEST_PROBE US3_NOT_TESTED
 }
 
@@ -148,17 +150,62 @@ check_examples() {
     interrupt_example
 }
 
+# The names, those first that take longest.
+names() {
+    echo probe memory operations hazards logger
+    for source in "$here"/test_*.c; do
+        name=$(basename "$source" .c)
+        echo "${name#test_}"
+    done
+    echo exports examples
+}
+
+run_one() {
+    case $1 in
+        exports) check_exports ;;
+        examples) check_examples ;;
+        *) run_test "test_$1" ;;
+    esac
+}
+
+# run_all NAME…: each in a process of its own, which is this script with C_TEST_PARTS set to the folder of their outputs.
+run_all() {
+    C_TEST_PARTS=$tmp/parts
+    export C_TEST_PARTS
+    mkdir "$C_TEST_PARTS"
+    # shellcheck disable=SC2016 # the variables are those of the inner shell
+    printf '%s\n' "$@" | xargs -P "$at_once" -I NAME sh -c '
+        log=$C_TEST_PARTS/$4.log
+        "$1" "$2" "$3" "$4" >"$log" 2>&1 || echo "$4" >>"$C_TEST_PARTS/failed"
+        flock "$C_TEST_PARTS" cat "$log"' sh "$here/run.sh" "$emulator" "$lib" NAME
+    for name; do
+        passed=$((passed + $(grep -c '^ok ' "$C_TEST_PARTS/$name.log" || true)))
+        failures=$(grep -c '^FAIL ' "$C_TEST_PARTS/$name.log" || true)
+        failed=$((failed + failures))
+        if [ "$failures" -eq 0 ] && grep -qx "$name" "$C_TEST_PARTS/failed" 2>/dev/null; then
+            fail "$name ended before its end"
+        fi
+    done
+    [ ! -f "$C_TEST_PARTS/not_tested" ] || mv "$C_TEST_PARTS/not_tested" "$tmp/not_tested"
+}
+
+if [ -n "${C_TEST_PARTS:-}" ]; then
+    begun=$(date +%s)
+    run_one "$only"
+    echo "-- $only took $(($(date +%s) - begun)) s"
+    [ "$failed" -eq 0 ]
+    exit
+fi
+
 build_helpers
-for source in "$here"/test_*.c; do
-    name=$(basename "$source" .c)
-    if wanted "${name#test_}"; then
-        run_test "$name"
-    fi
+to_run=
+for name in $(names); do
+    case " $to_run " in
+        *" $name "*) ;;
+        *) ! wanted "$name" || to_run="$to_run $name" ;;
+    esac
 done
-if wanted exports; then
-    check_exports
-fi
-if wanted examples; then
-    check_examples
-fi
+[ -n "$to_run" ] || fail "no C test is named $only"
+# shellcheck disable=SC2086 # a list of names
+run_all $to_run
 summary "C tests"

@@ -1,7 +1,7 @@
 /* Checkpoints in folders that other users of the machine write to.
  *
  * A finish with a policy is refused, so that a checkpoint stays.
- * emulator options: --rule {"call":"finish","policy":true,"fault":{"answer":{"status":400}}}
+ * emulator options: --rule {"call":"finish","policy":true,"fault":{"answer":{"status":400,"body":"{\"RetCode\":-148660,\"ErrMsg\":\"refused\"}"}}}
  */
 #define _GNU_SOURCE /* umask and lchown besides POSIX */
 
