@@ -1,31 +1,24 @@
 //! What an earlier run left of a resumable upload, and whether to go on with it: the checkpoint, reconciled with what
 //! the service has and the file holds.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
-
 use super::Upload;
-use super::checkpoint::{Checkpoint, FinishSent, Found};
-use super::layout::parts_of;
-use super::recheck::hashed;
-use super::session::{Part, Parts, Session};
+use super::checkpoint::{Changes, Checkpoint, FILE_CHANGED, FinishSent, Found};
+use super::recheck::verified;
+use super::session::Session;
 use super::settle::{self, Begun, Question};
-use crate::content::Content;
 use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
 use crate::protocol::rerun::{Sent, longest_run, may_still_run};
 use crate::protocol::settle::{Outcome, Why};
 use crate::runtime::blocking;
-use crate::service::{Failure, ListedPart, Reply};
+use crate::service::{Failure, Reply};
 
 /// Between two looks at an upload whose finish may still run.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-const FILE_CHANGED: &str = "the file changed since the checkpoint; the upload started afresh";
-const HEADERS_CHANGED: &str = "the content type, storage class or metadata changed since the checkpoint; the upload started afresh";
 const FORGOTTEN: &str =
     "the service no longer knows the upload of the checkpoint; the upload started afresh";
 
@@ -86,7 +79,7 @@ pub(super) async fn decide(
         upload,
         session: Session::known(&checkpoint),
         finish: earlier_finish(run, &checkpoint),
-        now: Now::of(&checkpoint, asked),
+        changes: Changes::since(&checkpoint, asked),
         begun: Instant::now(),
         digest: None,
     };
@@ -99,7 +92,7 @@ struct Earlier<'a> {
     upload: &'a Upload,
     session: Session,
     finish: Option<FinishSent>,
-    now: Now,
+    changes: Changes,
     /// When this run began to look.
     begun: Instant,
     /// Of the file, once it was computed.
@@ -116,7 +109,7 @@ impl Earlier<'_> {
         let count = upload.content.size().div_ceil(self.session.part_size);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         loop {
-            if let (Some(why), None) = (self.now.of_no_use, &self.finish) {
+            if let (Some(why), None) = (self.changes.of_no_use, &self.finish) {
                 return self.drop_upload(why).await;
             }
             let upload_id = &self.session.upload_id;
@@ -134,7 +127,7 @@ impl Earlier<'_> {
                 waited.map_err(|error| self.session.name_in(error))?;
                 continue;
             }
-            if let Some(why) = self.now.of_no_use {
+            if let Some(why) = self.changes.of_no_use {
                 match self.start_over(why, left).await? {
                     Some(decision) => return Ok(decision),
                     None => continue,
@@ -149,8 +142,8 @@ impl Earlier<'_> {
             let verified = operation.work(verified).await.and_then(|verified| verified);
             let verified =
                 verified.map_err(|error| in_doubt(error, upload, self.session.is_lost()))?;
-            if self.now.file_differs && verified.len() < count {
-                self.now.of_no_use = Some(FILE_CHANGED);
+            if self.changes.file_differs && verified.len() < count {
+                self.changes.of_no_use = Some(FILE_CHANGED);
                 continue;
             }
             *self.session.parts() = verified;
@@ -230,7 +223,7 @@ impl Earlier<'_> {
     /// The service does not know the upload any more. If its finish may have been sent, the object may be stored and the
     /// callback fired: then it must not be uploaded again. None after a pause, to look again.
     async fn gone(&mut self) -> Result<Option<ResumeDecision>> {
-        let note = self.now.of_no_use.unwrap_or(FORGOTTEN);
+        let note = self.changes.of_no_use.unwrap_or(FORGOTTEN);
         let Some(finish) = self.finish.clone() else {
             return Ok(Some(ResumeDecision::afresh(Some(note.to_owned()))));
         };
@@ -240,7 +233,7 @@ impl Earlier<'_> {
             left: None,
         };
         let Self { run, upload, .. } = *self;
-        let Now { headers_differ, .. } = self.now;
+        let Changes { headers_differ, .. } = self.changes;
         let digest = self.digest().await?;
         let etag = finish.etag.as_deref();
         let content = etag.zip(digest.as_ref());
@@ -249,7 +242,7 @@ impl Earlier<'_> {
         let same_content = match content {
             Some(EtagMatch::Same) => true,
             Some(EtagMatch::Different { .. }) => false,
-            Some(EtagMatch::Incomparable) | None => !self.now.file_differs,
+            Some(EtagMatch::Incomparable) | None => !self.changes.file_differs,
         };
         let policy = upload.plan.policy.is_some();
         let harmless = run.engine.service.config().may_run_twice(policy);
@@ -342,34 +335,6 @@ impl Earlier<'_> {
     }
 }
 
-/// How this run's request and file are told from those of the checkpoint.
-#[derive(Clone, Copy)]
-struct Now {
-    /// Why the upload of the checkpoint is of no use to anybody.
-    of_no_use: Option<&'static str>,
-    /// Content type, storage class or metadata are others.
-    headers_differ: bool,
-    /// It is another file, or was written to, or its file system tells other numbers than before. If its content is
-    /// that of the parts, this makes no difference.
-    file_differs: bool,
-}
-
-impl Now {
-    fn of(checkpoint: &Checkpoint, asked: &Checkpoint) -> Self {
-        let headers_differ = !checkpoint.same_headers(asked);
-        let of_no_use = match () {
-            () if checkpoint.file.size() != asked.file.size() => Some(FILE_CHANGED),
-            () if headers_differ => Some(HEADERS_CHANGED),
-            () => None,
-        };
-        Self {
-            of_no_use,
-            headers_differ,
-            file_differs: !checkpoint.file.is_same(&asked.file),
-        }
-    }
-}
-
 /// The finish that the run before may have sent.
 fn earlier_finish(run: &Run, checkpoint: &Checkpoint) -> Option<FinishSent> {
     // The first version does not tell when, nor whether it had a policy.
@@ -405,26 +370,4 @@ fn lost_finish(key: &str) -> Error {
         "an earlier run was finishing the upload of {key} when it ended, and its answer is lost"
     );
     Error::new(Status::NetworkError, what)
-}
-
-/// Of the parts that the service has, those with the file's content.
-async fn verified(
-    session: &Session,
-    content: &Content,
-    mut listed: BTreeMap<u32, ListedPart>,
-    jobs: usize,
-) -> Result<Parts> {
-    let parts = parts_of(content.size(), session.part_size)?.filter_map(|(number, range)| {
-        let part = listed.remove(&number)?;
-        (part.size == range.end - range.start).then_some((range, (number, part)))
-    });
-    hashed(content, parts, jobs)
-        .try_filter_map(|(digest, (number, part))| {
-            let same = digest.compare_part(&part.etag) == EtagMatch::Same;
-            let ListedPart { etag, size } = part;
-            let digest = Some(digest);
-            std::future::ready(Ok(same.then_some((number, Part { etag, size, digest }))))
-        })
-        .try_collect()
-        .await
 }
