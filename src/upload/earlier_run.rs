@@ -11,7 +11,7 @@ use super::settle::{self, Begun, Question};
 use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
-use crate::protocol::rerun::{Sent, longest_run, may_still_run};
+use crate::protocol::rerun::{longest_run, may_still_run};
 use crate::protocol::settle::{Outcome, Why};
 use crate::runtime::blocking;
 use crate::service::{Failure, Reply};
@@ -154,11 +154,7 @@ impl Earlier<'_> {
     /// How long the earlier finish may still run, at this Date of the service; zero when it cannot.
     fn finish_may_run(&self, date: Option<u64>) -> Duration {
         self.finish.as_ref().map_or(Duration::ZERO, |finish| {
-            let sent = Sent {
-                at: finish.at,
-                lasts: finish.lasts(),
-            };
-            may_still_run(sent, date, self.begun.elapsed())
+            may_still_run(finish.at, finish.lasts(), date, self.begun.elapsed())
         })
     }
 
@@ -238,10 +234,10 @@ impl Earlier<'_> {
         let etag = finish.etag.as_deref();
         let content = etag.zip(digest.as_ref());
         let content = content.map(|(etag, digest)| digest.compare_object(etag));
-        let other_content = matches!(content, Some(EtagMatch::Different { .. }));
+        let other_content = content == Some(EtagMatch::Different);
         let same_content = match content {
             Some(EtagMatch::Same) => true,
-            Some(EtagMatch::Different { .. }) => false,
+            Some(EtagMatch::Different) => false,
             Some(EtagMatch::Incomparable) | None => !self.changes.file_differs,
         };
         let policy = upload.plan.policy.is_some();

@@ -1,11 +1,10 @@
 //! PutFile: the whole content in one request.
 
-use std::fmt::Write;
-
 use md5::{Digest, Md5};
 
 use super::Upload;
 use super::store::{Request, Store, Storing};
+use super::verify::hex;
 use crate::content::{Content, ReadOutcome};
 use crate::engine::Run;
 use crate::error::{Error, Report, Result};
@@ -109,13 +108,4 @@ async fn content_md5(content: &Content) -> Result<String> {
         Ok(hex(&md5.finalize()))
     })
     .await
-}
-
-/// Lower-case hex, as Content-MD5 wants it.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

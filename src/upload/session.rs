@@ -12,16 +12,15 @@ use futures_util::future::BoxFuture;
 use md5::{Digest, Md5};
 
 use super::checkpoint::Checkpoint;
-use super::put::hex;
 use super::settle::{Begun, Moment};
 use super::store::{Request, Store, Storing};
-use super::verify::differs;
+use super::verify::{differs, hex};
 use super::{Plan, Upload};
 
 use crate::content::{Content, ReadOutcome};
 use crate::engine::Run;
 use crate::error::{Error, ObjectState, Report, Result, report_of};
-use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
+use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher};
 use crate::protocol::policy::PutPolicy;
 use crate::runtime::blocking;
 use crate::runtime::sync::unpoisoned;
@@ -190,8 +189,8 @@ impl Session {
         if !etag.chars().all(|c| c.is_ascii_graphic() && c != ',') {
             return Err(reply.protocol_error(&what, "with an ETag that no list can hold"));
         }
-        match digest.map(|digest| digest.compare_part(&etag)) {
-            Some(EtagMatch::Different { expected }) => {
+        match digest.and_then(|digest| digest.part_etag(&etag)) {
+            Some(expected) if expected != etag => {
                 Err(differs(&what, &etag, &expected, reply.report()))
             }
             _ => Ok(etag),

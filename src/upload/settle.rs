@@ -7,7 +7,7 @@ use crate::engine::Run;
 use crate::error::Error;
 use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::{
-    Doubt, Head, Match, Object, Outcome, Settling, Step, UploadListing, Why, object,
+    Doubt, Head, Object, Outcome, Settling, Step, UploadListing, Why, object,
 };
 use crate::service::{Failure, Reply};
 
@@ -183,20 +183,15 @@ impl Asking<'_> {
 /// What HEAD's 2xx answer says of a request that began then and has this digest.
 pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) -> Object {
     let etag = reply.etag();
-    let verdict = etag
-        .as_deref()
-        .zip(digest)
-        .map(|(etag, digest)| digest.compare_object(etag));
+    let compared = etag.as_deref().zip(digest);
     let date = reply.date("date");
     let ago = begun.ago(date);
     let head = Head {
         status: reply.status,
         page: reply.is_page(),
-        etag: match verdict {
-            Some(EtagMatch::Same) => Match::Same,
-            Some(EtagMatch::Different { .. }) => Match::Different,
-            Some(EtagMatch::Incomparable) | None => Match::Incomparable,
-        },
+        etag: compared.map_or(EtagMatch::Incomparable, |(etag, digest)| {
+            digest.compare_object(etag)
+        }),
         last_modified: reply.date("last-modified"),
         date: date.filter(|_| ago.is_some()),
     };
@@ -211,7 +206,7 @@ pub(super) fn refused(failure: &Failure) -> Object {
     let head = Head {
         status: answer.status,
         page: failure.page,
-        etag: Match::Incomparable,
+        etag: EtagMatch::Incomparable,
         last_modified: None,
         date: None,
     };

@@ -1,5 +1,6 @@
 //! Whether what is stored is what was sent.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use super::settle::{self, Begun};
@@ -58,10 +59,10 @@ pub(super) fn compare(what: &str, report: &Report, digest: Option<&ContentDigest
     let (Some(etag), Some(digest)) = (&report.etag, digest) else {
         return Ok(());
     };
-    let EtagMatch::Different { expected } = digest.compare_object(etag) else {
+    if digest.compare_object(etag) != EtagMatch::Different {
         return Ok(());
-    };
-    let mut error = differs(what, etag, &expected, report.clone());
+    }
+    let mut error = differs(what, etag, &digest.object_etag(), report.clone());
     error.add("what is stored is not what was sent, so delete it and upload again");
     Err(error)
 }
@@ -76,4 +77,13 @@ pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report
     );
     *error.report_mut() = report;
     error
+}
+
+/// Lower-case hex, as Content-MD5 wants it.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
