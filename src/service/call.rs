@@ -68,7 +68,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(super) fn evidence(&self, through: bool, end: End) -> Evidence {
+    pub(crate) fn evidence(&self, through: bool, end: End) -> Evidence {
         Evidence {
             stores: self.stores,
             policy: self.policy.is_some(),
@@ -90,7 +90,7 @@ impl<'a> Call<'a> {
 /// What a message calls a request: the operation and the URL, which holds no secret. Made into text only
 /// for a message: most requests have none.
 #[derive(Clone, Copy)]
-pub(crate) struct What<'a>(pub(super) &'a Service, pub(crate) &'a Call<'a>);
+pub(crate) struct What<'a>(pub(crate) &'a Service, pub(crate) &'a Call<'a>);
 
 impl Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -35,6 +35,8 @@ pub use object::FileInfo;
 pub(crate) use object::Put;
 pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
 pub(crate) use retry::Tries;
+#[cfg(test)]
+pub(crate) use {body::Body, body::Delivery, call::What, send::Exchanged};
 
 use crate::config::{Config, Origin};
 use crate::error::{Error, Result, Status};
@@ -42,13 +44,13 @@ use crate::runtime::event_loops::LoadBalancer;
 use connector::Connector;
 use pool::Pool;
 use secrets::Secrets;
-use send::Wire;
+pub(crate) use send::Wire;
 
 /// A bucket's service, with its pool of connections.
 pub(crate) struct Service {
     config: Config,
     origin: Origin,
-    wire: Box<dyn Wire>,
+    pub(crate) wire: Box<dyn Wire>,
     /// Requests go through it, with absolute URLs. None for https, which goes through a tunnel.
     http_proxy: Option<Intercept>,
     /// Of the account and the proxy: what no message must show.

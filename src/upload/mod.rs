@@ -136,3 +136,6 @@ fn detect(content: &Content, key: &str) -> Result<String> {
     let name = content.path().unwrap_or(key.as_ref());
     Ok(mime::detect(&head, complete, Some(name)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,3 +109,99 @@ async fn content_md5(content: &Content) -> Result<String> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+    use crate::upload::tests::{Answer, Bench, digest, memory, policy, usual};
+
+    /// What PutFile's ETag and HEAD's are; what the host is told of it, and whether HEAD was asked.
+    type Case = (
+        &'static str,
+        Option<&'static [u8]>,
+        fn() -> Answer,
+        (Status, bool, bool),
+    );
+
+    const ETAGS: [Case; 6] = [
+        (
+            "the content's",
+            Some(b"content"),
+            none,
+            (Status::Ok, false, false),
+        ),
+        (
+            "another",
+            Some(b"other"),
+            none,
+            (Status::IntegrityError, false, false),
+        ),
+        (
+            "none, and HEAD's is the content's",
+            None,
+            || Answer::object(b"content", 0),
+            (Status::Ok, false, true),
+        ),
+        (
+            "none, and HEAD's is another",
+            None,
+            || Answer::object(b"other", 0),
+            (Status::IntegrityError, false, true),
+        ),
+        (
+            "none, and HEAD is refused",
+            None,
+            || Answer::new(403, ""),
+            (Status::Ok, true, true),
+        ),
+        (
+            "none, and no object",
+            None,
+            none,
+            (Status::ProtocolError, false, true),
+        ),
+    ];
+
+    fn none() -> Answer {
+        Answer::refused(404, -1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_is_compared_with_what_was_sent() {
+        for (name, etag, head, expected) in ETAGS {
+            let service = Bench::new(move |asked| match (asked.operation, etag) {
+                ("PutFile", Some(of)) => {
+                    Answer::new(200, "{}").with("etag", &digest(of).object_etag())
+                }
+                ("PutFile", None) => Answer::new(200, "{}"),
+                ("HeadFile", _) => head(),
+                _ => usual(asked, 4),
+            });
+            let mut request = memory("content");
+            request.policy = Some(policy());
+            let result = service.upload(request).await;
+            let status = result.as_ref().map_or_else(Error::status, |_| Status::Ok);
+            let noted = crate::error::report_of(&result).note.is_some();
+            let told = (status, noted, service.count("HeadFile") > 0);
+            assert_eq!(told, expected, "{name}: {result:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_an_upload_travels_follows_from_mode_and_size() {
+        use crate::upload::Mode::{Auto, Multipart, Put};
+        for (mode, content, first) in [
+            (Auto, "content", "PutFile"),
+            (Put, "content", "PutFile"),
+            (Multipart, "content", "InitiateMultipartUpload"),
+            (Multipart, "", "PutFile"),
+        ] {
+            let service = Bench::new(|asked| usual(asked, 4));
+            let mut request = memory(content);
+            request.mode = mode;
+            service.upload(request).await.unwrap();
+            assert_eq!(service.asked()[0], first, "{mode:?} {content:?}");
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! Asks the service what became of a PutFile or finish. Which question comes next, and what the answers
 //! mean, `protocol::settle` decides.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
 
 use crate::engine::Run;
 use crate::error::Error;
@@ -263,6 +265,104 @@ fn reason(why: Why) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ObjectState;
+    use crate::upload::tests::{Answer, Bench, memory, policy, usual};
+    use crate::upload::{Mode, UploadRequest};
+
+    #[tokio::test(start_paused = true)]
+    async fn head_is_asked_less_and_less_often_until_the_time_is_up() {
+        let service = Bench::new(|asked| match asked.operation {
+            "PutFile" => Answer::Lost,
+            _ => usual(asked, 4),
+        });
+        let error = service.upload(with_policy()).await.unwrap_err();
+        let times = [0, 50, 150, 350, 750, 1550, 2550, 3550, 4550];
+        assert_eq!(service.times("HeadFile"), times, "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_look_that_decides_is_the_last() {
+        let service = Bench::new(|asked| match (asked.operation, asked.before) {
+            ("PutFile", _) => Answer::Lost,
+            ("HeadFile", 2) => Answer::object(b"content", 0),
+            _ => usual(asked, 4),
+        });
+        let error = service.upload(with_policy()).await.unwrap_err();
+        assert_eq!(error.report().object, ObjectState::Stored);
+        assert_eq!(service.times("HeadFile"), [0, 50, 150]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settle_timeout_bounds_the_looks() {
+        for (ms, looks) in [(1, 1), (50, 1), (51, 2), (1000, 5)] {
+            let settle_timeout = Duration::from_millis(ms);
+            let service = Bench::with(
+                |config| config.settle_timeout = settle_timeout,
+                |asked| match asked.operation {
+                    "PutFile" => Answer::Lost,
+                    _ => usual(asked, 4),
+                },
+            );
+            service.upload(with_policy()).await.unwrap_err();
+            assert_eq!(service.count("HeadFile"), looks, "{ms} ms");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_is_never_answered_ends_with_the_time() {
+        let service = Bench::new(|asked| match asked.operation {
+            "PutFile" => Answer::Lost,
+            "HeadFile" => Answer::object(b"content", 0).after(u64::from(u32::MAX)),
+            _ => usual(asked, 4),
+        });
+        let error = service.upload(with_policy()).await.unwrap_err();
+        assert_eq!(error.report().object, ObjectState::Unknown);
+        assert_eq!(service.elapsed(), Duration::from_secs(15), "{error}");
+    }
+
+    /// HEAD has no body to read a RetCode from.
+    #[tokio::test(start_paused = true)]
+    async fn where_head_is_refused_a_get_tells_whether_the_request_was() {
+        for (likewise, object) in [
+            ((403, -5), ObjectState::NotStored),
+            ((403, -6), ObjectState::Unknown),
+            ((200, 0), ObjectState::Unknown),
+        ] {
+            let service = Bench::new(move |asked| match asked.operation {
+                "PutFile" => Answer::refused(403, -5),
+                "HeadFile" => Answer::new(403, ""),
+                "GetMultiUploadId" => Answer::refused(likewise.0, likewise.1),
+                _ => usual(asked, 4),
+            });
+            let error = service.upload(with_policy()).await.unwrap_err();
+            assert_eq!(error.report().object, object, "{likewise:?}: {error}");
+            let asked = ["PutFile", "HeadFile", "GetMultiUploadId"];
+            assert_eq!(service.asked(), asked, "{likewise:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_lost_finish_the_upload_is_asked_for_as_well() {
+        let service = Bench::new(|asked| match (asked.operation, asked.before) {
+            ("FinishMultipartUpload", _) => Answer::Lost,
+            ("ListParts", 1) => Answer::refused(404, -1),
+            _ => usual(asked, 4),
+        });
+        let mut request = with_policy();
+        request.mode = Mode::Multipart;
+        let error = service.upload(request).await.unwrap_err();
+        assert_eq!(
+            &service.asked()[4..8],
+            ["HeadFile", "ListParts", "HeadFile", "ListParts"]
+        );
+        assert_eq!(error.report().object, ObjectState::Unknown, "{error}");
+    }
+
+    fn with_policy() -> UploadRequest {
+        let mut request = memory("content");
+        request.policy = Some(policy());
+        request
+    }
 
     #[test]
     fn a_machine_that_slept_does_not_make_its_own_object_an_older_one() {
