@@ -81,12 +81,8 @@ impl Client {
         // The caller's own thread opens the file, which saves two trips to another; unless the upload may
         // have to end while the disk does not answer.
         let endless = timeout.is_none() && watched.watch.on_progress.is_none();
-        let opened = match caller {
-            Caller::Waits if endless && permit.is_granted() => {
-                upload::open_file(&plan, &self.engine)
-            }
-            _ => None,
-        };
+        let may_block = matches!(caller, Caller::Waits) && endless && permit.is_granted();
+        let opened = upload::open_early(&plan, &self.engine, may_block);
         self.engine.prepare(timeout, watched, |run| async move {
             upload::run(&run, permit, plan, opened).await
         })

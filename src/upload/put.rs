@@ -1,10 +1,7 @@
 //! PutFile: the whole content in one request.
 
-use md5::{Digest, Md5};
-
 use super::Upload;
 use super::store::{Request, Store, Storing};
-use super::verify::hex;
 use crate::content::{Content, ReadOutcome};
 use crate::engine::Run;
 use crate::error::{Error, Report, Result};
@@ -32,7 +29,12 @@ pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
     check_size(&upload.content)?;
     run.operation.set_total(upload.content.size(), 1);
     let md5 = match run.engine.service.config().verify_upload_md5 {
-        true => Some(run.operation.work(content_md5(&upload.content)).await??),
+        true => {
+            // The one case that reads the content twice: the header goes first.
+            let content = upload.content.clone();
+            let md5 = blocking::begin(move || content.md5());
+            Some(run.operation.work(md5).await??)
+        }
         false => None,
     };
     let put = Put {
@@ -97,17 +99,6 @@ impl Request for PutRequest<'_> {
             .await
             .ok()
     }
-}
-
-/// Content-MD5, lower-case hex. The one case that reads the content twice: the header goes first.
-async fn content_md5(content: &Content) -> Result<String> {
-    let content = content.clone();
-    blocking::begin(move || {
-        let mut md5 = Md5::new();
-        content.for_each_piece(0..content.size(), |piece| md5.update(piece))?;
-        Ok(hex(&md5.finalize()))
-    })
-    .await
 }
 
 #[cfg(test)]

@@ -9,12 +9,11 @@ use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use md5::{Digest, Md5};
 
 use super::checkpoint::Checkpoint;
 use super::settle::{Begun, Moment};
 use super::store::{Request, Store, Storing};
-use super::verify::{differs, hex};
+use super::verify::differs;
 use super::{Plan, Upload};
 
 use crate::content::{Content, ReadOutcome};
@@ -146,11 +145,9 @@ impl Session {
         let verify = config.verify_etag;
         let loaded;
         let (content, range, md5) = if config.verify_upload_md5 {
-            let (bytes, md5) = run
-                .operation
-                .work(load_with_md5(content.clone(), range))
-                .await??;
-            loaded = content.with(bytes);
+            let md5;
+            let loading = load_with_md5(content.clone(), range);
+            (loaded, md5) = run.operation.work(loading).await??;
             (&loaded, 0..size, Some(md5))
         } else {
             (content, range, None)
@@ -358,11 +355,11 @@ impl Request for FinishRequest<'_> {
     }
 }
 
-async fn load_with_md5(content: Content, range: Range<u64>) -> Result<(Bytes, String)> {
+async fn load_with_md5(content: Content, range: Range<u64>) -> Result<(Content, String)> {
     blocking::begin(move || {
-        let bytes = content.load(range)?;
-        let md5 = hex(&Md5::digest(&bytes));
-        Ok((bytes, md5))
+        let loaded = content.with(content.load(range)?);
+        let md5 = loaded.md5()?;
+        Ok((loaded, md5))
     })
     .await
 }

@@ -215,13 +215,15 @@ impl Bench {
     /// The whole way of an upload.
     pub(super) async fn upload(&self, request: UploadRequest) -> Result<Report> {
         let permit = self.run.engine.queue.join();
-        super::run(&self.run, permit, Arc::new(request.plan()?), None).await
+        let plan = Arc::new(request.plan()?);
+        let opened = super::open_early(&plan, &self.run.engine, false);
+        super::run(&self.run, permit, plan, opened).await
     }
 
     /// A request with its content opened, for one of the strategies.
     pub(super) fn opened(&self, request: UploadRequest) -> Upload {
         let plan = Arc::new(request.plan().unwrap());
-        super::opened(plan, self.run.engine.hashing.clone()).unwrap()
+        super::open(plan, self.run.engine.hashing.clone()).unwrap()
     }
 
     /// What the service was asked, in order.

@@ -1,6 +1,5 @@
 //! Whether what is stored is what was sent.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::settle::{self, Begun};
@@ -77,13 +76,4 @@ pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report
     );
     *error.report_mut() = report;
     error
-}
-
-/// Lower-case hex, as Content-MD5 wants it.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
