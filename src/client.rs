@@ -143,7 +143,7 @@ impl Client {
 }
 
 async fn delete(run: &Run, key: &str) -> Result<Report> {
-    match run.engine.service.delete(key, &run.operation).await {
+    match run.service().delete(key, &run.operation).await {
         Ok(reply) => Ok(reply.report()),
         // An earlier try whose answer was lost has deleted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -154,7 +154,7 @@ async fn delete(run: &Run, key: &str) -> Result<Report> {
 }
 
 async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
-    let mut report = match run.engine.service.abort(target, &run.operation).await {
+    let mut report = match run.service().abort(target, &run.operation).await {
         Ok(reply) => reply.report(),
         // An earlier try whose answer was lost has aborted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -167,7 +167,7 @@ async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
 }
 
 async fn head(run: &Run, key: &str) -> Result<(FileInfo, Report)> {
-    let reply = run.engine.service.head(key, &run.operation).await?;
+    let reply = run.service().head(key, &run.operation).await?;
     let Some(info) = FileInfo::of(&reply) else {
         let what = format!("HeadFile {key}");
         return Err(reply.protocol_error(&what, "without a usable Content-Length"));

@@ -104,8 +104,8 @@ struct Earlier<'a> {
 impl Earlier<'_> {
     async fn decide(mut self) -> Result<ResumeDecision> {
         let Self { run, upload, .. } = self;
-        let (service, operation) = (&run.engine.service, &run.operation);
-        let twice = service.config().may_run_twice(upload.plan.policy.is_some());
+        let (service, operation) = (run.service(), &run.operation);
+        let twice = run.config().may_run_twice(upload.plan.policy.is_some());
         // Whatever the file holds by now: a finish that may still run may fire the callback of this upload.
         let fires = self.finish.as_ref().is_some_and(|finish| finish.policy) && !twice;
         let count = upload.content.size().div_ceil(self.session.part_size);
@@ -182,8 +182,8 @@ impl Earlier<'_> {
     }
 
     async fn abort(&self) -> Result<std::result::Result<Reply, Failure>> {
-        let Run { engine, operation } = self.run;
-        let abort = engine.service.abort(self.session.target(), operation);
+        let operation = &self.run.operation;
+        let abort = self.run.service().abort(self.session.target(), operation);
         operation.work(Box::pin(abort)).await
     }
 
@@ -243,7 +243,7 @@ impl Earlier<'_> {
             Some(EtagMatch::Incomparable) | None => !self.changes.file_differs,
         };
         let policy = upload.plan.policy.is_some();
-        let harmless = run.engine.service.config().may_run_twice(policy);
+        let harmless = run.config().may_run_twice(policy);
         let question = Question {
             key: &upload.plan.key,
             upload_id: None,
@@ -327,8 +327,8 @@ impl Earlier<'_> {
 
     /// The service's Date, by a question about the key that changes nothing.
     async fn service_date(&self) -> Option<u64> {
-        let Run { engine, operation } = self.run;
-        let asked = engine.service.any_upload(&self.session.key, operation);
+        let service = self.run.service();
+        let asked = service.any_upload(&self.session.key, &self.run.operation);
         asked.await.ok()?.date("date")
     }
 }
@@ -337,7 +337,7 @@ impl Earlier<'_> {
 fn earlier_finish(run: &Run, checkpoint: &Checkpoint) -> Option<FinishSent> {
     // The first version does not tell when, nor whether it had a policy.
     let untold = || {
-        let lasts = longest_run(run.engine.service.config().response_timeout);
+        let lasts = longest_run(run.config().response_timeout);
         FinishSent::new(true, None, lasts, None)
     };
     checkpoint

@@ -28,7 +28,7 @@ pub(super) fn check_size(content: &Content) -> Result<()> {
 pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
     check_size(&upload.content)?;
     run.operation.set_total(upload.content.size(), 1);
-    let md5 = match run.engine.service.config().verify_upload_md5 {
+    let md5 = match run.config().verify_upload_md5 {
         true => {
             // The one case that reads the content twice: the header goes first.
             let content = upload.content.clone();
@@ -44,7 +44,6 @@ pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
         headers: &upload.plan.headers,
         policy: upload.plan.policy.as_ref(),
     };
-    let verify = run.engine.service.config().verify_etag;
     let store = Store {
         run,
         storing: Storing {
@@ -58,7 +57,6 @@ pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
             run,
             put,
             content: &upload.content,
-            verify,
             read: ReadOutcome::default(),
         },
     };
@@ -69,16 +67,15 @@ struct PutRequest<'a> {
     run: &'a Run,
     put: Put<'a>,
     content: &'a Content,
-    /// Whether the content is hashed while it is sent.
-    verify: bool,
     read: ReadOutcome,
 }
 
 impl Request for PutRequest<'_> {
     async fn send(&self, tries: &mut Tries) -> std::result::Result<Reply, Failure> {
-        let hasher = self.verify.then(EtagHasher::object);
+        let verify = self.run.config().verify_etag;
+        let hasher = verify.then(EtagHasher::object);
         let chunks = self.content.whole(hasher, &self.read);
-        let service = &self.run.engine.service;
+        let service = self.run.service();
         let reply = service
             .put(self.put, chunks, tries, &self.run.operation)
             .await?;

@@ -65,7 +65,7 @@ impl Session {
         mime_type: &str,
         headers: &[(String, String)],
     ) -> Result<(Self, Report)> {
-        let service = &run.engine.service;
+        let service = run.service();
         let initiated = service
             .initiate(key, mime_type, headers, &run.operation)
             .await;
@@ -140,7 +140,7 @@ impl Session {
         range: Range<u64>,
         run: &Run,
     ) -> Result<Report> {
-        let config = run.engine.service.config();
+        let config = run.config();
         let size = range.end - range.start;
         let verify = config.verify_etag;
         let loaded;
@@ -154,7 +154,7 @@ impl Session {
         };
         let read = ReadOutcome::default();
         let chunks = || content.part(range.clone(), verify.then(EtagHasher::part), &read);
-        let service = &run.engine.service;
+        let service = run.service();
         let reply = service
             .upload_part(
                 self.target(),
@@ -240,7 +240,7 @@ impl Session {
 
     /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
     fn object_digest(&self, run: &Run, parts: &Parts) -> Option<ContentDigest> {
-        let verify = run.engine.service.config().verify_etag;
+        let verify = run.config().verify_etag;
         if self.part_size != BLOCK_SIZE || !verify {
             return None;
         }
@@ -273,11 +273,7 @@ impl Session {
     /// Drops the upload and its parts. One that the service does not know is gone: an earlier try
     /// may have run without its answer arriving.
     pub(super) async fn abort(&self, run: &Run) -> Result<Report> {
-        let aborted = run
-            .engine
-            .service
-            .abort(self.target(), &run.operation)
-            .await;
+        let aborted = run.service().abort(self.target(), &run.operation).await;
         let mut report = match aborted {
             Ok(reply) => reply.report(),
             Err(failure) if failure.upload_is_gone() => failure.error.report().clone(),
@@ -339,7 +335,7 @@ impl Request for FinishRequest<'_> {
         if let Some(about_to_send) = self.about_to_send {
             about_to_send().await.map_err(Failure::unsent)?;
         }
-        let service = &self.run.engine.service;
+        let service = self.run.service();
         let (target, etags) = (self.session.target(), self.etags.clone());
         service
             .finish(target, etags, self.policy, tries, &self.run.operation)
@@ -348,10 +344,6 @@ impl Request for FinishRequest<'_> {
 
     async fn digest_sent(&self) -> Result<Option<ContentDigest>> {
         Ok(self.digest.clone())
-    }
-
-    async fn digest(&self) -> Option<ContentDigest> {
-        self.digest.clone()
     }
 }
 

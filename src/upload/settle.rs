@@ -95,7 +95,7 @@ pub(super) async fn run(
         }),
         head: None,
     };
-    let time = run.engine.service.config().settle_timeout;
+    let time = run.config().settle_timeout;
     let outcome = run.operation.settle(time, asking.until_settled(time)).await;
     let outcome = outcome.unwrap_or(Outcome::Unknown(Why::NoAnswer));
     Settled {
@@ -135,7 +135,7 @@ impl Asking<'_> {
     }
 
     async fn ask_object(&mut self) {
-        let (service, key) = (&self.run.engine.service, self.question.key);
+        let (service, key) = (self.run.service(), self.question.key);
         let seen = match service.head_once(key, &self.run.operation).await {
             Ok(reply) => {
                 let seen = seen(&reply, self.question.begun, self.digest);
@@ -154,7 +154,7 @@ impl Asking<'_> {
 
     async fn ask_likewise(&mut self) {
         let Question { key, upload_id, .. } = self.question;
-        let service = &self.run.engine.service;
+        let service = self.run.service();
         let failure = match upload_id {
             Some(upload_id) => service
                 .upload_exists(upload_id, &self.run.operation)
@@ -170,8 +170,7 @@ impl Asking<'_> {
         let upload_id = self.question.upload_id.unwrap_or_default();
         let asked = self
             .run
-            .engine
-            .service
+            .service()
             .upload_exists(upload_id, &self.run.operation)
             .await;
         self.settling.saw_upload(match asked {

@@ -33,7 +33,7 @@ pub(super) async fn look(
     let foreign = |etag: &str| {
         digest.is_some_and(|digest| digest.compare_object(etag) == EtagMatch::Incomparable)
     };
-    let head = run.engine.service.head_once(key, &run.operation);
+    let head = run.service().head_once(key, &run.operation);
     match run.operation.settle(Duration::ZERO, head).await {
         Some(Ok(reply)) => match (settle::seen(&reply, begun, None), reply.etag()) {
             (Object::NoAnswer, _) => Look::NoEtag("a gateway answered HEAD".to_owned()),
