@@ -35,6 +35,7 @@ pub use object::FileInfo;
 pub(crate) use object::Put;
 pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
 pub(crate) use retry::Tries;
+pub(crate) use send::Wire;
 #[cfg(test)]
 pub(crate) use {body::Body, body::Delivery, call::What, send::Exchanged};
 
@@ -44,12 +45,12 @@ use crate::runtime::event_loops::LoadBalancer;
 use connector::Connector;
 use pool::Pool;
 use secrets::Secrets;
-pub(crate) use send::Wire;
 
 /// A bucket's service, with its pool of connections.
 pub(crate) struct Service {
     config: Config,
     origin: Origin,
+    /// Its connections.
     pub(crate) wire: Box<dyn Wire>,
     /// Requests go through it, with absolute URLs. None for https, which goes through a tunnel.
     http_proxy: Option<Intercept>,

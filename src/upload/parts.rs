@@ -55,7 +55,7 @@ fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u32, Range<u6
 #[cfg(test)]
 mod tests {
     use crate::error::Status;
-    use crate::upload::tests::{Answer, Bench, memory, usual};
+    use crate::upload::tests::{Answer, FakeService, memory, usual};
     use crate::upload::{Mode, UploadRequest};
 
     fn in_parts(content: &'static str, jobs: i32) -> UploadRequest {
@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_part_that_fails_first_is_the_one_reported() {
-        let service = Bench::new(|asked| match asked.part {
+        let service = FakeService::new(|asked| match asked.part {
             0 if asked.operation == "UploadPart" => Answer::refused(403, -10).after(20),
             1 => Answer::refused(403, -11).after(10),
             2 => usual(asked, 4).after(5),
@@ -89,7 +89,7 @@ mod tests {
             (3, [0, 0, 0, 10]),
             (256, [0, 0, 0, 0]),
         ] {
-            let service = Bench::new(|asked| match asked.operation {
+            let service = FakeService::new(|asked| match asked.operation {
                 "UploadPart" => usual(asked, 2).after(10),
                 _ => usual(asked, 2),
             });
@@ -100,7 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_part_whose_answer_is_lost_is_sent_again() {
-        let service = Bench::new(|asked| match (asked.operation, asked.before) {
+        let service = FakeService::new(|asked| match (asked.operation, asked.before) {
             ("UploadPart", 0) => Answer::Lost,
             _ => usual(asked, 16),
         });
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_upload_without_a_usable_part_size_is_aborted() {
         for (part_size, status) in [(0, Status::ProtocolError), (1 << 31, Status::ProtocolError)] {
-            let service = Bench::new(move |asked| usual(asked, part_size));
+            let service = FakeService::new(move |asked| usual(asked, part_size));
             let error = service.upload(in_parts("content", 1)).await.unwrap_err();
             assert_eq!(error.status(), status, "{error}");
             let asked = ["InitiateMultipartUpload", "AbortMultipartUpload"];

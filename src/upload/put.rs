@@ -102,7 +102,7 @@ impl Request for PutRequest<'_> {
 mod tests {
     use super::*;
     use crate::error::Status;
-    use crate::upload::tests::{Answer, Bench, digest, memory, policy, usual};
+    use crate::upload::tests::{Answer, FakeService, digest, memory, policy, usual};
 
     /// What PutFile's ETag and HEAD's are; what the host is told of it, and whether HEAD was asked.
     type Case = (
@@ -158,7 +158,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_success_is_compared_with_what_was_sent() {
         for (name, etag, head, expected) in ETAGS {
-            let service = Bench::new(move |asked| match (asked.operation, etag) {
+            let service = FakeService::new(move |asked| match (asked.operation, etag) {
                 ("PutFile", Some(of)) => {
                     Answer::new(200, "{}").with("etag", &digest(of).object_etag())
                 }
@@ -185,7 +185,7 @@ mod tests {
             (Multipart, "content", "InitiateMultipartUpload"),
             (Multipart, "", "PutFile"),
         ] {
-            let service = Bench::new(|asked| usual(asked, 4));
+            let service = FakeService::new(|asked| usual(asked, 4));
             let mut request = memory(content);
             request.mode = mode;
             service.upload(request).await.unwrap();

@@ -265,12 +265,12 @@ fn reason(why: Why) -> String {
 mod tests {
     use super::*;
     use crate::error::ObjectState;
-    use crate::upload::tests::{Answer, Bench, memory, policy, usual};
+    use crate::upload::tests::{Answer, FakeService, memory, policy, usual};
     use crate::upload::{Mode, UploadRequest};
 
     #[tokio::test(start_paused = true)]
     async fn head_is_asked_less_and_less_often_until_the_time_is_up() {
-        let service = Bench::new(|asked| match asked.operation {
+        let service = FakeService::new(|asked| match asked.operation {
             "PutFile" => Answer::Lost,
             _ => usual(asked, 4),
         });
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_look_that_decides_is_the_last() {
-        let service = Bench::new(|asked| match (asked.operation, asked.before) {
+        let service = FakeService::new(|asked| match (asked.operation, asked.before) {
             ("PutFile", _) => Answer::Lost,
             ("HeadFile", 2) => Answer::object(b"content", 0),
             _ => usual(asked, 4),
@@ -295,7 +295,7 @@ mod tests {
     async fn settle_timeout_bounds_the_looks() {
         for (ms, looks) in [(1, 1), (50, 1), (51, 2), (1000, 5)] {
             let settle_timeout = Duration::from_millis(ms);
-            let service = Bench::with(
+            let service = FakeService::with(
                 |config| config.settle_timeout = settle_timeout,
                 |asked| match asked.operation {
                     "PutFile" => Answer::Lost,
@@ -309,7 +309,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_is_never_answered_ends_with_the_time() {
-        let service = Bench::new(|asked| match asked.operation {
+        let service = FakeService::new(|asked| match asked.operation {
             "PutFile" => Answer::Lost,
             "HeadFile" => Answer::object(b"content", 0).after(u64::from(u32::MAX)),
             _ => usual(asked, 4),
@@ -327,7 +327,7 @@ mod tests {
             ((403, -6), ObjectState::Unknown),
             ((200, 0), ObjectState::Unknown),
         ] {
-            let service = Bench::new(move |asked| match asked.operation {
+            let service = FakeService::new(move |asked| match asked.operation {
                 "PutFile" => Answer::refused(403, -5),
                 "HeadFile" => Answer::new(403, ""),
                 "GetMultiUploadId" => Answer::refused(likewise.0, likewise.1),
@@ -342,7 +342,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_a_lost_finish_the_upload_is_asked_for_as_well() {
-        let service = Bench::new(|asked| match (asked.operation, asked.before) {
+        let service = FakeService::new(|asked| match (asked.operation, asked.before) {
             ("FinishMultipartUpload", _) => Answer::Lost,
             ("ListParts", 1) => Answer::refused(404, -1),
             _ => usual(asked, 4),

@@ -229,7 +229,7 @@ fn fill(
 mod tests {
     use super::*;
     use crate::upload::UploadRequest;
-    use crate::upload::tests::{Bench, usual};
+    use crate::upload::tests::{FakeService, usual};
 
     /// Reads at most three bytes at a time, then ends or fails.
     struct Trickle(&'static [u8], bool);
@@ -265,7 +265,7 @@ mod tests {
                 ],
             ),
         ] {
-            let service = Bench::new(|asked| {
+            let service = FakeService::new(|asked| {
                 match (asked.operation, asked.part) {
                     ("PutFile", _) => assert_eq!(asked.body, "aaaabbb"),
                     ("UploadPart", 0) => assert_eq!(asked.body, "aaaa"),
@@ -286,7 +286,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_read_error_is_never_the_end() {
-        let service = Bench::new(|asked| usual(asked, 4));
+        let service = FakeService::new(|asked| usual(asked, 4));
         let failing = request(b"aaaabbb", true, Mode::Multipart);
         let error = service.upload(failing).await.unwrap_err();
         assert!(error.message().contains("the tape is torn"), "{error}");

@@ -1,5 +1,5 @@
-//! A service in memory, to which the strategies talk in their tests, on a clock that stands still. It is called after what it
-//! answers to each request, and tells afterwards what it was asked.
+//! A service in memory, to which the strategies talk in their tests. A script says what it answers to each request; afterwards
+//! it tells what it was asked, and when.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -107,13 +107,13 @@ type Script = dyn Fn(&Asked) -> Answer + Send + Sync;
 /// The requests so far: when, in milliseconds since the test began, and what.
 type Log = Arc<Mutex<Vec<(u128, String)>>>;
 
-struct Fake {
+struct FakeWire {
     script: Box<Script>,
     begun: Instant,
     log: Log,
 }
 
-impl Wire for Fake {
+impl Wire for FakeWire {
     fn exchange<'a>(
         &'a self,
         what: What<'a>,
@@ -149,7 +149,7 @@ impl Wire for Fake {
     }
 }
 
-impl Fake {
+impl FakeWire {
     fn log(&self, operation: &'static str, query: &str, body: Bytes) -> Asked {
         let part = query.strip_prefix("partNumber=");
         let part = part.and_then(|query| query.split('&').next()?.parse().ok());
@@ -174,14 +174,14 @@ impl Fake {
 }
 
 /// An engine over a service in memory, with one operation.
-pub(super) struct Bench {
+pub(super) struct FakeService {
     pub(super) run: Run,
     log: Log,
     begun: Instant,
     threads: Option<Threads>,
 }
 
-impl Bench {
+impl FakeService {
     pub(super) fn new(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         Self::with(|_| {}, script)
     }
@@ -197,7 +197,7 @@ impl Bench {
         settings(&mut config);
         let (mut engine, threads) = Engine::start(config).unwrap();
         let (log, begun) = (Log::default(), Instant::now());
-        let fake = Fake {
+        let fake = FakeWire {
             script: Box::new(script),
             begun,
             log: log.clone(),
@@ -253,7 +253,7 @@ impl Bench {
 }
 
 /// A runtime may not be ended within another.
-impl Drop for Bench {
+impl Drop for FakeService {
     fn drop(&mut self) {
         let threads = self.threads.take();
         std::thread::spawn(move || drop(threads)).join().unwrap();

@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 use super::*;
 use crate::content::Source;
 use crate::upload::UploadRequest;
-use crate::upload::tests::{Answer, Asked, BEGIN, Bench, UPLOAD_ID, digest, policy, usual};
+use crate::upload::tests::{Answer, Asked, BEGIN, FakeService, UPLOAD_ID, digest, policy, usual};
 
 /// What the service lists of the file aaaabbbb: a part, its size and whose ETag it has.
 fn listed(number: u32, size: u64, content: &[u8]) -> Answer {
@@ -17,7 +17,7 @@ fn listed(number: u32, size: u64, content: &[u8]) -> Answer {
 }
 
 /// An upload of aaaabbbb with a policy, and the checkpoint of its earlier run.
-fn earlier(service: &Bench, file: &NamedTempFile) -> (Upload, Checkpoint) {
+fn earlier(service: &FakeService, file: &NamedTempFile) -> (Upload, Checkpoint) {
     file.as_file().write_all(b"aaaabbbb").unwrap();
     let mut request = UploadRequest::new(Source::File(file.path().to_owned()), "key");
     request.policy = Some(policy());
@@ -56,8 +56,11 @@ fn told(decision: Result<ResumeDecision>) -> String {
     }
 }
 
-async fn decided(script: fn(&Asked) -> Answer, change: fn(&mut Checkpoint)) -> (String, Bench) {
-    let service = Bench::new(script);
+async fn decided(
+    script: fn(&Asked) -> Answer,
+    change: fn(&mut Checkpoint),
+) -> (String, FakeService) {
+    let service = FakeService::new(script);
     let file = NamedTempFile::new().unwrap();
     let (upload, asked) = earlier(&service, &file);
     let mut checkpoint = asked.clone();
@@ -125,7 +128,7 @@ async fn parts_that_the_service_has_are_not_sent_again_if_they_are_the_files() {
 async fn an_upload_with_other_headers_is_dropped() {
     const WHY: &str = "the content type, storage class or metadata changed since the checkpoint; the upload started afresh";
     for (status, left) in [(204, false), (404, false), (403, true)] {
-        let service = Bench::new(move |_| match status {
+        let service = FakeService::new(move |_| match status {
             204 => Answer::new(204, ""),
             _ => Answer::refused(status, -9),
         });
@@ -157,7 +160,7 @@ async fn a_checkpoint_of_another_object_is_refused_before_anything_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_usable_checkpoint_nothing_is_asked() {
-    let service = Bench::new(|asked| usual(asked, 4));
+    let service = FakeService::new(|asked| usual(asked, 4));
     let file = NamedTempFile::new().unwrap();
     let (upload, asked) = earlier(&service, &file);
     for (found, expected) in [

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::{CallbackState, Status};
-use crate::upload::tests::{Answer, Bench, UPLOAD_ID, digest, memory, policy, usual};
+use crate::upload::tests::{Answer, FakeService, UPLOAD_ID, digest, memory, policy, usual};
 use crate::upload::{Mode, UploadRequest};
 
 fn in_parts(content: &'static str) -> UploadRequest {
@@ -13,7 +13,7 @@ fn in_parts(content: &'static str) -> UploadRequest {
 
 #[tokio::test(start_paused = true)]
 async fn finish_lists_the_etags_in_the_order_of_the_parts() {
-    let service = Bench::new(|asked| match asked.operation {
+    let service = FakeService::new(|asked| match asked.operation {
         // The last part is answered first.
         "UploadPart" => usual(asked, 4).after(100 - asked.part as u64),
         "FinishMultipartUpload" => {
@@ -37,7 +37,7 @@ async fn a_part_counts_only_with_an_etag_that_finish_can_list() {
         (two, Status::ProtocolError),
         (other, Status::IntegrityError),
     ] {
-        let service = Bench::new(move |asked| match asked.operation {
+        let service = FakeService::new(move |asked| match asked.operation {
             "UploadPart" => Answer::new(200, "{}").with("etag", &etag),
             _ => usual(asked, 16),
         });
@@ -54,7 +54,7 @@ async fn a_part_counts_only_with_an_etag_that_finish_can_list() {
 
 #[tokio::test(start_paused = true)]
 async fn with_verify_etag_off_any_etag_is_taken() {
-    let service = Bench::with(
+    let service = FakeService::with(
         |config| config.verify_etag = false,
         |asked| match asked.operation {
             "UploadPart" => Answer::new(200, "{}").with("etag", "W/any"),
@@ -122,7 +122,7 @@ fn none() -> Answer {
 #[tokio::test(start_paused = true)]
 async fn only_a_finish_that_cannot_run_any_more_is_followed_by_an_abort() {
     for (name, finish, head, expected) in FINISHES {
-        let service = Bench::new(move |asked| match asked.operation {
+        let service = FakeService::new(move |asked| match asked.operation {
             "FinishMultipartUpload" => finish(),
             "HeadFile" => head(),
             _ => usual(asked, BLOCK_SIZE),
@@ -143,7 +143,7 @@ async fn only_a_finish_that_cannot_run_any_more_is_followed_by_an_abort() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_cannot_be_aborted_is_named() {
-    let service = Bench::new(|asked| match asked.operation {
+    let service = FakeService::new(|asked| match asked.operation {
         "FinishMultipartUpload" => Answer::refused(403, -148_643),
         "AbortMultipartUpload" => Answer::refused(403, -7),
         _ => usual(asked, 4),
@@ -164,7 +164,7 @@ async fn an_upload_that_cannot_be_aborted_is_named() {
 /// An earlier try may have run without its answer arriving.
 #[tokio::test(start_paused = true)]
 async fn an_abort_that_finds_no_upload_has_done_its_work() {
-    let service = Bench::new(|asked| match asked.operation {
+    let service = FakeService::new(|asked| match asked.operation {
         "FinishMultipartUpload" => Answer::refused(403, -148_643),
         "AbortMultipartUpload" if asked.before == 0 => Answer::Lost,
         "AbortMultipartUpload" => Answer::refused(404, -1),

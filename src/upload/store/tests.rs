@@ -1,7 +1,7 @@
 //! What the host is told of a PutFile, against a service in memory.
 
 use super::*;
-use crate::upload::tests::{Answer, Bench, memory, policy, usual};
+use crate::upload::tests::{Answer, FakeService, memory, policy, usual};
 use CallbackState::{Delivered, NotDelivered, NotRequested, ReplyRefused, Unknown};
 use ObjectState::{NotStored, Stored};
 
@@ -112,7 +112,7 @@ fn ours() -> Answer {
 #[tokio::test(start_paused = true)]
 async fn the_host_is_told_what_was_seen_and_no_callback_is_risked_twice() {
     for (name, with_policy, put, head, expected) in CASES {
-        let service = Bench::new(move |asked| match (asked.operation, asked.before) {
+        let service = FakeService::new(move |asked| match (asked.operation, asked.before) {
             ("PutFile", 0) => put(),
             ("HeadFile", _) => head(),
             _ => usual(asked, 4),
