@@ -81,12 +81,8 @@ impl Client {
         // The caller's own thread opens the file, which saves two trips to another; unless the upload may
         // have to end while the disk does not answer.
         let endless = timeout.is_none() && watched.watch.on_progress.is_none();
-        let opened = match caller {
-            Caller::Waits if endless && permit.is_granted() => {
-                upload::open_file(&plan, &self.engine)
-            }
-            _ => None,
-        };
+        let may_block = matches!(caller, Caller::Waits) && endless && permit.is_granted();
+        let opened = upload::open_early(&plan, &self.engine, may_block);
         self.engine.prepare(timeout, watched, |run| async move {
             upload::run(&run, permit, plan, opened).await
         })
@@ -147,7 +143,7 @@ impl Client {
 }
 
 async fn delete(run: &Run, key: &str) -> Result<Report> {
-    match run.engine.service.delete(key, &run.operation).await {
+    match run.service().delete(key, &run.operation).await {
         Ok(reply) => Ok(reply.report()),
         // An earlier try whose answer was lost has deleted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -158,7 +154,7 @@ async fn delete(run: &Run, key: &str) -> Result<Report> {
 }
 
 async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
-    let mut report = match run.engine.service.abort(target, &run.operation).await {
+    let mut report = match run.service().abort(target, &run.operation).await {
         Ok(reply) => reply.report(),
         // An earlier try whose answer was lost has aborted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
@@ -171,7 +167,7 @@ async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
 }
 
 async fn head(run: &Run, key: &str) -> Result<(FileInfo, Report)> {
-    let reply = run.engine.service.head(key, &run.operation).await?;
+    let reply = run.service().head(key, &run.operation).await?;
     let Some(info) = FileInfo::of(&reply) else {
         let what = format!("HeadFile {key}");
         return Err(reply.protocol_error(&what, "without a usable Content-Length"));

@@ -38,6 +38,16 @@ pub(crate) struct Run {
     pub(crate) operation: Arc<Operation>,
 }
 
+impl Run {
+    pub(crate) fn service(&self) -> &Service {
+        &self.engine.service
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        self.engine.service.config()
+    }
+}
+
 /// Boxes the future of an operation on the library's thread: it takes tens of kilobytes.
 async fn boxed<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
     Box::pin(work(run)).await

@@ -230,6 +230,20 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// An address for a message: without user, password, query and fragment, which may be secret,
+/// and with control characters escaped.
+pub(crate) fn shown_url(text: &str) -> String {
+    let open = without_userinfo(text);
+    let open = open.split(['?', '#']).next().unwrap_or_default();
+    let short: String = open.chars().take(200).collect();
+    format!("{short:?}")
+}
+
+/// Cut at the last `@`, wherever it is: a password with a `/` or `?` in it must not show either.
+pub(crate) fn without_userinfo(text: &str) -> &str {
+    text.rsplit('@').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

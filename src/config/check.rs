@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{invalid, shown_url, without_userinfo};
-use crate::error::Result;
+use super::invalid;
+use crate::error::{Result, shown_url, without_userinfo};
 
 /// Longer waits are not patience but a unit mixed up.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, without_userinfo};
 use check::{
     CONCURRENT_UPLOADS, MAX_HOST_LEN, MAX_RETRIES, WORKER_THREADS, authority, check_bucket,
     check_credential, check_proxy, check_range, check_timeout, parse_address,
@@ -281,20 +281,6 @@ impl fmt::Debug for Config {
             .field("callback_at_least_once", callback_at_least_once)
             .finish()
     }
-}
-
-/// An address for a message: without user, password, query and fragment, which may be secret,
-/// and with control characters escaped.
-pub(crate) fn shown_url(text: &str) -> String {
-    let open = without_userinfo(text);
-    let open = open.split(['?', '#']).next().unwrap_or_default();
-    let short: String = open.chars().take(200).collect();
-    format!("{short:?}")
-}
-
-/// Cut at the last `@`, wherever it is: a password with a `/` or `?` in it must not show either.
-fn without_userinfo(text: &str) -> &str {
-    text.rsplit('@').next().unwrap_or_default()
 }
 
 fn invalid(message: impl Into<String>) -> Error {

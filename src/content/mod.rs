@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use md5::{Digest, Md5};
 
 use crate::error::{Error, Result, Status};
 use crate::protocol::etag::{ContentDigest, EtagHasher};
@@ -302,12 +303,17 @@ impl Content {
         Ok(hasher.finish())
     }
 
+    /// Content-MD5 of the whole, in lower-case hex. Blocks on the disk.
+    pub(crate) fn md5(&self) -> Result<String> {
+        let mut md5 = Md5::new();
+        self.for_each_piece(0..self.size, |piece| md5.update(piece))?;
+        let md5 = md5.finalize();
+        let hex = md5.iter().map(|byte| format!("{byte:02x}"));
+        Ok(hex.collect())
+    }
+
     /// Reads a range once, piece by piece. Blocks on the disk.
-    pub(crate) fn for_each_piece(
-        &self,
-        range: Range<u64>,
-        mut take: impl FnMut(&[u8]),
-    ) -> Result<()> {
+    fn for_each_piece(&self, range: Range<u64>, mut take: impl FnMut(&[u8])) -> Result<()> {
         let mut offset = range.start;
         while offset < range.end {
             let end = range.end.min(offset + CHUNK_SIZE as u64);

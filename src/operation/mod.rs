@@ -11,10 +11,11 @@ pub mod task;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::error::{Error, Report, Status};
 use crate::runtime::sync::unpoisoned;
@@ -147,7 +148,7 @@ impl Operation {
         };
         tokio::select! {
             () = cancelled => cancelled_by_host(),
-            () = tokio::time::sleep_until(limit.soft.into()) => limit.passed(),
+            () = tokio::time::sleep_until(limit.soft) => limit.passed(),
         }
     }
 
@@ -187,7 +188,7 @@ impl Operation {
         let _until_dropped = WorkAgain(&self.cleaning_up);
         let longest = Instant::now() + time;
         let until = self.limit.map_or(longest, |limit| limit.hard.min(longest));
-        tokio::time::timeout_at(until.into(), work).await.ok()
+        tokio::time::timeout_at(until, work).await.ok()
     }
 
     /// Sleeps, also while it cleans up; false at once when the host cancels or the deadline would pass.

@@ -13,21 +13,18 @@ pub fn longest_run(response_timeout: Duration) -> Duration {
     response_timeout + GATEWAYS
 }
 
-/// A finish that may have been sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Sent {
-    /// When, by the service's Date, in seconds since 1970; None when no answer had told the time.
-    pub at: Option<u64>,
-    /// Time after `at` until it can no longer run: to connect, to send it, and F.
-    pub lasts: Duration,
-}
-
-/// How long an earlier finish may still run; zero when it cannot. `now` is the service's Date, and
-/// `since_start` the time since this run began, which came after the finish in any case.
-pub fn may_still_run(sent: Sent, now: Option<u64>, since_start: Duration) -> Duration {
-    let from_start = sent.lasts.saturating_sub(since_start);
-    let by_date = sent.at.zip(now).map(|(at, now)| {
-        let lasts = sent.lasts.saturating_add(CLOCKS_APART);
+/// How long an earlier finish may still run; zero when it cannot. It was sent `at` this Date of the service, in seconds
+/// since 1970, if any answer had told the time, and `lasts` as long as it takes to connect, to send it, and F. `now` is the
+/// service's Date, and `since_start` the time since this run began, which came after the finish in any case.
+pub fn may_still_run(
+    at: Option<u64>,
+    lasts: Duration,
+    now: Option<u64>,
+    since_start: Duration,
+) -> Duration {
+    let from_start = lasts.saturating_sub(since_start);
+    let by_date = at.zip(now).map(|(at, now)| {
+        let lasts = lasts.saturating_add(CLOCKS_APART);
         let over = at.saturating_add(lasts.as_secs());
         Duration::from_secs(over.saturating_sub(now))
     });
@@ -58,8 +55,7 @@ mod tests {
             (Some(5000), Some(1000), 0, 70),
             (Some(5000), Some(1000), 70, 0),
         ] {
-            let sent = Sent { at, lasts };
-            let told = may_still_run(sent, now, Duration::from_secs(since_start));
+            let told = may_still_run(at, lasts, now, Duration::from_secs(since_start));
             assert_eq!(told.as_secs(), left, "{at:?} {now:?} {since_start}");
         }
     }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::CLOCKS_APART;
+use super::etag::EtagMatch;
 use crate::error::{CallbackState, ObjectState};
 
 /// The PutFile or finish that is in doubt.
@@ -48,17 +49,6 @@ pub enum UploadListing {
     Unsaid,
 }
 
-/// An ETag of the service held against the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Match {
-    /// It is the content's.
-    Same,
-    /// It is not.
-    Different,
-    /// It is of a form that cannot be computed, or there is none.
-    Incomparable,
-}
-
 /// The answer to HEAD, as far as it counts here. Times are seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Head {
@@ -66,8 +56,8 @@ pub struct Head {
     pub status: u16,
     /// It is HTML without a session id: a gateway's page, unless it has the content's ETag.
     pub page: bool,
-    /// The ETag, compared.
-    pub etag: Match,
+    /// The ETag held against the content; incomparable when there is none.
+    pub etag: EtagMatch,
     /// Last-Modified.
     pub last_modified: Option<u64>,
     /// Date.
@@ -232,7 +222,7 @@ impl Outcome {
 pub fn object(head: Head, since_request: Duration) -> Object {
     match head.status {
         // An older page would pass for an older object, and that for proof that nothing was stored.
-        200..300 if head.page && head.etag != Match::Same => return Object::NoAnswer,
+        200..300 if head.page && head.etag != EtagMatch::Same => return Object::NoAnswer,
         200..300 => {}
         404 if !head.page => return Object::Absent,
         408 | 429 => return Object::NoAnswer,
@@ -245,9 +235,9 @@ pub fn object(head: Head, since_request: Duration) -> Object {
     });
     match (older, head.etag) {
         (Some(true), _) => Object::Older,
-        (Some(false), Match::Same) => Object::Ours,
-        (None, Match::Same) => Object::OfUnknownAge,
-        (_, Match::Different | Match::Incomparable) => Object::Other,
+        (Some(false), EtagMatch::Same) => Object::Ours,
+        (None, EtagMatch::Same) => Object::OfUnknownAge,
+        (_, EtagMatch::Different | EtagMatch::Incomparable) => Object::Other,
     }
 }
 

@@ -37,7 +37,7 @@ impl Payload {
 
 /// What the sender may still ask of a body that the connection owns.
 #[derive(Clone, Debug)]
-pub(super) struct Delivery {
+pub(crate) struct Delivery {
     exhausted: Arc<AtomicBool>,
     /// The connection has asked for more than the source has given so far.
     awaits_source: Arc<AtomicBool>,
@@ -96,7 +96,7 @@ impl Delivery {
 }
 
 /// A body of known length.
-pub(super) struct Body {
+pub(crate) struct Body {
     payload: Payload,
     exhausted: Arc<AtomicBool>,
     awaits_source: Arc<AtomicBool>,

@@ -10,6 +10,7 @@ use http::{Method, Request, Uri};
 use hyper_util::client::proxy::matcher::Intercept;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
 
 use super::Service;
 use super::body::Body;
@@ -67,7 +68,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(super) fn evidence(&self, through: bool, end: End) -> Evidence {
+    pub(crate) fn evidence(&self, through: bool, end: End) -> Evidence {
         Evidence {
             stores: self.stores,
             policy: self.policy.is_some(),
@@ -88,7 +89,8 @@ impl<'a> Call<'a> {
 
 /// What a message calls a request: the operation and the URL, which holds no secret. Made into text only
 /// for a message: most requests have none.
-pub(super) struct What<'a>(pub(super) &'a Service, pub(super) &'a Call<'a>);
+#[derive(Clone, Copy)]
+pub(crate) struct What<'a>(pub(crate) &'a Service, pub(crate) &'a Call<'a>);
 
 impl Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -169,9 +171,20 @@ impl Service {
 
     /// What only this request must not show: its signature.
     pub(super) fn secrets_of(&self, call: &Call<'_>) -> Secrets {
-        let authorization = self.authorization(call);
-        Secrets::new(&[authorization.split(':').nth(1).unwrap_or_default()])
+        Secrets::new(&[signature(&self.authorization(call))])
     }
+}
+
+/// The signature that a request carries.
+pub(super) fn signature_of(request: &Request<Body>) -> Zeroizing<String> {
+    let authorization = request.headers().get(AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
+    Zeroizing::new(signature(authorization.unwrap_or_default()).to_owned())
+}
+
+/// Neither key has a colon.
+fn signature(authorization: &str) -> &str {
+    authorization.split(':').nth(1).unwrap_or_default()
 }
 
 /// Path and query.

@@ -37,7 +37,7 @@ impl Failure {
         }
     }
 
-    pub(super) fn judged(error: Error, evidence: Evidence) -> Self {
+    pub(crate) fn judged(error: Error, evidence: Evidence) -> Self {
         let answer = match evidence.end {
             End::Answered(answer) => Some(answer),
             _ => None,

@@ -35,6 +35,9 @@ pub use object::FileInfo;
 pub(crate) use object::Put;
 pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
 pub(crate) use retry::Tries;
+pub(crate) use send::Wire;
+#[cfg(test)]
+pub(crate) use {body::Body, body::Delivery, call::What, send::Exchanged};
 
 use crate::config::{Config, Origin};
 use crate::error::{Error, Result, Status};
@@ -47,9 +50,8 @@ use secrets::Secrets;
 pub(crate) struct Service {
     config: Config,
     origin: Origin,
-    /// Where connections go.
-    root: Uri,
-    pool: Pool,
+    /// Its connections.
+    pub(crate) wire: Box<dyn Wire>,
     /// Requests go through it, with absolute URLs. None for https, which goes through a tunnel.
     http_proxy: Option<Intercept>,
     /// Of the account and the proxy: what no message must show.
@@ -62,18 +64,18 @@ impl Service {
     /// Prepares connections; makes none yet.
     pub(crate) fn new(config: Config, origin: Origin, balancer: LoadBalancer) -> Result<Self> {
         let address = address(&origin);
-        let root = address.parse().map_err(|cause| {
+        let root: Uri = address.parse().map_err(|cause| {
             let why = format!("{address} is not a usable address: {cause}");
             Error::new(Status::InvalidConfig, why)
         })?;
         let proxy = connector::proxy(&config, &root);
         let tls = tls::client_config(&config, origin.https)?;
+        let connector = Connector::new(tls, proxy.clone(), config.connect_timeout);
         Ok(Self {
             secrets: account_secrets(&config, proxy.as_ref()),
             public: Secrets::new(&[public_key(&config)]),
-            http_proxy: proxy.clone().filter(|_| !origin.https),
-            pool: Pool::new(Connector::new(tls, proxy, config.connect_timeout), balancer),
-            root,
+            http_proxy: proxy.filter(|_| !origin.https),
+            wire: Box::new(Pool::new(connector, root, balancer)),
             config,
             origin,
         })

@@ -61,15 +61,18 @@ struct Idle {
 /// The connections to one service.
 pub(super) struct Pool {
     connector: Connector,
+    /// Where they go.
+    service: Uri,
     /// An upload is one piece of work; its connections spread over the threads.
     balancer: LoadBalancer,
     idle: Mutex<Vec<Idle>>,
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector, balancer: LoadBalancer) -> Self {
+    pub(super) fn new(connector: Connector, service: Uri, balancer: LoadBalancer) -> Self {
         Self {
             connector,
+            service,
             balancer,
             idle: Mutex::default(),
         }
@@ -77,11 +80,7 @@ impl Pool {
 
     /// The connection that was idle for the shortest time, and no longer than `longest_idle`, or
     /// a new one.
-    pub(super) async fn take(
-        &self,
-        service: &Uri,
-        longest_idle: Duration,
-    ) -> Result<PooledConnection, BoxError> {
+    pub(super) async fn take(&self, longest_idle: Duration) -> Result<PooledConnection, BoxError> {
         let idle = self
             .usable()
             .pop_if(|idle| idle.since.elapsed() <= longest_idle);
@@ -89,7 +88,7 @@ impl Pool {
             Some(idle) => Ok(idle.connection),
             // Boxed, because connecting is rare and large, and every future has room for the largest future that it
             // awaits.
-            None => Box::pin(self.connect(service.clone())).await,
+            None => Box::pin(self.connect()).await,
         }
     }
 
@@ -112,8 +111,8 @@ impl Pool {
         idle
     }
 
-    async fn connect(&self, service: Uri) -> Result<PooledConnection, BoxError> {
-        let connector = self.connector.clone();
+    async fn connect(&self) -> Result<PooledConnection, BoxError> {
+        let (connector, service) = (self.connector.clone(), self.service.clone());
         let assignment = self.balancer.assign();
         let handle = assignment.handle().clone();
         let connecting = handle.spawn(connect(connector, service, assignment));

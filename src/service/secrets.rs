@@ -73,6 +73,18 @@ impl Secrets {
         Self { needles, begins }
     }
 
+    /// Whether one of the secrets may stand in the text. Quick for ETags and session ids, which come with every answer: a text
+    /// without escapes and blanks can be read in one way only.
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        (0..text.len()).any(|at| match text[at] {
+            b'%' | b'\\' | b'&' | b'\t'..=b'\r' | b' ' => true,
+            byte => {
+                self.begins[usize::from(byte)]
+                    && self.needles.iter().any(|needle| needle.begins(&text[at..]))
+            }
+        })
+    }
+
     /// How many bytes of the text write one of the secrets at its beginning.
     fn written_at(&self, text: &[u8]) -> Option<usize> {
         let begins = text
@@ -84,6 +96,25 @@ impl Secrets {
 }
 
 impl Needle {
+    /// Whether the text begins with it, or with as much of it as is found when it was cut off.
+    fn begins(&self, text: &[u8]) -> bool {
+        let enough = &self.bytes[..self.bytes.len().min(CUT_OFF)];
+        let begin = text.get(..enough.len());
+        begin.is_some_and(|begin| {
+            let bytes = begin.iter().map(|byte| self.in_one_alphabet(*byte));
+            bytes.eq(enough.iter().copied())
+        })
+    }
+
+    /// Base64 is written in two alphabets.
+    fn in_one_alphabet(&self, byte: u8) -> u8 {
+        match byte {
+            b'-' if self.base64 => b'+',
+            b'_' if self.base64 => b'/',
+            byte => byte,
+        }
+    }
+
     fn written_at(&self, text: &[u8]) -> Option<usize> {
         let (first, others) = self.bytes.split_first()?;
         // A text can be read in several ways: `%25` as three characters or as one.
@@ -105,13 +136,7 @@ impl Needle {
     /// Adds where the text goes on behind this byte.
     fn read(&self, text: &[u8], at: usize, expected: u8, mut ends: Vec<usize>) -> Vec<usize> {
         for (byte, len) in readings(&text[at..]) {
-            let byte = match byte {
-                // Both alphabets as one.
-                b'-' if self.base64 => b'+',
-                b'_' if self.base64 => b'/',
-                byte => byte,
-            };
-            if byte == expected && !ends.contains(&(at + len)) {
+            if self.in_one_alphabet(byte) == expected && !ends.contains(&(at + len)) {
                 ends.push(at + len);
             }
         }
@@ -128,6 +153,12 @@ fn blanks(text: &[u8]) -> usize {
 /// The same text without any of the secrets, as they are, cut off or wrapped, percent-encoded, escaped as in JSON, C or HTML, once or
 /// several times, or in base64.
 pub(super) fn masked(text: &str, secrets: &[&Secrets]) -> String {
+    if !secrets
+        .iter()
+        .any(|secrets| secrets.may_be_in(text.as_bytes()))
+    {
+        return text.to_owned();
+    }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -246,132 +277,4 @@ fn in_base64(secret: &str) -> [Zeroizing<Vec<u8>>; 3] {
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-
-    use super::*;
-
-    const SECRET: &str = "aB3+/x=?~9";
-
-    fn without(text: &str, secrets: &[&str]) -> String {
-        masked(text, &[&Secrets::new(secrets)])
-    }
-
-    #[test]
-    fn a_secret_is_found_however_it_is_written() {
-        for written in [
-            "aB3+/x=?~9",
-            "aB3%2B%2Fx%3D%3F%7E9",
-            "aB3%2b/x=%3f~9",
-            "%61%42%33%2B%2F%78%3D%3F%7E%39",
-            "aB3%252B%25252Fx=?~9",
-            r"aB3+\/x=?~9",
-            r"aB3+\\/x=?~9",
-            r"aB3\u002b\u002Fx\u003d?~9",
-            r"aB3\\u002b\\\\/x\u{3D}?~9",
-            r"aB3\x2b\x2Fx\x3D?~9",
-            r"aB3\053\057x=?~9",
-            "aB3&#43;&#x2F;x&#61;?~9",
-            "aB3&amp;#43;&#X2f;x&#0061;?~9",
-            "aB3&plus;&sol;x&equals;?~9",
-        ] {
-            let text = format!("<p>Authorization: UCloud k:{written}</p> 中文");
-            let expected = format!("<p>Authorization: UCloud k:{MASK}</p> 中文");
-            assert_eq!(without(&text, &[SECRET]), expected, "{written}");
-        }
-    }
-
-    #[test]
-    fn a_secret_that_looks_like_an_escape_is_found_as_it_is_and_escaped() {
-        for (secret, written) in [
-            ("a%2Bc", "a%2Bc"),
-            ("a%2Bc", "a%252Bc"),
-            (r"a\x2bc", r"a\x2bc"),
-            (r"a\x2bc", r"a\\x2bc"),
-            ("a&#43;c", "a&#43;c"),
-            ("a&#43;c", "a&amp;#43;c"),
-            ("a&amp;c", "a&amp;c"),
-            ("a&amp;c", "a&amp;amp;c"),
-            ("a&lt;c", "a&amp;lt;c"),
-            ("a&b<c", "a&amp;b&lt;c"),
-        ] {
-            assert_eq!(
-                without(&format!("<{written}>"), &[secret]),
-                "<***>",
-                "{written}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_stands_before_a_secret_does_not_hide_it() {
-        for before in [
-            "%", "%4", r"\", r"\x", r"\x4", r"\u00", "&", "&#", "&#6", "&amp;", "=",
-        ] {
-            let shown = without(&format!("{before}4BaB3+/x"), &["4BaB3+/x"]);
-            assert!(shown.ends_with(MASK), "{before}: {shown}");
-        }
-    }
-
-    #[test]
-    fn a_secret_within_base64_is_found_wherever_it_begins() {
-        for before in ["", "k", "k:", "key", "key:1"] {
-            for encoded in [
-                STANDARD.encode(format!("{before}{SECRET} and more")),
-                URL_SAFE.encode(format!("{before}{SECRET} and more")),
-            ] {
-                let shown = without(&encoded, &[SECRET]);
-                assert!(shown.contains(MASK), "{before:?}: {shown}");
-                let bytes = STANDARD.decode(shown.replace(MASK, ""));
-                let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                assert!(!text.unwrap_or_default().contains("B3+/x=?~"), "{before:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_secret_that_was_cut_off_or_wrapped_is_found() {
-        let token: String = (0..400u32)
-            .map(|n| char::from(b'A' + (n * 7 % 26) as u8))
-            .collect();
-        let wrapped: Vec<&str> = [&token[..76], &token[76..152], &token[152..]].to_vec();
-        for (written, shown) in [
-            (format!("{}...", &token[..250]), format!("{MASK}...")),
-            (format!("{}…", &token[..CUT_OFF]), format!("{MASK}…")),
-            (wrapped.join("\r\n "), MASK.to_owned()),
-            (
-                token[..CUT_OFF - 1].to_owned(),
-                token[..CUT_OFF - 1].to_owned(),
-            ),
-        ] {
-            assert_eq!(without(&written, &[&token]), shown);
-        }
-        let encoded = STANDARD.encode(format!("SecurityToken: {token}"));
-        let shown = without(&encoded[..200], &[&token]);
-        assert!(shown.len() < 40, "{shown}");
-    }
-
-    /// Reading in all ways that an escape can be read must not grow with the square of the text: then this takes minutes.
-    #[test]
-    fn a_text_of_escapes_is_read_to_its_end() {
-        for escape in [r"\", "%25", "&amp;", "%", "&", "%25%", r"\x"] {
-            let text = escape.repeat(4 << 10);
-            let secrets = [SECRET, r"\\\\", "%25%25%25", "&&&&&&"];
-            assert!(!without(&text, &secrets).is_empty());
-        }
-    }
-
-    #[test]
-    fn other_text_stays_as_it_is() {
-        for text in [
-            "",
-            "aB3",
-            "aB3+/x=?~8",
-            "100 % & <b>",
-            "%zz \\ &#; &#x; %25 %+4 \\u{ \\",
-            "中%",
-        ] {
-            assert_eq!(without(text, &[SECRET, "", "abc"]), text);
-        }
-    }
-}
+mod tests;

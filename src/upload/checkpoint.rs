@@ -19,6 +19,10 @@ const FIRST_VERSION: u32 = 1;
 /// More than any checkpoint; the file may be anything.
 pub(super) const MAX_LEN: u64 = 64 << 10;
 
+pub(super) const FILE_CHANGED: &str =
+    "the file changed since the checkpoint; the upload started afresh";
+const HEADERS_CHANGED: &str = "the content type, storage class or metadata changed since the checkpoint; the upload started afresh";
+
 /// An upload that can go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
@@ -118,6 +122,34 @@ fn digest_of_headers(upload: &Upload) -> String {
     let mut hasher = EtagHasher::object();
     lines.iter().for_each(|line| hasher.update(line.as_bytes()));
     hasher.finish().object_etag()
+}
+
+/// How this run's request and file are told from those of the checkpoint.
+#[derive(Clone, Copy)]
+pub(super) struct Changes {
+    /// Why the upload of the checkpoint is of no use to anybody.
+    pub(super) of_no_use: Option<&'static str>,
+    /// Content type, storage class or metadata are others.
+    pub(super) headers_differ: bool,
+    /// It is another file, or was written to, or its file system tells other numbers than before. If its content is
+    /// that of the parts, this makes no difference.
+    pub(super) file_differs: bool,
+}
+
+impl Changes {
+    pub(super) fn since(checkpoint: &Checkpoint, asked: &Checkpoint) -> Self {
+        let headers_differ = !checkpoint.same_headers(asked);
+        let of_no_use = match () {
+            () if checkpoint.file.size() != asked.file.size() => Some(FILE_CHANGED),
+            () if headers_differ => Some(HEADERS_CHANGED),
+            () => None,
+        };
+        Self {
+            of_no_use,
+            headers_differ,
+            file_differs: !checkpoint.file.is_same(&asked.file),
+        }
+    }
 }
 
 /// What a claimed file held.

@@ -1,31 +1,26 @@
 //! What an earlier run left of a resumable upload, and whether to go on with it: the checkpoint, reconciled with what
 //! the service has and the file holds.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use tokio::time::Instant;
 
 use super::Upload;
-use super::checkpoint::{Checkpoint, FinishSent, Found};
-use super::layout::parts_of;
-use super::recheck::hashed;
-use super::session::{Part, Parts, Session};
+use super::checkpoint::{Changes, Checkpoint, FILE_CHANGED, FinishSent, Found};
+use super::recheck::verified;
+use super::session::Session;
 use super::settle::{self, Begun, Question};
-use crate::content::Content;
 use crate::engine::Run;
 use crate::error::{CallbackState, Error, ObjectState, Report, Result, Status};
 use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
-use crate::protocol::rerun::{Sent, longest_run, may_still_run};
+use crate::protocol::rerun::{longest_run, may_still_run};
 use crate::protocol::settle::{Outcome, Why};
 use crate::runtime::blocking;
-use crate::service::{Failure, ListedPart, Reply};
+use crate::service::{Failure, Reply};
 
 /// Between two looks at an upload whose finish may still run.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-const FILE_CHANGED: &str = "the file changed since the checkpoint; the upload started afresh";
-const HEADERS_CHANGED: &str = "the content type, storage class or metadata changed since the checkpoint; the upload started afresh";
 const FORGOTTEN: &str =
     "the service no longer knows the upload of the checkpoint; the upload started afresh";
 
@@ -86,7 +81,7 @@ pub(super) async fn decide(
         upload,
         session: Session::known(&checkpoint),
         finish: earlier_finish(run, &checkpoint),
-        now: Now::of(&checkpoint, asked),
+        changes: Changes::since(&checkpoint, asked),
         begun: Instant::now(),
         digest: None,
     };
@@ -99,7 +94,7 @@ struct Earlier<'a> {
     upload: &'a Upload,
     session: Session,
     finish: Option<FinishSent>,
-    now: Now,
+    changes: Changes,
     /// When this run began to look.
     begun: Instant,
     /// Of the file, once it was computed.
@@ -109,14 +104,14 @@ struct Earlier<'a> {
 impl Earlier<'_> {
     async fn decide(mut self) -> Result<ResumeDecision> {
         let Self { run, upload, .. } = self;
-        let (service, operation) = (&run.engine.service, &run.operation);
-        let twice = service.config().may_run_twice(upload.plan.policy.is_some());
+        let (service, operation) = (run.service(), &run.operation);
+        let twice = run.config().may_run_twice(upload.plan.policy.is_some());
         // Whatever the file holds by now: a finish that may still run may fire the callback of this upload.
         let fires = self.finish.as_ref().is_some_and(|finish| finish.policy) && !twice;
         let count = upload.content.size().div_ceil(self.session.part_size);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         loop {
-            if let (Some(why), None) = (self.now.of_no_use, &self.finish) {
+            if let (Some(why), None) = (self.changes.of_no_use, &self.finish) {
                 return self.drop_upload(why).await;
             }
             let upload_id = &self.session.upload_id;
@@ -134,7 +129,7 @@ impl Earlier<'_> {
                 waited.map_err(|error| self.session.name_in(error))?;
                 continue;
             }
-            if let Some(why) = self.now.of_no_use {
+            if let Some(why) = self.changes.of_no_use {
                 match self.start_over(why, left).await? {
                     Some(decision) => return Ok(decision),
                     None => continue,
@@ -149,8 +144,8 @@ impl Earlier<'_> {
             let verified = operation.work(verified).await.and_then(|verified| verified);
             let verified =
                 verified.map_err(|error| in_doubt(error, upload, self.session.is_lost()))?;
-            if self.now.file_differs && verified.len() < count {
-                self.now.of_no_use = Some(FILE_CHANGED);
+            if self.changes.file_differs && verified.len() < count {
+                self.changes.of_no_use = Some(FILE_CHANGED);
                 continue;
             }
             *self.session.parts() = verified;
@@ -161,11 +156,7 @@ impl Earlier<'_> {
     /// How long the earlier finish may still run, at this Date of the service; zero when it cannot.
     fn finish_may_run(&self, date: Option<u64>) -> Duration {
         self.finish.as_ref().map_or(Duration::ZERO, |finish| {
-            let sent = Sent {
-                at: finish.at,
-                lasts: finish.lasts(),
-            };
-            may_still_run(sent, date, self.begun.elapsed())
+            may_still_run(finish.at, finish.lasts(), date, self.begun.elapsed())
         })
     }
 
@@ -191,8 +182,8 @@ impl Earlier<'_> {
     }
 
     async fn abort(&self) -> Result<std::result::Result<Reply, Failure>> {
-        let Run { engine, operation } = self.run;
-        let abort = engine.service.abort(self.session.target(), operation);
+        let operation = &self.run.operation;
+        let abort = self.run.service().abort(self.session.target(), operation);
         operation.work(Box::pin(abort)).await
     }
 
@@ -230,7 +221,7 @@ impl Earlier<'_> {
     /// The service does not know the upload any more. If its finish may have been sent, the object may be stored and the
     /// callback fired: then it must not be uploaded again. None after a pause, to look again.
     async fn gone(&mut self) -> Result<Option<ResumeDecision>> {
-        let note = self.now.of_no_use.unwrap_or(FORGOTTEN);
+        let note = self.changes.of_no_use.unwrap_or(FORGOTTEN);
         let Some(finish) = self.finish.clone() else {
             return Ok(Some(ResumeDecision::afresh(Some(note.to_owned()))));
         };
@@ -240,19 +231,19 @@ impl Earlier<'_> {
             left: None,
         };
         let Self { run, upload, .. } = *self;
-        let Now { headers_differ, .. } = self.now;
+        let Changes { headers_differ, .. } = self.changes;
         let digest = self.digest().await?;
         let etag = finish.etag.as_deref();
         let content = etag.zip(digest.as_ref());
         let content = content.map(|(etag, digest)| digest.compare_object(etag));
-        let other_content = matches!(content, Some(EtagMatch::Different { .. }));
+        let other_content = content == Some(EtagMatch::Different);
         let same_content = match content {
             Some(EtagMatch::Same) => true,
-            Some(EtagMatch::Different { .. }) => false,
-            Some(EtagMatch::Incomparable) | None => !self.now.file_differs,
+            Some(EtagMatch::Different) => false,
+            Some(EtagMatch::Incomparable) | None => !self.changes.file_differs,
         };
         let policy = upload.plan.policy.is_some();
-        let harmless = run.engine.service.config().may_run_twice(policy);
+        let harmless = run.config().may_run_twice(policy);
         let question = Question {
             key: &upload.plan.key,
             upload_id: None,
@@ -336,37 +327,9 @@ impl Earlier<'_> {
 
     /// The service's Date, by a question about the key that changes nothing.
     async fn service_date(&self) -> Option<u64> {
-        let Run { engine, operation } = self.run;
-        let asked = engine.service.any_upload(&self.session.key, operation);
+        let service = self.run.service();
+        let asked = service.any_upload(&self.session.key, &self.run.operation);
         asked.await.ok()?.date("date")
-    }
-}
-
-/// How this run's request and file are told from those of the checkpoint.
-#[derive(Clone, Copy)]
-struct Now {
-    /// Why the upload of the checkpoint is of no use to anybody.
-    of_no_use: Option<&'static str>,
-    /// Content type, storage class or metadata are others.
-    headers_differ: bool,
-    /// It is another file, or was written to, or its file system tells other numbers than before. If its content is
-    /// that of the parts, this makes no difference.
-    file_differs: bool,
-}
-
-impl Now {
-    fn of(checkpoint: &Checkpoint, asked: &Checkpoint) -> Self {
-        let headers_differ = !checkpoint.same_headers(asked);
-        let of_no_use = match () {
-            () if checkpoint.file.size() != asked.file.size() => Some(FILE_CHANGED),
-            () if headers_differ => Some(HEADERS_CHANGED),
-            () => None,
-        };
-        Self {
-            of_no_use,
-            headers_differ,
-            file_differs: !checkpoint.file.is_same(&asked.file),
-        }
     }
 }
 
@@ -374,7 +337,7 @@ impl Now {
 fn earlier_finish(run: &Run, checkpoint: &Checkpoint) -> Option<FinishSent> {
     // The first version does not tell when, nor whether it had a policy.
     let untold = || {
-        let lasts = longest_run(run.engine.service.config().response_timeout);
+        let lasts = longest_run(run.config().response_timeout);
         FinishSent::new(true, None, lasts, None)
     };
     checkpoint
@@ -407,24 +370,5 @@ fn lost_finish(key: &str) -> Error {
     Error::new(Status::NetworkError, what)
 }
 
-/// Of the parts that the service has, those with the file's content.
-async fn verified(
-    session: &Session,
-    content: &Content,
-    mut listed: BTreeMap<u32, ListedPart>,
-    jobs: usize,
-) -> Result<Parts> {
-    let parts = parts_of(content.size(), session.part_size)?.filter_map(|(number, range)| {
-        let part = listed.remove(&number)?;
-        (part.size == range.end - range.start).then_some((range, (number, part)))
-    });
-    hashed(content, parts, jobs)
-        .try_filter_map(|(digest, (number, part))| {
-            let same = digest.compare_part(&part.etag) == EtagMatch::Same;
-            let ListedPart { etag, size } = part;
-            let digest = Some(digest);
-            std::future::ready(Ok(same.then_some((number, Part { etag, size, digest }))))
-        })
-        .try_collect()
-        .await
-}
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,8 @@ async fn run_in_turn(
     let upload = match opened {
         Some(Opened(upload)) => upload?,
         None => {
-            let opening = open(plan.clone(), run.engine.hashing.clone());
+            let (plan, hashing) = (plan.clone(), run.engine.hashing.clone());
+            let opening = blocking::begin(move || open(plan, hashing));
             run.operation.work(opening).await??
         }
     };
@@ -95,26 +96,20 @@ async fn run_in_turn(
     }
 }
 
-/// An upload whose file was opened before it runs, or could not be.
+/// An upload whose content was opened before it runs, or could not be.
 pub(crate) struct Opened(Result<Upload>);
 
-/// Opens the file, if it is one. Blocks on the disk.
-pub(crate) fn open_file(plan: &Arc<Plan>, engine: &Engine) -> Option<Opened> {
-    let Source::File(_) = plan.source else {
-        return None;
+/// Opens what can be opened before the upload runs: memory, and a file if this may block on the disk.
+pub(crate) fn open_early(plan: &Arc<Plan>, engine: &Engine, may_block: bool) -> Option<Opened> {
+    let opens = match plan.source {
+        Source::Memory(_) => true,
+        Source::File(_) => may_block,
+        Source::Reader(_) => false,
     };
-    Some(Opened(opened(plan.clone(), engine.hashing.clone())))
+    opens.then(|| Opened(open(plan.clone(), engine.hashing.clone())))
 }
 
-async fn open(plan: Arc<Plan>, hashing: Hashing) -> Result<Upload> {
-    match plan.source {
-        // Nothing to wait for.
-        Source::Memory(_) => opened(plan, hashing),
-        _ => blocking::begin(move || opened(plan, hashing)).await,
-    }
-}
-
-fn opened(plan: Arc<Plan>, hashing: Hashing) -> Result<Upload> {
+fn open(plan: Arc<Plan>, hashing: Hashing) -> Result<Upload> {
     let content = Content::open(&plan.source, hashing)?;
     if plan.mode == Mode::Put {
         put::check_size(&content)?;
@@ -136,3 +131,6 @@ fn detect(content: &Content, key: &str) -> Result<String> {
     let name = content.path().unwrap_or(key.as_ref());
     Ok(mime::detect(&head, complete, Some(name)))
 }
+
+#[cfg(test)]
+mod tests;

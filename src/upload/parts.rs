@@ -51,3 +51,71 @@ fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u32, Range<u6
         .filter(|(number, _)| !have.contains_key(number))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Status;
+    use crate::upload::tests::{Answer, FakeService, memory, usual};
+    use crate::upload::{Mode, UploadRequest};
+
+    fn in_parts(content: &'static str, jobs: i32) -> UploadRequest {
+        let mut request = memory(content);
+        (request.mode, request.jobs) = (Mode::Multipart, jobs);
+        request
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_part_that_fails_first_is_the_one_reported() {
+        let service = FakeService::new(|asked| match asked.part {
+            0 if asked.operation == "UploadPart" => Answer::refused(403, -10).after(20),
+            1 => Answer::refused(403, -11).after(10),
+            2 => usual(asked, 4).after(5),
+            _ => usual(asked, 4),
+        });
+        let error = service
+            .upload(in_parts("aaaabbbbcccc", 3))
+            .await
+            .unwrap_err();
+        assert_eq!(error.report().ret_code, -11, "{error}");
+        assert_eq!(service.asked().last().unwrap(), "AbortMultipartUpload");
+        assert_eq!(error.report().upload_id, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_parts_are_in_flight_as_there_are_jobs() {
+        for (jobs, times) in [
+            (1, [0, 10, 20, 30]),
+            (2, [0, 0, 10, 10]),
+            (3, [0, 0, 0, 10]),
+            (256, [0, 0, 0, 0]),
+        ] {
+            let service = FakeService::new(|asked| match asked.operation {
+                "UploadPart" => usual(asked, 2).after(10),
+                _ => usual(asked, 2),
+            });
+            service.upload(in_parts("aabbccdd", jobs)).await.unwrap();
+            assert_eq!(service.times("UploadPart"), times, "{jobs} jobs");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_whose_answer_is_lost_is_sent_again() {
+        let service = FakeService::new(|asked| match (asked.operation, asked.before) {
+            ("UploadPart", 0) => Answer::Lost,
+            _ => usual(asked, 16),
+        });
+        service.upload(in_parts("content", 1)).await.unwrap();
+        assert_eq!(service.count("UploadPart"), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_without_a_usable_part_size_is_aborted() {
+        for (part_size, status) in [(0, Status::ProtocolError), (1 << 31, Status::ProtocolError)] {
+            let service = FakeService::new(move |asked| usual(asked, part_size));
+            let error = service.upload(in_parts("content", 1)).await.unwrap_err();
+            assert_eq!(error.status(), status, "{error}");
+            let asked = ["InitiateMultipartUpload", "AbortMultipartUpload"];
+            assert_eq!(service.asked(), asked, "{part_size}");
+        }
+    }
+}

@@ -1,9 +1,5 @@
 //! PutFile: the whole content in one request.
 
-use std::fmt::Write;
-
-use md5::{Digest, Md5};
-
 use super::Upload;
 use super::store::{Request, Store, Storing};
 use crate::content::{Content, ReadOutcome};
@@ -32,8 +28,13 @@ pub(super) fn check_size(content: &Content) -> Result<()> {
 pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
     check_size(&upload.content)?;
     run.operation.set_total(upload.content.size(), 1);
-    let md5 = match run.engine.service.config().verify_upload_md5 {
-        true => Some(run.operation.work(content_md5(&upload.content)).await??),
+    let md5 = match run.config().verify_upload_md5 {
+        true => {
+            // The one case that reads the content twice: the header goes first.
+            let content = upload.content.clone();
+            let md5 = blocking::begin(move || content.md5());
+            Some(run.operation.work(md5).await??)
+        }
         false => None,
     };
     let put = Put {
@@ -43,7 +44,6 @@ pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
         headers: &upload.plan.headers,
         policy: upload.plan.policy.as_ref(),
     };
-    let verify = run.engine.service.config().verify_etag;
     let store = Store {
         run,
         storing: Storing {
@@ -57,7 +57,6 @@ pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
             run,
             put,
             content: &upload.content,
-            verify,
             read: ReadOutcome::default(),
         },
     };
@@ -68,16 +67,15 @@ struct PutRequest<'a> {
     run: &'a Run,
     put: Put<'a>,
     content: &'a Content,
-    /// Whether the content is hashed while it is sent.
-    verify: bool,
     read: ReadOutcome,
 }
 
 impl Request for PutRequest<'_> {
     async fn send(&self, tries: &mut Tries) -> std::result::Result<Reply, Failure> {
-        let hasher = self.verify.then(EtagHasher::object);
+        let verify = self.run.config().verify_etag;
+        let hasher = verify.then(EtagHasher::object);
         let chunks = self.content.whole(hasher, &self.read);
-        let service = &self.run.engine.service;
+        let service = self.run.service();
         let reply = service
             .put(self.put, chunks, tries, &self.run.operation)
             .await?;
@@ -100,22 +98,98 @@ impl Request for PutRequest<'_> {
     }
 }
 
-/// Content-MD5, lower-case hex. The one case that reads the content twice: the header goes first.
-async fn content_md5(content: &Content) -> Result<String> {
-    let content = content.clone();
-    blocking::begin(move || {
-        let mut md5 = Md5::new();
-        content.for_each_piece(0..content.size(), |piece| md5.update(piece))?;
-        Ok(hex(&md5.finalize()))
-    })
-    .await
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+    use crate::upload::tests::{Answer, FakeService, digest, memory, policy, usual};
 
-/// Lower-case hex, as Content-MD5 wants it.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    /// What PutFile's ETag and HEAD's are; what the host is told of it, and whether HEAD was asked.
+    type Case = (
+        &'static str,
+        Option<&'static [u8]>,
+        fn() -> Answer,
+        (Status, bool, bool),
+    );
+
+    const ETAGS: [Case; 6] = [
+        (
+            "the content's",
+            Some(b"content"),
+            none,
+            (Status::Ok, false, false),
+        ),
+        (
+            "another",
+            Some(b"other"),
+            none,
+            (Status::IntegrityError, false, false),
+        ),
+        (
+            "none, and HEAD's is the content's",
+            None,
+            || Answer::object(b"content", 0),
+            (Status::Ok, false, true),
+        ),
+        (
+            "none, and HEAD's is another",
+            None,
+            || Answer::object(b"other", 0),
+            (Status::IntegrityError, false, true),
+        ),
+        (
+            "none, and HEAD is refused",
+            None,
+            || Answer::new(403, ""),
+            (Status::Ok, true, true),
+        ),
+        (
+            "none, and no object",
+            None,
+            none,
+            (Status::ProtocolError, false, true),
+        ),
+    ];
+
+    fn none() -> Answer {
+        Answer::refused(404, -1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_is_compared_with_what_was_sent() {
+        for (name, etag, head, expected) in ETAGS {
+            let service = FakeService::new(move |asked| match (asked.operation, etag) {
+                ("PutFile", Some(of)) => {
+                    Answer::new(200, "{}").with("etag", &digest(of).object_etag())
+                }
+                ("PutFile", None) => Answer::new(200, "{}"),
+                ("HeadFile", _) => head(),
+                _ => usual(asked, 4),
+            });
+            let mut request = memory("content");
+            request.policy = Some(policy());
+            let result = service.upload(request).await;
+            let status = result.as_ref().map_or_else(Error::status, |_| Status::Ok);
+            let noted = crate::error::report_of(&result).note.is_some();
+            let told = (status, noted, service.count("HeadFile") > 0);
+            assert_eq!(told, expected, "{name}: {result:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_an_upload_travels_follows_from_mode_and_size() {
+        use crate::upload::Mode::{Auto, Multipart, Put};
+        for (mode, content, first) in [
+            (Auto, "content", "PutFile"),
+            (Put, "content", "PutFile"),
+            (Multipart, "content", "InitiateMultipartUpload"),
+            (Multipart, "", "PutFile"),
+        ] {
+            let service = FakeService::new(|asked| usual(asked, 4));
+            let mut request = memory(content);
+            request.mode = mode;
+            service.upload(request).await.unwrap();
+            assert_eq!(service.asked()[0], first, "{mode:?} {content:?}");
+        }
+    }
 }

@@ -1,16 +1,18 @@
-//! Whether a file still holds the parts that were sent of it.
+//! Whether a file still holds the parts that were sent of it, by this run or an earlier one.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::layout::parts_of;
-use super::session::{Part, Session};
+use super::session::{Part, Parts, Session};
 use crate::content::{COMPARISONS, Content, Touched};
 use crate::error::Result;
 use crate::protocol::etag::{ContentDigest, EtagHasher, EtagMatch};
 use crate::runtime::blocking;
+use crate::service::ListedPart;
 
 /// Before the parts become an object: fails unless the file is as it was opened. If it was perhaps written to, all
 /// parts of it are read once more and compared with what was sent.
@@ -67,20 +69,40 @@ async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Resul
 fn check_part(content: &Content, now: &ContentDigest, part: &Part) -> Result<()> {
     let same = match &part.digest {
         Some(sent) if sent == now => EtagMatch::Same,
-        Some(sent) => EtagMatch::Different {
-            expected: sent.object_etag(),
-        },
+        Some(_) => EtagMatch::Different,
         None => now.compare_part(&part.etag),
     };
     match same {
         EtagMatch::Same => Ok(()),
-        EtagMatch::Different { .. } => Err(content.differs()),
+        EtagMatch::Different => Err(content.differs()),
         EtagMatch::Incomparable => Err(content.untold()),
     }
 }
 
+/// Of the parts that the service has, those with the file's content.
+pub(super) async fn verified(
+    session: &Session,
+    content: &Content,
+    mut listed: BTreeMap<u32, ListedPart>,
+    jobs: usize,
+) -> Result<Parts> {
+    let parts = parts_of(content.size(), session.part_size)?.filter_map(|(number, range)| {
+        let part = listed.remove(&number)?;
+        (part.size == range.end - range.start).then_some((range, (number, part)))
+    });
+    hashed(content, parts, jobs)
+        .try_filter_map(|(digest, (number, part))| {
+            let same = digest.compare_part(&part.etag) == EtagMatch::Same;
+            let ListedPart { etag, size } = part;
+            let digest = Some(digest);
+            std::future::ready(Ok(same.then_some((number, Part { etag, size, digest }))))
+        })
+        .try_collect()
+        .await
+}
+
 /// Reads and hashes parts of a file, several at once. What else is known of each comes with its digest.
-pub(super) fn hashed<'a, T: Send + 'a>(
+fn hashed<'a, T: Send + 'a>(
     content: &'a Content,
     parts: impl Iterator<Item = (Range<u64>, T)> + Send + 'a,
     jobs: usize,

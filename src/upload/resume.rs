@@ -113,7 +113,7 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
 /// What the checkpoint says of a finish that is about to be sent. Connecting comes before it, and a finish is small
 /// enough to leave at once.
 fn sent_now(run: &Run, session: &Session, policy: bool) -> FinishSent {
-    let config = run.engine.service.config();
+    let config = run.config();
     let lasts = config.connect_timeout + longest_run(config.response_timeout);
     let etag = session.object_etag(run);
     FinishSent::new(policy, session.service_time(), lasts, etag)
@@ -181,7 +181,7 @@ async fn conclude(
 
 /// The checkpoint of this request, before its upload has begun.
 fn unbegun(run: &Run, upload: &Upload, file: Identity) -> Checkpoint {
-    let service = &run.engine.service;
+    let service = run.service();
     let bucket = &service.config().bucket_name;
     Checkpoint::new(service.address(), bucket, upload, file)
 }

@@ -9,10 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use md5::{Digest, Md5};
 
 use super::checkpoint::Checkpoint;
-use super::put::hex;
 use super::settle::{Begun, Moment};
 use super::store::{Request, Store, Storing};
 use super::verify::differs;
@@ -21,7 +19,7 @@ use super::{Plan, Upload};
 use crate::content::{Content, ReadOutcome};
 use crate::engine::Run;
 use crate::error::{Error, ObjectState, Report, Result, report_of};
-use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher, EtagMatch};
+use crate::protocol::etag::{BLOCK_SIZE, ContentDigest, EtagHasher};
 use crate::protocol::policy::PutPolicy;
 use crate::runtime::blocking;
 use crate::runtime::sync::unpoisoned;
@@ -67,7 +65,7 @@ impl Session {
         mime_type: &str,
         headers: &[(String, String)],
     ) -> Result<(Self, Report)> {
-        let service = &run.engine.service;
+        let service = run.service();
         let initiated = service
             .initiate(key, mime_type, headers, &run.operation)
             .await;
@@ -142,23 +140,21 @@ impl Session {
         range: Range<u64>,
         run: &Run,
     ) -> Result<Report> {
-        let config = run.engine.service.config();
+        let config = run.config();
         let size = range.end - range.start;
         let verify = config.verify_etag;
         let loaded;
         let (content, range, md5) = if config.verify_upload_md5 {
-            let (bytes, md5) = run
-                .operation
-                .work(load_with_md5(content.clone(), range))
-                .await??;
-            loaded = content.with(bytes);
+            let md5;
+            let loading = load_with_md5(content.clone(), range);
+            (loaded, md5) = run.operation.work(loading).await??;
             (&loaded, 0..size, Some(md5))
         } else {
             (content, range, None)
         };
         let read = ReadOutcome::default();
         let chunks = || content.part(range.clone(), verify.then(EtagHasher::part), &read);
-        let service = &run.engine.service;
+        let service = run.service();
         let reply = service
             .upload_part(
                 self.target(),
@@ -190,8 +186,8 @@ impl Session {
         if !etag.chars().all(|c| c.is_ascii_graphic() && c != ',') {
             return Err(reply.protocol_error(&what, "with an ETag that no list can hold"));
         }
-        match digest.map(|digest| digest.compare_part(&etag)) {
-            Some(EtagMatch::Different { expected }) => {
+        match digest.and_then(|digest| digest.part_etag(&etag)) {
+            Some(expected) if expected != etag => {
                 Err(differs(&what, &etag, &expected, reply.report()))
             }
             _ => Ok(etag),
@@ -244,7 +240,7 @@ impl Session {
 
     /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
     fn object_digest(&self, run: &Run, parts: &Parts) -> Option<ContentDigest> {
-        let verify = run.engine.service.config().verify_etag;
+        let verify = run.config().verify_etag;
         if self.part_size != BLOCK_SIZE || !verify {
             return None;
         }
@@ -277,11 +273,7 @@ impl Session {
     /// Drops the upload and its parts. One that the service does not know is gone: an earlier try
     /// may have run without its answer arriving.
     pub(super) async fn abort(&self, run: &Run) -> Result<Report> {
-        let aborted = run
-            .engine
-            .service
-            .abort(self.target(), &run.operation)
-            .await;
+        let aborted = run.service().abort(self.target(), &run.operation).await;
         let mut report = match aborted {
             Ok(reply) => reply.report(),
             Err(failure) if failure.upload_is_gone() => failure.error.report().clone(),
@@ -343,7 +335,7 @@ impl Request for FinishRequest<'_> {
         if let Some(about_to_send) = self.about_to_send {
             about_to_send().await.map_err(Failure::unsent)?;
         }
-        let service = &self.run.engine.service;
+        let service = self.run.service();
         let (target, etags) = (self.session.target(), self.etags.clone());
         service
             .finish(target, etags, self.policy, tries, &self.run.operation)
@@ -353,17 +345,16 @@ impl Request for FinishRequest<'_> {
     async fn digest_sent(&self) -> Result<Option<ContentDigest>> {
         Ok(self.digest.clone())
     }
-
-    async fn digest(&self) -> Option<ContentDigest> {
-        self.digest.clone()
-    }
 }
 
-async fn load_with_md5(content: Content, range: Range<u64>) -> Result<(Bytes, String)> {
+async fn load_with_md5(content: Content, range: Range<u64>) -> Result<(Content, String)> {
     blocking::begin(move || {
-        let bytes = content.load(range)?;
-        let md5 = hex(&Md5::digest(&bytes));
-        Ok((bytes, md5))
+        let loaded = content.with(content.load(range)?);
+        let md5 = loaded.md5()?;
+        Ok((loaded, md5))
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,15 @@
 //! Asks the service what became of a PutFile or finish. Which question comes next, and what the answers
 //! mean, `protocol::settle` decides.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
 
 use crate::engine::Run;
 use crate::error::Error;
 use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::{
-    Doubt, Head, Match, Object, Outcome, Settling, Step, UploadListing, Why, object,
+    Doubt, Head, Object, Outcome, Settling, Step, UploadListing, Why, object,
 };
 use crate::service::{Failure, Reply};
 
@@ -93,7 +95,7 @@ pub(super) async fn run(
         }),
         head: None,
     };
-    let time = run.engine.service.config().settle_timeout;
+    let time = run.config().settle_timeout;
     let outcome = run.operation.settle(time, asking.until_settled(time)).await;
     let outcome = outcome.unwrap_or(Outcome::Unknown(Why::NoAnswer));
     Settled {
@@ -133,7 +135,7 @@ impl Asking<'_> {
     }
 
     async fn ask_object(&mut self) {
-        let (service, key) = (&self.run.engine.service, self.question.key);
+        let (service, key) = (self.run.service(), self.question.key);
         let seen = match service.head_once(key, &self.run.operation).await {
             Ok(reply) => {
                 let seen = seen(&reply, self.question.begun, self.digest);
@@ -152,7 +154,7 @@ impl Asking<'_> {
 
     async fn ask_likewise(&mut self) {
         let Question { key, upload_id, .. } = self.question;
-        let service = &self.run.engine.service;
+        let service = self.run.service();
         let failure = match upload_id {
             Some(upload_id) => service
                 .upload_exists(upload_id, &self.run.operation)
@@ -168,8 +170,7 @@ impl Asking<'_> {
         let upload_id = self.question.upload_id.unwrap_or_default();
         let asked = self
             .run
-            .engine
-            .service
+            .service()
             .upload_exists(upload_id, &self.run.operation)
             .await;
         self.settling.saw_upload(match asked {
@@ -183,20 +184,15 @@ impl Asking<'_> {
 /// What HEAD's 2xx answer says of a request that began then and has this digest.
 pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) -> Object {
     let etag = reply.etag();
-    let verdict = etag
-        .as_deref()
-        .zip(digest)
-        .map(|(etag, digest)| digest.compare_object(etag));
+    let compared = etag.as_deref().zip(digest);
     let date = reply.date("date");
     let ago = begun.ago(date);
     let head = Head {
         status: reply.status,
         page: reply.is_page(),
-        etag: match verdict {
-            Some(EtagMatch::Same) => Match::Same,
-            Some(EtagMatch::Different { .. }) => Match::Different,
-            Some(EtagMatch::Incomparable) | None => Match::Incomparable,
-        },
+        etag: compared.map_or(EtagMatch::Incomparable, |(etag, digest)| {
+            digest.compare_object(etag)
+        }),
         last_modified: reply.date("last-modified"),
         date: date.filter(|_| ago.is_some()),
     };
@@ -211,7 +207,7 @@ pub(super) fn refused(failure: &Failure) -> Object {
     let head = Head {
         status: answer.status,
         page: failure.page,
-        etag: Match::Incomparable,
+        etag: EtagMatch::Incomparable,
         last_modified: None,
         date: None,
     };
@@ -268,6 +264,104 @@ fn reason(why: Why) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ObjectState;
+    use crate::upload::tests::{Answer, FakeService, memory, policy, usual};
+    use crate::upload::{Mode, UploadRequest};
+
+    #[tokio::test(start_paused = true)]
+    async fn head_is_asked_less_and_less_often_until_the_time_is_up() {
+        let service = FakeService::new(|asked| match asked.operation {
+            "PutFile" => Answer::Lost,
+            _ => usual(asked, 4),
+        });
+        let error = service.upload(with_policy()).await.unwrap_err();
+        let times = [0, 50, 150, 350, 750, 1550, 2550, 3550, 4550];
+        assert_eq!(service.times("HeadFile"), times, "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_look_that_decides_is_the_last() {
+        let service = FakeService::new(|asked| match (asked.operation, asked.before) {
+            ("PutFile", _) => Answer::Lost,
+            ("HeadFile", 2) => Answer::object(b"content", 0),
+            _ => usual(asked, 4),
+        });
+        let error = service.upload(with_policy()).await.unwrap_err();
+        assert_eq!(error.report().object, ObjectState::Stored);
+        assert_eq!(service.times("HeadFile"), [0, 50, 150]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settle_timeout_bounds_the_looks() {
+        for (ms, looks) in [(1, 1), (50, 1), (51, 2), (1000, 5)] {
+            let settle_timeout = Duration::from_millis(ms);
+            let service = FakeService::with(
+                |config| config.settle_timeout = settle_timeout,
+                |asked| match asked.operation {
+                    "PutFile" => Answer::Lost,
+                    _ => usual(asked, 4),
+                },
+            );
+            service.upload(with_policy()).await.unwrap_err();
+            assert_eq!(service.count("HeadFile"), looks, "{ms} ms");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_is_never_answered_ends_with_the_time() {
+        let service = FakeService::new(|asked| match asked.operation {
+            "PutFile" => Answer::Lost,
+            "HeadFile" => Answer::object(b"content", 0).after(u64::from(u32::MAX)),
+            _ => usual(asked, 4),
+        });
+        let error = service.upload(with_policy()).await.unwrap_err();
+        assert_eq!(error.report().object, ObjectState::Unknown);
+        assert_eq!(service.elapsed(), Duration::from_secs(15), "{error}");
+    }
+
+    /// HEAD has no body to read a RetCode from.
+    #[tokio::test(start_paused = true)]
+    async fn where_head_is_refused_a_get_tells_whether_the_request_was() {
+        for (likewise, object) in [
+            ((403, -5), ObjectState::NotStored),
+            ((403, -6), ObjectState::Unknown),
+            ((200, 0), ObjectState::Unknown),
+        ] {
+            let service = FakeService::new(move |asked| match asked.operation {
+                "PutFile" => Answer::refused(403, -5),
+                "HeadFile" => Answer::new(403, ""),
+                "GetMultiUploadId" => Answer::refused(likewise.0, likewise.1),
+                _ => usual(asked, 4),
+            });
+            let error = service.upload(with_policy()).await.unwrap_err();
+            assert_eq!(error.report().object, object, "{likewise:?}: {error}");
+            let asked = ["PutFile", "HeadFile", "GetMultiUploadId"];
+            assert_eq!(service.asked(), asked, "{likewise:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_lost_finish_the_upload_is_asked_for_as_well() {
+        let service = FakeService::new(|asked| match (asked.operation, asked.before) {
+            ("FinishMultipartUpload", _) => Answer::Lost,
+            ("ListParts", 1) => Answer::refused(404, -1),
+            _ => usual(asked, 4),
+        });
+        let mut request = with_policy();
+        request.mode = Mode::Multipart;
+        let error = service.upload(request).await.unwrap_err();
+        assert_eq!(
+            &service.asked()[4..8],
+            ["HeadFile", "ListParts", "HeadFile", "ListParts"]
+        );
+        assert_eq!(error.report().object, ObjectState::Unknown, "{error}");
+    }
+
+    fn with_policy() -> UploadRequest {
+        let mut request = memory("content");
+        request.policy = Some(policy());
+        request
+    }
 
     #[test]
     fn a_machine_that_slept_does_not_make_its_own_object_an_older_one() {

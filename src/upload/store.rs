@@ -36,7 +36,9 @@ pub(super) trait Request: Sync {
     /// The digest of what was sent; None when it was not, or cannot be, computed.
     fn digest_sent(&self) -> impl Future<Output = Result<Option<ContentDigest>>> + Send;
     /// The same, computed anew if need be.
-    fn digest(&self) -> impl Future<Output = Option<ContentDigest>> + Send;
+    fn digest(&self) -> impl Future<Output = Option<ContentDigest>> + Send {
+        async { self.digest_sent().await.ok().flatten() }
+    }
 }
 
 /// A request at the service, and what is asked about it.
@@ -49,7 +51,7 @@ pub(super) struct Store<'a, R> {
 impl<R: Request> Store<'_, R> {
     /// Sends until it is known what became of it, or until nothing more can be known.
     pub(super) async fn run(&self) -> Result<Report> {
-        let config = self.run.engine.service.config();
+        let config = self.run.config();
         let twice = config.may_run_twice(self.storing.policy);
         let mut tries = Tries::default();
         let mut lost = self.storing.lost;
@@ -78,7 +80,7 @@ impl<R: Request> Store<'_, R> {
     }
 
     async fn wait_to_retry(&self, failure: &mut Failure, twice: bool, tries: &mut Tries) -> bool {
-        let service = &self.run.engine.service;
+        let service = self.run.service();
         service
             .wait_to_retry(failure, twice, tries, &self.run.operation)
             .await
@@ -113,7 +115,7 @@ impl<R: Request> Store<'_, R> {
                 return Next::end(Err(error));
             }
         };
-        let verify = self.run.engine.service.config().verify_etag;
+        let verify = self.run.config().verify_etag;
         if verify && !self.is_told_apart(report.etag.as_deref(), digest.as_ref()) {
             match self.look(since, digest.as_ref()).await {
                 Look::Etag(etag) => report.etag = Some(etag),
@@ -140,7 +142,7 @@ impl<R: Request> Store<'_, R> {
         since: Begun,
     ) -> Next {
         let mut error = failure.error;
-        let verify = self.run.engine.service.config().verify_etag;
+        let verify = self.run.config().verify_etag;
         let digest = match verify {
             true => self.request.digest().await,
             false => None,
@@ -290,3 +292,6 @@ impl Next {
         Self::End(Box::new(result))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,3 +224,73 @@ fn fill(
     }
     Ok(filled)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upload::UploadRequest;
+    use crate::upload::tests::{FakeService, usual};
+
+    /// Reads at most three bytes at a time, then ends or fails.
+    struct Trickle(&'static [u8], bool);
+
+    impl Read for Trickle {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() && self.1 {
+                return Err(io::Error::other("the tape is torn"));
+            }
+            let room = &mut room[..3];
+            self.0.read(room)
+        }
+    }
+
+    fn request(content: &'static [u8], fails: bool, mode: Mode) -> UploadRequest {
+        let reader = Reader::new(Trickle(content, fails));
+        let mut request = UploadRequest::new(Source::Reader(reader), "key");
+        request.mode = mode;
+        request
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_read_is_not_the_end() {
+        for (mode, asked) in [
+            (Mode::Auto, vec!["PutFile"]),
+            (
+                Mode::Multipart,
+                vec![
+                    "InitiateMultipartUpload",
+                    "UploadPart 0",
+                    "UploadPart 1",
+                    "FinishMultipartUpload",
+                ],
+            ),
+        ] {
+            let service = FakeService::new(|asked| {
+                match (asked.operation, asked.part) {
+                    ("PutFile", _) => assert_eq!(asked.body, "aaaabbb"),
+                    ("UploadPart", 0) => assert_eq!(asked.body, "aaaa"),
+                    ("UploadPart", _) => assert_eq!(asked.body, "bbb"),
+                    _ => {}
+                }
+                usual(asked, 4)
+            });
+            service
+                .upload(request(b"aaaabbb", false, mode))
+                .await
+                .unwrap();
+            let mut sent = service.asked();
+            sent.sort_by_key(|what| (what.starts_with("Finish"), what.clone()));
+            assert_eq!(sent, asked, "{mode:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_error_is_never_the_end() {
+        let service = FakeService::new(|asked| usual(asked, 4));
+        let failing = request(b"aaaabbb", true, Mode::Multipart);
+        let error = service.upload(failing).await.unwrap_err();
+        assert!(error.message().contains("the tape is torn"), "{error}");
+        assert_eq!(service.count("FinishMultipartUpload"), 0);
+        assert_eq!(service.count("PutFile"), 0);
+    }
+}

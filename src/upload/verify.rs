@@ -33,7 +33,7 @@ pub(super) async fn look(
     let foreign = |etag: &str| {
         digest.is_some_and(|digest| digest.compare_object(etag) == EtagMatch::Incomparable)
     };
-    let head = run.engine.service.head_once(key, &run.operation);
+    let head = run.service().head_once(key, &run.operation);
     match run.operation.settle(Duration::ZERO, head).await {
         Some(Ok(reply)) => match (settle::seen(&reply, begun, None), reply.etag()) {
             (Object::NoAnswer, _) => Look::NoEtag("a gateway answered HEAD".to_owned()),
@@ -58,10 +58,10 @@ pub(super) fn compare(what: &str, report: &Report, digest: Option<&ContentDigest
     let (Some(etag), Some(digest)) = (&report.etag, digest) else {
         return Ok(());
     };
-    let EtagMatch::Different { expected } = digest.compare_object(etag) else {
+    if digest.compare_object(etag) != EtagMatch::Different {
         return Ok(());
-    };
-    let mut error = differs(what, etag, &expected, report.clone());
+    }
+    let mut error = differs(what, etag, &digest.object_etag(), report.clone());
     error.add("what is stored is not what was sent, so delete it and upload again");
     Err(error)
 }

@@ -3,8 +3,9 @@
 //! Every decision is made by the functions of src/protocol, as long as [`Rules`] puts no old rule back.
 
 use us3::error::{CallbackState, ObjectState};
-use us3::protocol::rerun::{Sent, longest_run, may_still_run};
-use us3::protocol::settle::{Doubt, Head, Match, Outcome, Settling, Step, UploadListing, Why};
+use us3::protocol::etag::EtagMatch;
+use us3::protocol::rerun::{longest_run, may_still_run};
+use us3::protocol::settle::{Doubt, Head, Outcome, Settling, Step, UploadListing, Why};
 use us3::protocol::verdict::{End, Evidence, Known, after_a_lost_one, may_send_again};
 
 use crate::rules::Rules;
@@ -223,7 +224,7 @@ impl Library {
                         );
                         return None;
                     }
-                    200 if !head.page => claim.other_bytes = head.etag == Match::Different,
+                    200 if !head.page => claim.other_bytes = head.etag == EtagMatch::Different,
                     _ => {}
                 }
                 Some(self.claim(claim))
@@ -296,11 +297,10 @@ impl Library {
             ..
         } = *context.setup;
         let bounds = context.bounds;
-        let sent = Sent {
-            at: dated.then(|| bounds.seconds(self.sent)),
-            lasts: longest_run(bounds.response_timeout()),
-        };
-        let left = may_still_run(sent, Some(bounds.seconds(now)), bounds.lasting(now - since));
+        let at = dated.then(|| bounds.seconds(self.sent));
+        let lasts = longest_run(bounds.response_timeout());
+        let date = Some(bounds.seconds(now));
+        let left = may_still_run(at, lasts, date, bounds.lasting(now - since));
         policy && !at_least_once && !context.rules.rerun_finishes_at_once && !left.is_zero()
     }
 

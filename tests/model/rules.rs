@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use us3::error::CallbackState;
-use us3::protocol::settle::{self, Head, Match};
+use us3::protocol::etag::EtagMatch;
+use us3::protocol::settle::{self, Head};
 use us3::protocol::verdict::{Answer, End, Evidence, Form, Known, Verdict, judge};
 
 /// Old rules. The default is none of them: the functions of src/protocol, unchanged.
@@ -57,8 +58,8 @@ impl Rules {
         if self.age_is_ignored || self.size_is_enough {
             head.last_modified = head.last_modified.and(head.date);
         }
-        if self.size_is_enough && head.etag == Match::Incomparable {
-            head.etag = Match::Same;
+        if self.size_is_enough && head.etag == EtagMatch::Incomparable {
+            head.etag = EtagMatch::Same;
         }
         settle::object(head, since)
     }

@@ -7,7 +7,8 @@
 //! Not modelled: parts and their content, corrupted bytes, a body that is on its way for longer than a tick,
 //! a third party that deletes, and gateways that answer in JSON.
 
-use us3::protocol::settle::{Head, Match, UploadListing};
+use us3::protocol::etag::EtagMatch;
+use us3::protocol::settle::{Head, UploadListing};
 use us3::protocol::verdict::{Answer, End, Form, is_failed_dial};
 
 /// What of A1 to A6 holds. Their numbers are those of docs/reliability.md. The clocks of A4 are in [`Setup::skew`].
@@ -334,9 +335,9 @@ pub fn head(setup: &Setup, object: Object, came: u64, now: u64) -> Head {
     let readable = setup.rights == Rights::All;
     let there = object.content != Content::Nothing && !object.hidden;
     let etag = match object.content {
-        _ if setup.etags == Etags::Incomparable => Match::Incomparable,
-        Content::Ours | Content::SameFromBefore => Match::Same,
-        Content::Other | Content::Nothing => Match::Different,
+        _ if setup.etags == Etags::Incomparable => EtagMatch::Incomparable,
+        Content::Ours | Content::SameFromBefore => EtagMatch::Same,
+        Content::Other | Content::Nothing => EtagMatch::Different,
     };
     let last_modified = came.saturating_add_signed(setup.skew);
     Head {
@@ -359,9 +360,9 @@ pub fn head_by_a_gateway(status: u16, now: u64) -> Head {
         status,
         page: true,
         etag: if page {
-            Match::Different
+            EtagMatch::Different
         } else {
-            Match::Incomparable
+            EtagMatch::Incomparable
         },
         last_modified: page.then_some(1),
         date: Some(now),

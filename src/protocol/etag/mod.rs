@@ -62,15 +62,12 @@ pub struct ContentDigest {
 }
 
 /// An ETag of the service held against the content.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EtagMatch {
     /// It is the content's.
     Same,
     /// It is not.
-    Different {
-        /// The ETag of the same form that the content has.
-        expected: String,
-    },
+    Different,
     /// Of a form that the library cannot compute.
     Incomparable,
 }
@@ -248,26 +245,22 @@ impl ContentDigest {
     /// Compares the ETag the service gave an object with this content. Only the form of 32
     /// characters can be compared.
     pub fn compare_object(&self, etag: &str) -> EtagMatch {
-        let etag = unquoted(etag);
-        if !is_block_etag(etag) {
-            return EtagMatch::Incomparable;
-        }
-        verdict(etag, self.object_etag())
+        let expected = is_block_etag(unquoted(etag)).then(|| self.object_etag());
+        verdict(etag, expected)
     }
 
     /// Compares the ETag the service gave a part: 28 characters are base64url(sha1), 32 are
     /// block count and digest; others cannot be compared.
     pub fn compare_part(&self, etag: &str) -> EtagMatch {
-        let etag = unquoted(etag);
-        if is_block_etag(etag) {
-            return verdict(etag, self.object_etag());
-        }
-        if !is_sha1_etag(etag) {
-            return EtagMatch::Incomparable;
-        }
-        match self.sha1_etag() {
-            Some(expected) => verdict(etag, expected),
-            None => EtagMatch::Incomparable,
+        verdict(etag, self.part_etag(etag))
+    }
+
+    /// The ETag that a part with this content has, in the form of this one; None when it cannot be computed.
+    pub fn part_etag(&self, form: &str) -> Option<String> {
+        match unquoted(form) {
+            form if is_block_etag(form) => Some(self.object_etag()),
+            form if is_sha1_etag(form) => self.sha1_etag(),
+            _ => None,
         }
     }
 }
@@ -281,11 +274,12 @@ fn block_etag(blocks: usize, digest: &Sha1Digest) -> String {
     URL_SAFE.encode(bytes)
 }
 
-fn verdict(etag: &str, expected: String) -> EtagMatch {
-    if etag == expected {
-        return EtagMatch::Same;
+fn verdict(etag: &str, expected: Option<String>) -> EtagMatch {
+    match expected {
+        Some(expected) if expected == unquoted(etag) => EtagMatch::Same,
+        Some(_) => EtagMatch::Different,
+        None => EtagMatch::Incomparable,
     }
-    EtagMatch::Different { expected }
 }
 
 fn unquoted(etag: &str) -> &str {

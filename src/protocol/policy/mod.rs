@@ -14,8 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use url::Url;
 
-use crate::config::shown_url;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, shown_url};
 use build::{Parts, Vars};
 use json::Json;
 

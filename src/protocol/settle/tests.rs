@@ -1,7 +1,7 @@
 //! Which question comes next, and what the answers mean: as tables.
 
 use super::*;
-use Match::{Different, Incomparable, Same};
+use EtagMatch::{Different, Incomparable, Same};
 use Object::{Absent, NoAnswer, OfUnknownAge, Older, Other, Ours, Refused};
 use Step::{AskLikewise, AskObject, AskUpload, End, Pause};
 
