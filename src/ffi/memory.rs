@@ -12,10 +12,10 @@ use super::lease::{Loan, lease};
 
 /// Frees a string that a function of the library returned as `char *`.
 ///
-/// @param string  what was returned; NULL is allowed and ignored
+/// @param string  the string to free; NULL is allowed and ignored
 ///
-/// Not for the strings within a us3_result or us3_file_info: those belong to the struct, and its
-/// clear function frees them. Not for strings returned as `const char *`.
+/// Do not use it for the strings in a us3_result or us3_file_info: they belong to the struct, and
+/// its clear function frees them. Do not use it for strings returned as `const char *`.
 ///
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
