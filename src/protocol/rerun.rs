@@ -1,11 +1,10 @@
-//! A finish with a policy that a killed process may have sent: how long the next run keeps from sending it
-//! again.
+//! How long the next run must wait before it sends a finish again that a killed process may have sent.
 
 use std::time::Duration;
 
 use super::CLOCKS_APART;
 
-/// A2: how long the service may still be at work once response_timeout_ms has passed.
+/// A2: how long the service may still execute a request after response_timeout_ms has passed.
 const GATEWAYS: Duration = Duration::from_secs(10);
 
 /// F, the time after its last byte in which a request runs, if it runs at all (A2).
@@ -16,14 +15,14 @@ pub fn longest_run(response_timeout: Duration) -> Duration {
 /// A finish that may have been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sent {
-    /// When, by the service's Date, in seconds since 1970; None when no answer had told the time.
+    /// The time by the service's Date header, in seconds since 1970; None when no answer had a Date.
     pub at: Option<u64>,
-    /// Time after `at` until it can no longer run: to connect, to send it, and F.
+    /// Time after `at` until the finish can no longer run: the time to connect and to send it, and F.
     pub lasts: Duration,
 }
 
-/// How long an earlier finish may still run; zero when it cannot. `now` is the service's Date, and
-/// `since_start` the time since this run began, which came after the finish in any case.
+/// How long an earlier finish may still run; zero when it cannot run any more. `now` is the service's Date.
+/// `since_start` is the time since this run began, and this run began after the finish was sent.
 pub fn may_still_run(sent: Sent, now: Option<u64>, since_start: Duration) -> Duration {
     let from_start = sent.lasts.saturating_sub(since_start);
     let by_date = sent.at.zip(now).map(|(at, now)| {
@@ -54,7 +53,7 @@ mod tests {
             (Some(1000), Some(1072), 0, 1),
             (Some(1000), Some(1073), 0, 0),
             (Some(1000), Some(9999), 0, 0),
-            // A clock that was set back does not keep the upload waiting for ever.
+            // A clock that was set back does not make the upload wait for ever.
             (Some(5000), Some(1000), 0, 70),
             (Some(5000), Some(1000), 70, 0),
         ] {
