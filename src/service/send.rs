@@ -1,4 +1,4 @@
-//! The one place that sends a request and reads its answer.
+//! Sends one request and reads its answer: the only place that does so.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::error::Error;
 use crate::operation::Operation;
 use crate::protocol::verdict::{self, End, Known};
 
-/// A request that must not run twice goes over a connection that was used a moment ago, or a new
-/// one: when an older one breaks, nobody can tell whether the request ran.
+/// The longest idle time of a connection for a request that must not run twice. When a connection breaks
+/// that was idle for longer, nobody can tell whether the request ran.
 const FRESH: Duration = Duration::from_secs(1);
 
 impl Service {
@@ -43,7 +43,7 @@ impl Service {
     ) -> std::result::Result<Reply, Failure> {
         let what = What(self, call);
         let mut request = self.request(call, body).map_err(Failure::unsent)?;
-        // Nothing is sent again after a stale connection when the host wants no second try.
+        // With `max_retries` 0 nothing is sent again, not even after a stale connection.
         let once = call.policy.is_some() || self.config.max_retries == 0;
         let longest_idle = if once { FRESH } else { pool::LONGEST_IDLE };
         loop {
@@ -65,7 +65,7 @@ impl Service {
             let response = match response {
                 Ok(response) => response,
                 Err(mut refused) => match refused.take_message() {
-                    // Closed while it was idle; not a byte of the request was sent.
+                    // The connection was closed while it was idle; no byte of the request was sent.
                     Some(again) if connection.reused => {
                         request = again;
                         continue;
@@ -78,7 +78,7 @@ impl Service {
                 why = call.given_up(operation) => return Err(in_flight.gave_up(call, why.about(&what), End::GivenUp)),
             };
             let (over, through) = (in_flight.is_over(&reply), delivery.is_complete());
-            // Before the connection carries another request.
+            // Decided before the connection carries another request.
             drop(in_flight);
             if over {
                 self.pool.give_back(connection).await;
@@ -118,7 +118,7 @@ impl Service {
         })
     }
 
-    /// An answer that makes no sense.
+    /// The error for an answer that makes no sense.
     pub(super) fn protocol_error(
         &self,
         call: &Call<'_>,
