@@ -1,4 +1,4 @@
-//! Functions of the host that the library calls, made into what the engine calls.
+//! Turns the host's C callbacks into closures that the engine calls.
 
 use std::ffi::c_void;
 use std::io::{self, Read};
@@ -41,7 +41,7 @@ pub type us3_complete_fn = Option<
     unsafe extern "C" fn(task: *mut us3_task, result: *const us3_result, user_data: *mut c_void),
 >;
 
-/// What the host wants to get back with each call.
+/// The host's user_data.
 #[derive(Clone, Copy)]
 pub(super) struct UserData(pub(super) *mut c_void);
 
@@ -79,7 +79,7 @@ pub(super) unsafe fn on_complete(
     let task_slot = task.clone();
     Some(Box::new(move |outcome| {
         let mut result = us3_result::of(outcome);
-        // Held during the call: a callback of another upload may free the host's handle meanwhile.
+        // Keeps the handle alive during the call: a callback of another upload may free it meanwhile.
         let task = task_slot.take();
         let handle = task.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut();
         // SAFETY: our caller's promise.

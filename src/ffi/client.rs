@@ -1,4 +1,4 @@
-//! `us3_client`: made, used by any number of threads, freed.
+//! `us3_client`: making, using and freeing a client.
 
 use std::ffi::c_char;
 

@@ -1,4 +1,4 @@
-//! `us3_config`: what a client is made from.
+//! `us3_config`: the configuration of a client.
 
 use std::ffi::c_char;
 use std::ptr;

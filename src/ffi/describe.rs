@@ -1,4 +1,4 @@
-//! A result in words.
+//! `us3_result_describe`: a result in words.
 
 use std::ffi::{CStr, c_char};
 use std::fmt::Write;
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn us3_result_describe(result: *const us3_result) -> *mut 
 /// `result` is NULL or points at a struct as large as its `struct_size` says, whose strings are
 /// NULL or NUL-terminated, and whose body has `body_len` bytes.
 pub(super) unsafe fn paragraph(result: *const us3_result) -> String {
-    // A member that an older struct does not have must not be read as "not stored".
+    // A member that an older struct lacks must not be read as "not stored".
     let unknown = us3_result {
         object_state: -1,
         callback_state: -1,

@@ -1,4 +1,4 @@
-//! `us3_file_info`: what HeadFile tells of an object.
+//! `us3_file_info`: the answer of HeadFile.
 
 use std::ffi::c_char;
 use std::ptr;

@@ -1,7 +1,7 @@
-//! The host's logger: where the events of this copy of the library go.
+//! The host's logger, which receives the log lines of this copy of the library.
 //!
-//! Behind it stands the `log` crate, of which a cdylib has a copy of its own; so two copies of the
-//! library in one process, and a host that is written in Rust itself, have their own loggers each.
+//! It is built on the `log` crate, and each cdylib has its own copy of that crate. So two copies of the
+//! library in one process, and a host that is written in Rust, each have their own logger.
 
 use std::cell::Cell;
 use std::ffi::{CString, c_char, c_void};

@@ -22,12 +22,12 @@ use super::status::us3_status;
 /// one upload at once. It belongs to the client that made it.
 pub struct us3_multipart(Handle<DrivenUpload>);
 
-/// What the handle holds, in the order in which it goes.
+/// The content of the handle, in the order in which it is dropped.
 struct DrivenUpload {
     engine: Multipart,
     upload_id: CString,
     part_size: u64,
-    // The engine's threads must not end before the upload.
+    // Keeps the engine's threads running until the upload is dropped.
     _client: Arc<Client>,
 }
 
@@ -253,7 +253,7 @@ pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
 
 impl us3_multipart {
     fn new(engine: Multipart, client: &InUse<Client>) -> Self {
-        // An id with a NUL cannot be: it went through the service's JSON and our URLs.
+        // The id cannot contain a NUL, because it was checked when it was read from the service's JSON.
         let upload_id = CString::new(engine.upload_id()).unwrap_or_default();
         Self(Handle::new(DrivenUpload {
             upload_id,

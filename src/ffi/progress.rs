@@ -1,4 +1,4 @@
-//! `us3_progress`: how far an upload is.
+//! `us3_progress`: the progress of an upload.
 
 use crate::operation::Progress;
 

@@ -1,4 +1,4 @@
-//! `us3_upload_request`: everything that an upload can want.
+//! `us3_upload_request`: the parameters of an upload, turned into a Rust request.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -138,7 +138,7 @@ impl us3_upload_request {
                 on_progress: callback::on_progress(self.on_progress, user_data),
                 on_complete: callback::on_complete(self.on_complete, user_data, task_slot),
             };
-            // The client is not freed before everybody was told the end.
+            // Keeps the client alive until the end was reported to all.
             let engine = client.share();
             let watched = Watched {
                 watch,

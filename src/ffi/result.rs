@@ -1,4 +1,4 @@
-//! `us3_result`: what became of a call.
+//! `us3_result`: the outcome of a call.
 
 use std::ffi::c_char;
 use std::ptr;

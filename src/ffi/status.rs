@@ -1,4 +1,4 @@
-//! The enums of the header, held against the engine's numbers when this is compiled.
+//! The enums of the header. A compile-time check compares them with the engine's numbers.
 
 use std::ffi::{CStr, c_char};
 

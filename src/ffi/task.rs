@@ -1,4 +1,4 @@
-//! `us3_task`: an upload that runs while the host does something else.
+//! `us3_task`: a started upload.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
         }
         // SAFETY: made by start with Arc; the host frees it once and uses it no more.
         let task = unsafe { Arc::from_raw(task) };
-        // What on_complete is told, unless it has been called already.
+        // From now on, on_complete receives NULL.
         drop(task.task_slot.take());
         if let Ok(running) = task.handle.enter() {
             if own_threads::check_may_block().is_ok() {

@@ -1,4 +1,4 @@
-//! Uploads: one request for all of them, waited for or not; the named operations fill it in.
+//! Functions that upload: each fills in a request, and then waits for the upload or starts it.
 
 use std::ffi::c_char;
 use std::ptr;

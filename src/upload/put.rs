@@ -1,4 +1,4 @@
-//! PutFile: the whole content in one request.
+//! The strategy "put": the whole content in one PutFile request.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ use crate::service::{Failure, Put, Reply, Tries};
 /// The largest content of one PutFile, a limit of the service: 512 MiB.
 pub const MAX_PUT_SIZE: u64 = 512 << 20;
 
-/// Refuses what the service would refuse after half of it was sent.
+/// Refuses content that is too large for PutFile, before anything is sent.
 pub(super) fn check_size(content: &Content) -> Result<()> {
     if content.size() <= MAX_PUT_SIZE {
         return Ok(());
@@ -100,7 +100,8 @@ impl Request for PutRequest<'_> {
     }
 }
 
-/// Content-MD5, lower-case hex. The one case that reads the content twice: the header goes first.
+/// Content-MD5, lower-case hex. Only this option reads the content twice, because the header comes before
+/// the body.
 async fn content_md5(content: &Content) -> Result<String> {
     let content = content.clone();
     blocking::begin(move || {
@@ -111,7 +112,7 @@ async fn content_md5(content: &Content) -> Result<String> {
     .await
 }
 
-/// Lower-case hex, as Content-MD5 wants it.
+/// Lower-case hex, as in Content-MD5.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.

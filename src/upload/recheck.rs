@@ -1,4 +1,4 @@
-//! Whether a file still holds the parts that were sent of it.
+//! Checks that a file still has the content of the parts that were sent.
 
 use std::ops::Range;
 
@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::protocol::etag::{ContentDigest, EtagHasher, EtagMatch};
 use crate::runtime::blocking;
 
-/// Before the parts become an object: fails unless the file is as it was opened. If it was perhaps written to, all
-/// parts of it are read once more and compared with what was sent.
+/// Before the parts become an object: fails unless the file is unchanged. If it may have been written to,
+/// all parts are read again and compared with what was sent.
 pub(super) async fn check_unchanged(
     session: &Session,
     content: &Content,
@@ -35,12 +35,13 @@ pub(super) async fn check_unchanged(
     Err(content.touched_again())
 }
 
-/// A file that is only fresh is not compared with verify_etag off.
+/// Whether every part has a digest. Without digests (verify_etag off), a file that is only fresh is not
+/// compared.
 fn all_are_hashed(session: &Session) -> bool {
     session.parts().values().all(|part| part.digest.is_some())
 }
 
-/// So that a write while the parts are compared leaves a trace.
+/// After the next clock tick, a write during the comparison changes the file's times.
 async fn wait_for_next_tick(touched: Touched) -> Result<()> {
     blocking::begin(move || {
         touched.wait_for_next_tick();
@@ -63,7 +64,7 @@ async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Resul
         .await
 }
 
-/// What was hashed while it was sent tells; without that, what the service called the part.
+/// Compares with the digest computed during the sending, or else with the service's ETag of the part.
 fn check_part(content: &Content, now: &ContentDigest, part: &Part) -> Result<()> {
     let same = match &part.digest {
         Some(sent) if sent == now => EtagMatch::Same,
@@ -79,7 +80,8 @@ fn check_part(content: &Content, now: &ContentDigest, part: &Part) -> Result<()>
     }
 }
 
-/// Reads and hashes parts of a file, several at once. What else is known of each comes with its digest.
+/// Reads and hashes parts of a file, several at once. What is known of each part is returned with its
+/// digest.
 pub(super) fn hashed<'a, T: Send + 'a>(
     content: &'a Content,
     parts: impl Iterator<Item = (Range<u64>, T)> + Send + 'a,
@@ -94,6 +96,6 @@ pub(super) fn hashed<'a, T: Send + 'a>(
             }
         })
         .buffer_unordered(jobs)
-        // Boxed, because the compiler does not see through the closures that it is Send.
+        // Boxed, because the compiler cannot prove through the closures that the stream is Send.
         .boxed()
 }
