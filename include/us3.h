@@ -406,7 +406,8 @@ typedef struct us3_config {
     /// there to the end of the answer. An upload callback runs in the first period. 1 to 86400000;
     /// 0 is the default, 60000.
     uint32_t response_timeout_ms;
-    /// How often a request that can safely be repeated is sent again after a failure; see "OUTCOMES AND RETRIES". 0 means never. The initialiser sets the default, 3.
+    /// How often a request that is safe to repeat is sent again after a failure; see "OUTCOMES AND
+    /// RETRIES". 0 means never. The initialiser sets the default, 3.
     uint32_t max_retries;
     /// Threads of the client that do the work, 1 to 256. 0 is the default, 2.
     uint32_t worker_threads;
