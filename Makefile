@@ -11,13 +11,13 @@ export CC CXX CFLAGS PREFIX DESTDIR LIBDIR INCLUDEDIR STRIP
 VERSION := $(shell sed -n 's/^version *= *"\([^"]*\)".*/\1/p' Cargo.toml | head -n 1)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 
-# Given to cargo on its command line, so that a target folder set anywhere else cannot disagree.
+# Passed to cargo on its command line, so that cargo ignores a target folder that is configured elsewhere.
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PROFILES := $(TARGET_DIR)$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))
 CARGO_FLAGS = --locked --target-dir "$(TARGET_DIR)"
 
 LIB_DIR := build/lib
-# What a program that links libus3.a links besides: written by the compiler, read by scripts/install.sh.
+# The other libraries that a program with libus3.a must link: written by the compiler, read by scripts/install.sh.
 STATIC_NEEDS = $(abspath $(PROFILES))/release/libus3.native-static-libs
 TEST_LIB_DIR := build/test/lib
 
@@ -32,7 +32,7 @@ TEST_LIB_DIR := build/test/lib
 
 all: lib ## build libus3.so and libus3.a (release) into build/lib
 
-# `cargo rustc --crate-type`: asked for the rlib as well, cargo would leave out link-time optimisation.
+# `cargo rustc --crate-type` leaves out the rlib: with it, cargo would not do link-time optimisation.
 lib: need-cargo
 	options=$$(scripts/old-glibc.sh build/old_glibc.o) && scripts/header.sh write $(CARGO) rustc $(CARGO_FLAGS) --release --package us3 --lib \
 		--crate-type cdylib,staticlib -- --print "native-static-libs=$(STATIC_NEEDS)" $$options
@@ -41,8 +41,8 @@ lib: need-cargo
 	@cp "$(STATIC_NEEDS)" "$(LIB_DIR)/native-static-libs"
 	@echo "$(LIB_DIR): libus3.so.$(VERSION), libus3.a; the header is include/us3.h"
 
-# A file and not the target `lib`: what is up to date is installed as it is, so that `sudo make install` needs
-# no cargo and leaves no files of root's in the target folder.
+# A file and not the target `lib`: if the library is up to date, `sudo make install` needs no cargo and creates no
+# files of root in the target folder.
 BUILT := $(LIB_DIR)/libus3.so.$(VERSION)
 $(BUILT): Cargo.toml Cargo.lock build.rs packaging/old_glibc.c $(shell find src -type f)
 	$(MAKE) lib
@@ -68,18 +68,18 @@ wheel: lib ## build the Python wheel into build/python, with libus3.so in it
 generated: header bindings ## write all that is made of src/ffi: the header, what the bindings know of it, Debian's symbols
 	@scripts/symbols.sh "$(VERSION)"
 
-# What the bindings know of include/us3.h. The tests of each fail when it is stale.
+# The declarations of include/us3.h in the bindings. The tests of each binding fail when they are stale.
 bindings: need-cc ## generate what the Lua and Python bindings know of the header
 	@scripts/lua-cdef.sh
 	@scripts/python-tools.sh build/python/tools
 	@build/python/tools/bin/python bindings/python/generate.py
 
-# The emulator in the dev profile, which compiles in a fraction of the time, and as `make test` does.
+# The emulator is built in the dev profile, as by `make test`: that compiles much faster.
 demo: lib need-cc ## run the five operations against a local US3 with real callbacks
 	$(CARGO) build $(CARGO_FLAGS) --workspace --bin us3-emulator
 	@scripts/demo.sh "$(PROFILES)/debug/us3-emulator" "$(LIB_DIR)"
 
-# What the program prints is kept in report.md. The shell waits, after Ctrl-C too, until the probe has cleaned up.
+# The output is kept in report.md. The shell waits until the probe has cleaned up, also after Ctrl-C.
 PROBE_DIR := build/probe
 probe: lib need-cc ## try on the live service what libus3 assumes: CONFIG=config.json CALLBACK=http://host:port/
 	@[ -n "$(CONFIG)" ] || { echo "make probe needs an account: make probe CONFIG=config.json; docs/assumptions.md tells more" >&2; exit 2; }
@@ -93,14 +93,15 @@ docs: ## build the API reference into build/docs; needs Doxygen
 
 # ---- tests ----------------------------------------------------------------------------------------
 
-# A host whose toolchain is missing is left out, which is said; REQUIRE_ALL=1 makes that a failure.
+# If the toolchain of a host language is missing, a warning says that its tests are left out; with REQUIRE_ALL=1 that
+# is a failure.
 
 test: test-rust test-c test-header test-cpp test-go test-lua test-python test-packages test-docs ## run all tests: everything below, as far as test-docs
 
 test-rust: need-cargo ## run the tests of the engine and the emulator
 	$(CARGO) test $(CARGO_FLAGS) --workspace
 
-# The other tests use the same profile as the Rust tests, so that nothing is compiled twice.
+# The other tests use the profile of the Rust tests, so that nothing is compiled twice.
 dev-build: need-cargo
 	@scripts/header.sh write $(CARGO) build $(CARGO_FLAGS) --workspace
 	@scripts/lay-out-library.sh "$(PROFILES)/debug" "$(TEST_LIB_DIR)" "$(VERSION)" "$(MAJOR)"
@@ -173,7 +174,7 @@ fuzz: ## run each fuzz target for a minute, or FUZZ_SECONDS; FUZZ="policy config
 
 # ---- measuring -------------------------------------------------------------------------------------
 
-# The library is built twice: `soft` leaves alone what a processor without SHA instructions lacks, these and AVX-512.
+# The library is built twice: `soft` is built without SHA instructions and AVX-512, as for processors that lack them.
 bench: lib bench-programs ## measure against curl and the kernel's limits; BENCH="parts put tls small many rest" picks, BENCH_RUNS=7
 	RUSTFLAGS='$(RUSTFLAGS) --cfg sha1_backend="soft" --cfg disable_dispatch_avx512' $(CARGO) rustc --locked --target-dir "$(TARGET_DIR)/soft" --release --package us3 --lib --crate-type cdylib
 	@scripts/lay-out-library.sh "$(TARGET_DIR)/soft$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))/release" build/bench/soft "$(VERSION)" "$(MAJOR)"

@@ -1,4 +1,4 @@
-//! Makes the C header in OUT_DIR, from where `make header` copies it, and tells the linker what a shared library for C needs.
+//! Generates the C header in OUT_DIR, from where `make header` copies it, and sets the linker options of the shared library.
 
 use std::env;
 use std::fs;
@@ -19,18 +19,18 @@ fn main() {
     fs::write(&path, header()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
-/// How the shared library is to be linked.
+/// Linker options of the shared library.
 fn link_for_c() {
     if variable("CARGO_CFG_TARGET_OS") != "linux" {
         return;
     }
     let soname = format!("libus3.so.{}", variable("CARGO_PKG_VERSION_MAJOR"));
     for option in [
-        // What programs remember, so that an incompatible version is never loaded instead.
+        // Programs are linked against this name, so that no incompatible version is loaded instead.
         format!("-soname,{soname}"),
         // dlclose must not unmap code that a thread may still run.
         "-z,nodelete".to_owned(),
-        // Nothing is resolved lazily, and the tables are read-only afterwards.
+        // All symbols are resolved when the library is loaded; the tables are read-only afterwards.
         "-z,now".to_owned(),
         "-z,relro".to_owned(),
     ] {
@@ -69,16 +69,16 @@ fn types(file: &str) -> String {
         ItemType::Typedefs,
     ];
     declarations(file, all_but_functions, |config| {
-        // One line where one line is enough.
+        // `///` and not `/** */`: most of these comments are one line.
         config.documentation_style = DocumentationStyle::Cxx;
     })
 }
 
 fn functions(file: &str) -> String {
     declarations(file, vec![ItemType::Functions], |config| {
-        // extern "C" is in the template, round all of them.
+        // The template has one extern "C" around all functions.
         config.cpp_compat = false;
-        // Types by their short names.
+        // `us3_client *`, not `struct us3_client *`.
         config.style = Style::Type;
     })
 }
@@ -125,13 +125,13 @@ fn public_types(file: &str) -> Vec<String> {
 fn version() -> String {
     let part = |name| variable(&format!("CARGO_PKG_VERSION_{name}"));
     format!(
-        "/// The version that this header is of; us3_version() is that of the library that is loaded.\n\
+        "/// The version of this header. us3_version() returns the version of the loaded library.\n\
          #define US3_VERSION \"{}\"\n\
-         /// Its first number: of the soname, and of what fits together.\n\
+         /// The first number of the version, which is also in the soname.\n\
          #define US3_VERSION_MAJOR {}\n\
-         /// Its second number.\n\
+         /// The second number of the version.\n\
          #define US3_VERSION_MINOR {}\n\
-         /// Its third number.\n\
+         /// The third number of the version.\n\
          #define US3_VERSION_PATCH {}",
         variable("CARGO_PKG_VERSION"),
         part("MAJOR"),

@@ -2,11 +2,12 @@
  * @file us3.h
  * @brief Uploads to UCloud US3 object storage, with upload callbacks
  *
- * libus3 uploads files and memory to a bucket of US3, and has US3 call a service of yours once the
- * object is stored (an upload callback, asked for with a put policy). It is a library inside your
- * process: it does not print, exit, raise signals, or change anything that belongs to the process.
+ * libus3 uploads files, memory and streams to a US3 bucket. Once an object is stored, US3 can call
+ * a service of yours: an upload callback, which a put policy asks for. The library runs inside your
+ * process: it does not print, exit or raise signals, and changes nothing that belongs to the
+ * process.
  *
- * Link with -lus3. This header is the manual; it is C99, C17 and C++17.
+ * Link with -lus3. This header is the manual. It compiles as C99, C17 and C++17.
  *
  *
  * AN EXAMPLE
@@ -41,63 +42,64 @@
  *
  * CONVENTIONS
  *
- * Status and result. A function that can fail returns a us3_status and takes a us3_result * last,
- * which may be NULL. With one, it tells everything that is known: why, on what, whether the
- * object is stored, whether the callback ran. A handle that a function makes is NULL after every
- * failure.
+ * Status and result. A function that can fail returns a us3_status. Its last parameter is a
+ * us3_result *, which may be NULL. The function fills the result with everything that is known:
+ * what failed, on which file, key or URL, whether the object is stored, and whether the callback
+ * ran. After a failure, every handle that the function would have made is NULL.
  *
- * Structs begin with struct_size, the size that the caller was compiled with, and are initialised
- * with their US3_..._INIT macro:
+ * Structs begin with struct_size: the size of the struct in the header that the caller was compiled
+ * with. Initialise each struct with its US3_..._INIT macro:
  *
  *     us3_config config = US3_CONFIG_INIT;
  *
- * A host that cannot use macros calls the us3_..._init function. It knows the members of the first
- * release only, so that it never writes beyond the struct of a host that is older than the
- * library. Members that a caller's older struct does not have get their default. A caller's newer
- * struct is accepted as long as the members that the library does not know are zero. A struct_size
- * that no struct can have (zero, too small, over 64 KiB) is US3_INVALID_ARGUMENT; a struct that
- * was never initialised is usually found out that way, but not always.
+ * A host that cannot use macros calls the us3_..._init function. That function initialises only the
+ * members of the first release, so that it never writes beyond the end of an older host's struct.
+ * Members that an older struct lacks have their default. A newer struct is accepted as long as the
+ * members that the library does not know are zero. An impossible struct_size (zero, too small, over
+ * 64 KiB) is US3_INVALID_ARGUMENT. This detects most structs that were never initialised, but not
+ * all.
  *
- * Ownership. What you pass in stays yours. It is copied, or used until the call returns and not
- * longer; what an upload that is started borrows until its end is said at us3_upload_request.
- * Strings within a us3_result or us3_file_info belong to the struct: its next call, or its clear
- * function, frees them. A char * that a function returns is yours: us3_string_free it. A
- * const char * is not. What a function of the name ..._new, ..._from_file, ..._start or
- * us3_initiate_... gives you is freed by the ..._free of its type. Each clear and free function
- * accepts NULL.
+ * Ownership. What you pass in stays yours. The library copies it, or uses it only until the call
+ * returns. The exception is a started upload: us3_upload_request says what it borrows until its
+ * end. Strings in a us3_result or us3_file_info belong to the struct; the next call that gets the
+ * struct frees them, and so does the struct's clear function. A char * that a function returns is
+ * yours: free it with us3_string_free. A const char * that a function returns is not yours. A
+ * handle from ..._new, ..._from_file, ..._start or us3_initiate_... is freed with the ..._free
+ * function of its type. Every clear and free function accepts NULL.
  *
- * Strings are UTF-8 and end with a NUL; file paths are bytes and end with a NUL. A string that must
- * be there is refused with US3_INVALID_ARGUMENT when it is NULL, or not UTF-8; err_msg names the
- * parameter and the offset. Strings of the library are UTF-8. A NUL that the service had in
- * one is replaced; only body is handed on byte for byte.
+ * Strings are UTF-8 and end with a NUL. File paths are bytes and end with a NUL. A required string
+ * that is NULL, or any string that is not UTF-8, is US3_INVALID_ARGUMENT; err_msg names the
+ * parameter and the offset. Strings from the library are UTF-8. A NUL that the service sent in a
+ * string is replaced; only body has exactly the bytes that the service sent.
  *
- * Enums are received as int32_t, and checked. A true bool is any value but 0.
+ * Enums are received as int32_t and checked. A bool is true when it has any value but 0.
  *
- * Threads. A us3_client and a us3_task may be used by any number of threads at once, and a
- * us3_multipart for us3_upload_part as well. A struct of yours may be used by one thread at a time. A
- * thread must not be cancelled (pthread_cancel) while it is in a call.
- * Freeing something waits for the calls in progress on it, but no call may begin after that. In a
- * callback, freeing does not wait; what is still in use ends by itself.
+ * Threads. Any number of threads may use a us3_client or a us3_task at once, and call
+ * us3_upload_part on one us3_multipart at once. Only one thread at a time may use a struct of
+ * yours. A thread must not be cancelled (pthread_cancel) during a call. Freeing a handle waits for
+ * the calls in progress on it; no new call may begin once freeing has begun. In a callback, freeing
+ * does not wait: what is still in use is freed later.
  *
- * Callbacks. Functions of yours that the library calls run on threads of the library, on which all
- * signals are blocked. What one upload calls comes one call at a time, except that its read function
- * may run at the same time as its on_progress; different uploads call at the same time. They
- * may take their time, and wait for each other: each one that runs has a thread to itself, so that no
- * other upload waits for it, and there are as many threads as functions that have not returned. While
- * the system refuses the process another thread, a function waits until one of these returns or a
- * thread can be started, which is tried every 100 ms; without any such thread it runs on one that
- * drives sockets. A function that blocks returns US3_WOULD_DEADLOCK when a callback calls it;
- * starting, cancelling and freeing are allowed. They must return: no longjmp and no C++ exception
- * may leave them.
+ * Callbacks. A callback is a function of yours that the library calls. Callbacks run on threads of
+ * the library, on which all signals are blocked. One upload makes one call at a time, except that
+ * its read function may run at the same time as its on_progress. Callbacks of different uploads run
+ * at the same time. A callback may block, and may wait for another callback: each running callback
+ * has a thread of its own, so that it delays no other upload. If the system refuses to start
+ * another thread, a callback waits until another callback returns or a thread can be started, which
+ * is tried every 100 ms; if the library has no such thread at all, the callback runs on a thread
+ * that drives sockets. In a callback, a library function that blocks returns US3_WOULD_DEADLOCK;
+ * starting, cancelling and freeing are allowed. A callback must return: no longjmp and no C++
+ * exception may leave it.
  *
- * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
- * us3_config allow. The work is done by threads of the client; yours waits, and may open the file.
+ * Blocking. "Blocks" means: waits for the network or the disk, within the time limits of
+ * us3_config. Threads of the client do the work. Your thread only waits, except that it may open
+ * the file.
  *
- * fork(). A client does not survive into the child: every call that can fail returns US3_FORKED for
- * a handle of the parent, and freeing it only releases memory. Make a new client in the child. The
- * parent notices nothing.
+ * fork(). A client does not work in a forked child: with a handle of the parent, every call that
+ * can fail returns US3_FORKED, and freeing the handle only releases memory. Make a new client in
+ * the child. The parent is not affected.
  *
- * dlclose() is allowed once every client is freed. The code stays in memory.
+ * dlclose() is allowed once every client is freed. The library's code stays mapped.
  *
  *
  * UPLOAD CALLBACKS
@@ -108,8 +110,8 @@
  *      "callbackBodyType":"application/json"}
  *
  * US3 stores the object, then POSTs callbackBody to callbackUrl with that content type. Without
- * callbackBodyType, it POSTs to callbackUrl with callbackBody as the query, in which $(x:name)
- * stands for a string of callbackVar:
+ * callbackBodyType, it POSTs to callbackUrl with callbackBody as the query. US3 replaces $(x:name)
+ * with the string of that name in callbackVar:
  *
  *     {"callbackUrl":"http://example.com/path","callbackBody":"Name=$(x:name)&Age=$(x:age)",
  *      "callbackVar":{"x:name":"Alice","x:age":"20"}}
@@ -117,71 +119,77 @@
  * Your service must answer with JSON and Content-Type: application/json, within
  * response_timeout_ms. Its answer is us3_result.body. us3_policy_build writes such JSON for you.
  *
- * policy_json NULL is an upload without a callback. "" is US3_INVALID_POLICY: an empty setting must
- * not drop a callback in silence.
+ * With policy_json NULL there is no callback. "" is US3_INVALID_POLICY, so that a setting left
+ * empty by mistake does not silently drop a callback.
  *
- * WHAT BECAME OF IT
+ * OUTCOMES AND RETRIES
  *
- * Requests that are safe to repeat (initiate, parts, abort, list, head, delete, and PutFile and finish
- * without a policy) are sent again when the connection fails, a limit passes, or the service
- * answers 408, 429, 500, 502, 503 or 504: max_retries times, after pauses that grow to at most
- * 10 seconds and are random, or as long as Retry-After asks, at most 60 seconds. A connection that
- * the service closed while it was idle is replaced at once; max_retries does not count that. With max_retries
- * 0 nothing that was sent is sent again.
+ * Retries. Requests that are safe to repeat (initiate, parts, abort, list, head, delete, and
+ * PutFile and finish without a policy) are sent again when the connection fails, a time limit
+ * passes, or the service answers 408, 429, 500, 502, 503 or 504. This happens at most max_retries
+ * times. The pause before each retry is random; its upper bound grows to 10 seconds. Retry-After
+ * can make it longer, up to 60 seconds. A connection that the service closed while it was idle is
+ * replaced at once; max_retries does not count that. With max_retries 0 no request is sent twice.
  *
- * A request that carries a policy goes over a connection that is new or was used within the last
- * second, and is sent again only when it did not run: there was no connection, its body was not
- * through, or the service answered an error with RetCode and ErrMsg and HeadFile then showed no new
- * object. A callback never fires twice because of the library, unless callback_at_least_once asks
- * for it.
+ * Requests with a policy. Such a request goes over a connection that is new or was used within the
+ * last second. It is sent again only when it did not run: there was no connection, its body was not
+ * sent to the end, or the service answered an error with RetCode and ErrMsg and HeadFile then
+ * showed no new object. The library never makes a callback fire twice, unless
+ * callback_at_least_once allows it.
  *
- * A connection that breaks, a time limit and a gateway's page prove nothing: the service may still be
- * at work. The library then asks with HeadFile, and for a finish with ListParts, for
- * settle_timeout_ms, and says what it found. An object is this call's when its ETag says so and it
- * is not older than the request, by the service's own clock. What cannot be known is UNKNOWN.
+ * Lost answers. A broken connection, a time limit and a gateway's page prove nothing: the service
+ * may still be executing the request. The library then asks with HeadFile, and for a finish also
+ * with ListParts, for up to settle_timeout_ms, and reports what it found. An object belongs to this
+ * call when it has the ETag of the content and is not older than the request, by the service's own
+ * clock. What cannot be known is UNKNOWN.
  *
- *     status               object_state  callback_state  you may
- *     US3_OK               STORED        DELIVERED       go on (NOT_REQUESTED without a policy)
- *     US3_CALLBACK_FAILED  STORED        NOT_DELIVERED   the callback service was not reached: repair
- *                                                        it, and tell it yourself
- *     US3_CALLBACK_FAILED  STORED        REPLY_REFUSED   it ran, and US3 refused its reply: do not
- *                                                        repeat it; let it answer JSON
- *     US3_CALLBACK_FAILED  STORED        UNKNOWN         it answered an error, or broke off: ask it
+ *     status               object_state  callback_state  what happened, and what to do
+ *     US3_OK               STORED        DELIVERED       success (NOT_REQUESTED without a policy)
+ *     US3_CALLBACK_FAILED  STORED        NOT_DELIVERED   US3 did not reach the callback service:
+ *                                                        repair it, and notify it yourself
+ *     US3_CALLBACK_FAILED  STORED        REPLY_REFUSED   the callback ran, but US3 refused its reply:
+ *                                                        do not repeat it; correct the reply
+ *     US3_CALLBACK_FAILED  STORED        UNKNOWN         the callback service answered an error or
+ *                                                        closed the connection: ask it
  *     US3_INTEGRITY_ERROR  STORED        any             other bytes are stored than were sent:
  *                                                        delete the object and upload again
- *     any other            STORED        UNKNOWN         the object is there, the answer was lost: ask
- *                                                        the callback service
+ *     any other            STORED        UNKNOWN         the answer was lost, but the object is
+ *                                                        stored: ask the callback service
  *     any other            NOT_STORED    NOT_DELIVERED   correct what err_msg names, upload again
- *     any other            UNKNOWN       UNKNOWN         the service may still be at work, or cannot
- *                                                        be asked: us3_head_file later
+ *     any other            UNKNOWN       UNKNOWN         the service may still be executing the
+ *                                                        request, or cannot be asked: call
+ *                                                        us3_head_file later
  *
- * Without a policy callback_state is NOT_REQUESTED. note says when nothing could be compared.
+ * Without a policy callback_state is NOT_REQUESTED. note says so when there was no ETag to compare
+ * the content with.
  *
- * A multipart upload that fails is aborted. One that still exists, or may, is named in upload_id: its
- * finish may still run, a us3_multipart can finish it again, resume_path keeps it, or aborting it failed,
- * which err_msg says. us3_abort_upload aborts it by its name.
+ * A multipart upload that fails is aborted. If the upload still exists or may exist, upload_id
+ * names it. There are four reasons: its finish may still run; a us3_multipart can finish it again;
+ * resume_path keeps it; or the abort failed, which err_msg says. us3_abort_upload aborts an upload
+ * by its upload_id.
  *
  *
  * ERROR CODES
  *
- * What the service answers, in us3_result as http_status, ret_code and within err_msg. Every code
- * is handed on as it came; us3_result_describe says the same in words.
+ * The service's error answers, as they appear in us3_result.http_status, ret_code and err_msg. The
+ * library passes every code on unchanged. us3_result_describe explains them in words.
  *
  *     HTTP  RetCode   ErrMsg                            what to do
  *     400   -148653   bucket not exists                 check bucket_name and file_host
- *     400   -15036    check md5 failed                  it changed on its way: upload again
+ *     400   -15036    check md5 failed                  the content changed on the way: upload again
  *     401   -148643   no authorization found            set the keys; a proxy may drop the header
  *     403   -148643   invalid signature                 check public_key and private_key
  *     400   -148660   invalid put policy                check the policy with us3_policy_check
- *     599   20003     send request error: Post ...      it was not reached, or broke off: see below
- *     599   20008     expect json, but received ...     it must answer as application/json
- *     599   20008     expect json, but the response     it must answer strict JSON
+ *     599   20003     send request error: Post ...      see below
+ *     599   20008     expect json, but received ...     let the callback service answer with
+ *                                                     Content-Type: application/json
+ *     599   20008     expect json, but the response     let the callback service answer strict JSON
  *                     body is not a strict json string
  *
- * A 599 of this form, to a request with a policy, says that the object is stored: US3_CALLBACK_FAILED.
- * "It" is the callback service: with 20003 it was not reached if ErrMsg ends in a failed dial to
- * callbackUrl, else it may have run; with 20008 it ran. A 599 in another form is a gateway's, and says
- * nothing.
+ * A 599 with RetCode and ErrMsg, to a request with a policy, means that the object is stored:
+ * US3_CALLBACK_FAILED. RetCode 20003: US3 did not reach the callback service if ErrMsg ends in a
+ * failed dial to callbackUrl; otherwise the callback may have run. RetCode 20008: the callback ran.
+ * A 599 without RetCode and ErrMsg comes from a gateway and proves nothing.
  */
 
 #ifndef US3_H
@@ -193,19 +201,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The version that this header is of; us3_version() is that of the library that is loaded.
+/// The version of this header. us3_version() returns the version of the loaded library.
 #define US3_VERSION "0.1.0"
-/// Its first number: of the soname, and of what fits together.
+/// The first number of the version, which is also in the soname.
 #define US3_VERSION_MAJOR 0
-/// Its second number.
+/// The second number of the version.
 #define US3_VERSION_MINOR 1
-/// Its third number.
+/// The third number of the version.
 #define US3_VERSION_PATCH 0
 
 /* ==== Status and states ======================================================================= */
 
-/// How a call ended. What every fallible function returns, and what us3_result.status repeats.
-/// The numbers never change; more may be added, so treat a number you do not know as a failure.
+/// How a call ended: what every function that can fail returns, and the value of us3_result.status.
+/// The numbers never change. More may be added, so treat a number that you do not know as a
+/// failure.
 enum us3_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
@@ -213,16 +222,17 @@ enum us3_status
  {
     /// Done.
     US3_OK = 0,
-    /// A parameter is NULL, not UTF-8, out of range, or a struct_size makes no sense. Nothing was
-    /// sent. A mistake in the calling program.
+    /// A mistake in the calling program: a parameter is NULL, not UTF-8 or out of range, or a
+    /// struct_size is impossible. Nothing was sent.
     US3_INVALID_ARGUMENT = 1,
     /// A member of the configuration is missing or wrong. Nothing was sent.
     US3_INVALID_CONFIG = 2,
     /// The put policy is not one that US3 would accept. Nothing was sent.
     US3_INVALID_POLICY = 3,
-    /// A file cannot be opened or read, us3_result.os_error is the errno; or it has no true size.
+    /// A file cannot be opened or read (us3_result.os_error is the errno), or its size is not the
+    /// number of bytes in it.
     US3_FILE_ERROR = 4,
-    /// The file changed while it was being uploaded; the upload was given up.
+    /// The file changed while it was being uploaded. The upload was aborted.
     US3_FILE_CHANGED = 5,
     /// The service could not be reached (name, connection, TLS), or the connection broke.
     US3_NETWORK_ERROR = 6,
@@ -230,14 +240,14 @@ enum us3_status
     US3_TIMEOUT = 7,
     /// The host cancelled.
     US3_CANCELLED = 8,
-    /// The service, or a gateway before it, answered an error: see http_status, ret_code, err_msg and
-    /// session_id; object_state tells what is stored.
+    /// The service, or a gateway in front of it, answered an error: see http_status, ret_code,
+    /// err_msg and session_id. object_state says whether the object is stored.
     US3_SERVICE_ERROR = 9,
-    /// The object is stored, but its upload callback is not known to have succeeded: see callback_state.
-    /// Uploading again would store it twice and may call back twice: ask or repair the callback
-    /// service, then decide.
+    /// The object is stored, but its upload callback failed or may have failed: see callback_state.
+    /// Do not just upload again, because the callback may then run twice: first ask or repair the
+    /// callback service.
     US3_CALLBACK_FAILED = 10,
-    /// The checksum of what the service stored differs from that of what was sent.
+    /// The checksum of the stored bytes differs from the checksum of the bytes that were sent.
     US3_INTEGRITY_ERROR = 11,
     /// The service's answer makes no sense: something other than US3 may be answering.
     US3_PROTOCOL_ERROR = 12,
@@ -245,7 +255,8 @@ enum us3_status
     US3_PENDING = 13,
     /// A blocking function was called from within a callback of the library.
     US3_WOULD_DEADLOCK = 14,
-    /// The handle was made before fork(), in the parent: this process must make its own.
+    /// The handle belongs to the parent process, which made it before fork(). Make a new one in
+    /// this process.
     US3_FORKED = 15,
     /// A mistake in the library itself. Please report it, with err_msg.
     US3_INTERNAL_ERROR = 16,
@@ -268,8 +279,8 @@ enum us3_object_state
     US3_OBJECT_NOT_STORED = 0,
     /// The object is stored.
     US3_OBJECT_STORED = 1,
-    /// The answer was lost, the service may still be at work, or it cannot be asked. us3_head_file may
-    /// tell later.
+    /// Unknown: the answer was lost, and the service may still be executing the request or cannot
+    /// be asked. Ask later with us3_head_file.
     US3_OBJECT_UNKNOWN = 2,
 };
 #ifndef __cplusplus
@@ -292,10 +303,10 @@ enum us3_callback_state
     US3_CALLBACK_DELIVERED = 1,
     /// The callback did not run.
     US3_CALLBACK_NOT_DELIVERED = 2,
-    /// It may have run: ask the callback service.
+    /// The callback may have run: ask the callback service.
     US3_CALLBACK_UNKNOWN = 3,
-    /// It ran, and US3 refused its reply, which was no JSON or not said to be JSON (599 / 20008).
-    /// Treat a number that you do not know as US3_CALLBACK_UNKNOWN.
+    /// The callback ran, but US3 refused its reply, because the body or the Content-Type was not
+    /// JSON (599 / 20008). Treat a number that you do not know as US3_CALLBACK_UNKNOWN.
     US3_CALLBACK_REPLY_REFUSED = 4,
 };
 #ifndef __cplusplus
@@ -308,9 +319,9 @@ typedef int32_t us3_callback_state;
 
 /* ==== Results ================================================================================= */
 
-/// What became of a call. Initialise it once, pass it to any number of calls, one after the
-/// other, and clear it at the end. Each call first frees what it holds from the call before.
-/// One thread at a time may use a us3_result; give each thread its own.
+/// The outcome of a call. Initialise a us3_result once, pass it to any number of calls, one after
+/// the other, and clear it at the end. Each call first frees the strings of the previous call. Only
+/// one thread at a time may use a us3_result: give each thread its own.
 typedef struct us3_result {
     /// sizeof(us3_result), set by the initialiser.
     size_t struct_size;
@@ -328,96 +339,101 @@ typedef struct us3_result {
     int32_t callback_state;
     /// 1 + the requests that had to be sent again; 0 if nothing was sent.
     uint32_t attempts;
-    /// Bytes of content that left, including those that were sent again.
+    /// Bytes of content that were sent, including those that were sent again.
     uint64_t bytes_sent;
-    /// What failed, on what, why, and what to do: one line for a log. NULL on success.
+    /// One line for a log: what failed, on which file, key or URL, why, and what to do. NULL on
+    /// success.
     char *err_msg;
     /// X-SessionId of the service's last answer: quote it to support. NULL if there was none.
     char *session_id;
     /// The object's (or part's) ETag, without quotes. NULL if unknown.
     char *etag;
-    /// The multipart upload that the call was about, NULL if there was none. After a failure it is
-    /// set only if the upload still exists with the service, or may.
+    /// The id of the multipart upload that the call was about; NULL if there was none. After a
+    /// failure it is set only if the upload still exists at the service, or may exist.
     char *upload_id;
-    /// The service's last answer, as it came, with a NUL behind it; NULL if it was empty. On the
-    /// success of a call with a policy it is the reply of the callback service.
+    /// The body of the service's last answer, unchanged, followed by a NUL; NULL if it was empty.
+    /// After a successful call with a policy, it is the reply of the callback service.
     char *body;
     /// Bytes in body, the final NUL not counted.
     size_t body_len;
-    /// Parts that an earlier run of a resumable upload had sent, and that were not sent again.
+    /// Parts that an earlier run of a resumable upload had sent and that this run did not send
+    /// again.
     uint32_t parts_resumed;
-    /// What else is worth knowing, on success too, such as why a resumable upload started afresh.
-    /// NULL if there is nothing.
+    /// Further information, also on success, such as why a resumable upload started from the
+    /// beginning. NULL if there is none.
     char *note;
 } us3_result;
 
-/// A us3_result before its first call.
+/// The initial value of a us3_result.
 #define US3_RESULT_INIT \
     {sizeof(us3_result), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL}
 
 /* ==== Configuration =========================================================================== */
 
-/// What a client is made from. Everything is copied by us3_client_new: it may be changed or freed
-/// afterwards. Strings are UTF-8; NULL or "" is "not set".
+/// The configuration of a client. us3_client_new copies everything, so the struct and its strings
+/// may be changed or freed afterwards. Strings are UTF-8; NULL or "" means "not set".
 typedef struct us3_config {
     /// sizeof(us3_config), set by the initialiser.
     size_t struct_size;
     /// Required. The public key of the API or token.
     const char *public_key;
-    /// Required. The private key that belongs to it. Never logged; wiped when the client is freed.
+    /// Required. The private key that belongs to public_key. Never logged; wiped when the client is
+    /// freed.
     const char *private_key;
-    /// The token of temporary (STS) credentials; not set with permanent keys.
+    /// The token of temporary (STS) credentials. Leave it unset with permanent keys.
     const char *security_token;
     /// Required. The bucket.
     const char *bucket_name;
-    /// Region host, e.g. "cn-bj.ufileos.com"; requests go to http://bucket.file_host. It may
-    /// carry a scheme: "https://cn-bj.ufileos.com". Either file_host or endpoint is required.
+    /// The region's host, e.g. "cn-bj.ufileos.com". Requests go to http://bucket.file_host. It may
+    /// begin with a scheme: "https://cn-bj.ufileos.com". Either file_host or endpoint is required.
     const char *file_host;
-    /// A custom domain, e.g. "https://files.example.com" or "http://127.0.0.1:8080", that requests
-    /// go to as it is, without the bucket in front. Wins over file_host.
+    /// A custom domain, e.g. "https://files.example.com" or "http://127.0.0.1:8080". Requests go to
+    /// exactly this address, without the bucket in front. It takes precedence over file_host.
     const char *endpoint;
-    /// Send a Content-MD5, for the service to check, with PutFile and each part. Default false.
-    /// Costs a second reading of the file with PutFile.
+    /// Send a Content-MD5 with PutFile and each part, which the service checks. Default false. With
+    /// PutFile the file must then be read twice.
     bool verify_upload_md5;
     /// Compare the ETag that the service answers with the one computed while the bytes were
     /// sent; a difference is US3_INTEGRITY_ERROR. Default true.
     bool verify_etag;
     /// Milliseconds to connect, TLS included: 1 to 86400000 (24 h). 0 is the default, 10000.
     uint32_t connect_timeout_ms;
-    /// Milliseconds in which no byte of a request can be sent: 1 to 86400000. 0 is the default, 30000.
-    /// Waiting for the source, such as a slow disk, does not count.
+    /// Milliseconds that may pass without one byte of a request being sent: 1 to 86400000. 0 is the
+    /// default, 30000. Time in which the library waits for the source, such as a slow disk, does
+    /// not count.
     uint32_t idle_timeout_ms;
-    /// Milliseconds between the end of a request's body and the beginning of the answer, and again
-    /// for the whole answer. An upload callback runs in the first. 1 to 86400000; 0 is
-    /// the default, 60000.
+    /// Milliseconds from the end of a request's body to the beginning of the answer, and again from
+    /// there to the end of the answer. An upload callback runs in the first period. 1 to 86400000;
+    /// 0 is the default, 60000.
     uint32_t response_timeout_ms;
-    /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
-    /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.
+    /// How often a request that is safe to repeat is sent again after a failure; see "OUTCOMES AND
+    /// RETRIES". 0 means never. The initialiser sets the default, 3.
     uint32_t max_retries;
     /// Threads of the client that do the work, 1 to 256. 0 is the default, 2.
     uint32_t worker_threads;
-    /// Uploads of the client that run at the same time; further ones wait for their turn.
-    /// 1 to 4096; 0 is the default, 32.
+    /// Uploads of the client that run at the same time; further uploads wait in a queue. 1 to 4096;
+    /// 0 is the default, 32.
     uint32_t max_concurrent_uploads;
     /// A proxy, e.g. "http://10.0.0.1:3128". Not set: none.
     const char *proxy;
-    /// Path (bytes, not necessarily UTF-8) of a PEM file with the certificates to trust instead of
-    /// the system's. Not set: the system's.
+    /// Path (bytes, not necessarily UTF-8) of a PEM file with the certificates to trust. Not set:
+    /// the system's certificates are trusted.
     const char *ca_file;
-    /// Take the proxy from the environment (HTTP_PROXY and so on) if none is set here. Default
+    /// If proxy is not set, take the proxy from the environment (HTTP_PROXY and so on). Default
     /// false.
     bool use_env_proxy;
-    /// When the answer to a request with a policy is lost, the library does not repeat it by
-    /// itself, because the callback may have run: it reports US3_CALLBACK_UNKNOWN. True repeats
-    /// it, so that a callback may run twice but is not missed. Default false.
+    /// What to do when the answer to a request with a policy is lost. False, the default: the
+    /// request is not repeated, because the callback may have run; the result is
+    /// US3_CALLBACK_UNKNOWN. True: the request is repeated, so that no callback is missed, but a
+    /// callback may run twice.
     bool callback_at_least_once;
-    /// Milliseconds to find out, by HeadFile and ListParts, what became of a PutFile or finish whose
-    /// answer was lost. At least one question is asked, and the last may take 10 seconds more. 0 is
-    /// the default, 5000.
+    /// When the answer to a PutFile or finish is lost, the library asks with HeadFile and ListParts
+    /// whether it was executed, for this many milliseconds. It asks at least once, and the last
+    /// request may take 10 seconds more. 0 is the default, 5000.
     uint32_t settle_timeout_ms;
 } us3_config;
 
-/// The defaults; public_key, private_key, bucket_name, and file_host or endpoint, are to be set.
+/// The defaults. Set public_key, private_key, bucket_name, and file_host or endpoint.
 #define US3_CONFIG_INIT \
     {sizeof(us3_config), NULL, NULL, NULL, NULL, NULL, NULL, false, true, 0, 0, 0, 3, 0, 0, \
      NULL, NULL, false, false, 0}
@@ -425,11 +441,11 @@ typedef struct us3_config {
 /* ==== Handles ================================================================================= */
 
 /// A client of one bucket: configuration, connections and the threads that do the work. Any number
-/// of threads may use one client at once, and should: it keeps connections for reuse.
+/// of threads may use one client at once. Share one client, because it reuses its connections.
 typedef struct us3_client us3_client;
 
 /// A multipart upload that the host drives part by part. Any number of threads may send parts of
-/// one upload at once. It belongs to the client that it was made with.
+/// one upload at once. It belongs to the client that made it.
 typedef struct us3_multipart us3_multipart;
 
 /// A started upload. Any number of threads may use it at once.
@@ -446,17 +462,18 @@ typedef struct us3_header {
     const char *value;
 } us3_header;
 
-/// us3_progress.total while nobody knows it.
+/// The value of us3_progress.total while the total is unknown.
 #define US3_TOTAL_UNKNOWN UINT64_MAX
 
-/// How far an upload is. It owns nothing, and needs no clearing.
+/// The progress of an upload. It owns nothing and needs no clearing.
 typedef struct us3_progress {
     /// sizeof(us3_progress), set by the initialiser.
     size_t struct_size;
-    /// Bytes of content in all; US3_TOTAL_UNKNOWN before the source is opened, and of a stream
+    /// Bytes of content in all; US3_TOTAL_UNKNOWN before the source is opened, and for a stream
     /// until it has ended.
     uint64_t total;
-    /// Bytes of content that left. A request that failed takes back what it had sent.
+    /// Bytes of content that were sent. When a request fails, the bytes that it had sent are
+    /// subtracted.
     uint64_t sent;
     /// Bytes of content that the service has confirmed.
     uint64_t acknowledged;
@@ -466,34 +483,35 @@ typedef struct us3_progress {
     uint32_t parts_total;
     /// 1 + the requests that had to be sent again; 0 before the first.
     uint32_t attempts;
-    /// Milliseconds since the upload was started, the time in the queue included.
+    /// Milliseconds since the upload was started, including the time in the queue.
     uint64_t elapsed_ms;
 } us3_progress;
 
-/// A us3_progress before its first call.
+/// The initial value of a us3_progress.
 #define US3_PROGRESS_INIT {sizeof(us3_progress), 0, 0, 0, 0, 0, 0, 0}
 
-/// A source: writes the next bytes of the content to buffer, at most capacity, and returns how
-/// many; fewer than capacity do not mean the end. Returns 0 at the end, and is not called again. A
-/// negative number ends the upload: US3_FILE_ERROR, with the number's opposite as os_error, so
-/// that -errno is what to return when a read failed.
+/// A source. Writes the next bytes of the content to buffer, at most capacity, and returns their
+/// number. Fewer bytes than capacity do not mean the end. Returns 0 at the end, and is not called
+/// again. When a read fails, return -errno: a negative number ends the upload with US3_FILE_ERROR
+/// and that errno in os_error.
 ///
-/// Called on library threads, one call at a time; it may block as long as it likes. No call is in
-/// progress and none comes once the end of the upload was told, which is therefore told no earlier
-/// than a call in progress returns, also of an upload that was cancelled.
+/// Called on library threads, one call at a time. It may block for any time. The upload does not
+/// end, not even when it is cancelled, before a call in progress has returned. After the end of the
+/// upload it is not called again.
 typedef int64_t (*us3_read_fn)(void *user_data,
                                void *buffer,
                                size_t capacity);
 
-/// Tells how far an upload is, at most every 100 ms while it runs and once at its end. Whatever it
-/// returns but 0 cancels the upload, as us3_task_cancel does. progress is valid during the call.
+/// Receives the progress of an upload: at most every 100 ms while it runs, and once at its end. Any
+/// return value but 0 cancels the upload, as us3_task_cancel does. progress is valid during the
+/// call.
 typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
                                    void *user_data);
 
-/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave, which
-/// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
-/// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
-/// the library's, valid during the call; never clear it.
+/// Receives the outcome of an upload, exactly once. task is the handle from us3_upload_start; it
+/// may be freed here. It is valid during the call, even if another callback frees it meanwhile. It
+/// is NULL if us3_task_free was called before, or if the upload was made with us3_upload. result
+/// belongs to the library and is valid during the call; never clear it.
 typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
@@ -508,7 +526,7 @@ enum us3_mode
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,
-    /// Multipart. An empty object is one PutFile all the same.
+    /// Multipart, except that an empty object is sent with one PutFile.
     US3_MODE_MPUT = 2,
 };
 #ifndef __cplusplus
@@ -519,29 +537,30 @@ typedef int32_t us3_mode;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-/// Everything that an upload can want. Strings are UTF-8, except file_path and resume_path.
-/// Everything in it is borrowed until the call returns, except what data points at, and what
-/// user_data and read_user_data stand for: until the end of the upload, which is when on_complete
-/// is called, or us3_upload or us3_task_wait returns (anything but US3_PENDING).
+/// The parameters of an upload. Strings are UTF-8, except file_path and resume_path. The library
+/// uses the struct and its strings only until the call returns. It uses what data, user_data and
+/// read_user_data point at until the end of the upload: until on_complete is called, or until
+/// us3_upload or us3_task_wait returns (anything but US3_PENDING).
 typedef struct us3_upload_request {
     /// sizeof(us3_upload_request), set by the initialiser.
     size_t struct_size;
     /// A us3_mode. Default US3_MODE_AUTO.
     int32_t mode;
-    /// The source, if it is a file: its path, bytes. A regular file that has its size: what is made
-    /// while it is read, as in /proc, /sys and some FUSE, is sent as a stream. Exactly one of
-    /// file_path, data and read is not NULL. A relative path means what it means when the upload is
-    /// started.
+    /// The path (bytes) of the file to upload. Exactly one of file_path, data and read is not NULL.
+    /// It must be a regular file whose size is the number of bytes in it. A file that is generated
+    /// while it is read, as in /proc, /sys and some FUSE file systems, is not: send it as a stream.
+    /// A relative path is resolved when the upload is started.
     const char *file_path;
-    /// The source, if it is memory: never copied, so leave it as it is until the end of the upload.
-    /// For an empty object, any pointer but NULL, with a data_len of 0.
+    /// The memory to upload. It is not copied: do not change or free it before the end of the
+    /// upload. For an empty object, pass any pointer but NULL, and a data_len of 0.
     const void *data;
     /// Bytes at data. 0 if data is NULL.
     size_t data_len;
-    /// The source, if it is a stream, whose length nobody knows yet. It does not go with
-    /// US3_MODE_PUT or resume_path. With US3_MODE_AUTO, a stream of less than 4 MiB is one PutFile.
+    /// The function that reads the content to upload: a stream of unknown length. It cannot be
+    /// combined with US3_MODE_PUT or resume_path. With US3_MODE_AUTO, a stream of less than 4 MiB
+    /// is sent with one PutFile.
     us3_read_fn read;
-    /// What read is called with.
+    /// Passed to read.
     void *read_user_data;
     /// Required. The object's key, 1 to 1023 bytes, without "." and ".." segments.
     const char *key;
@@ -552,47 +571,49 @@ typedef struct us3_upload_request {
     /// Parts of a multipart upload in flight at once: below 1 is 1, above 256 is 256. Default 10.
     /// The upload's memory is at most this many parts (of usually 4 MiB).
     int32_t jobs;
-    /// "STANDARD", "IA" or "ARCHIVE". NULL or "": the bucket's.
+    /// "STANDARD", "IA" or "ARCHIVE". NULL or "": the default of the bucket.
     const char *storage_class;
-    /// metadata_len pieces of metadata, kept with the object as X-Ufile-Meta-NAME: VALUE. Names
-    /// are letters, digits and "-"; 8 KiB in all. NULL if there are none.
+    /// An array of metadata_len elements, stored with the object as X-Ufile-Meta-NAME: VALUE. Names
+    /// consist of letters, digits and "-". At most 8 KiB in all. NULL if there are none.
     const us3_header *metadata;
     /// Elements of metadata.
     size_t metadata_len;
-    /// A checkpoint file, bytes; NULL or "" for none. With one, an upload in parts that fails is
-    /// kept, and the next one with the same checkpoint and object sends only what the service does
-    /// not have yet. If the file's content, mime_type, storage_class or metadata are others than
-    /// before, it starts afresh, and result.note says so; it names an old upload that could not be
-    /// aborted. The checkpoint is made when the upload begins, readable by its owner only, holds no
-    /// secret, and is removed when the object is stored. It goes with file_path, and not with
-    /// US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
-    /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
-    /// What is there and is no checkpoint is kept as resume_path with ".damaged". If a file has such a
-    /// name already it stays, and a number is added; if it is file_path: US3_INVALID_ARGUMENT.
-    /// A symbolic link stays: the file that it leads to is the checkpoint, or US3_FILE_ERROR if it is
-    /// anything else. A link or file of another user but root is US3_FILE_ERROR in a folder that others
-    /// may write to, such as /tmp or a group's, or that is another user's; better name a folder of
-    /// your own.
+    /// The path (bytes) of a checkpoint file; NULL or "" for none. With a checkpoint, a multipart
+    /// upload that fails is kept, and the next upload with the same checkpoint and object sends
+    /// only the parts that the service does not have yet. If the file's content, mime_type,
+    /// storage_class or metadata have changed, that upload starts from the beginning, and
+    /// result.note says so; the note also names the old upload if it could not be aborted. The
+    /// checkpoint is created when the upload begins, is readable by its owner only, contains no
+    /// secret, and is removed when the object is stored. It requires file_path, and cannot be
+    /// combined with US3_MODE_PUT. Only one upload at a time may use it; for others it is
+    /// US3_FILE_ERROR. It is replaced atomically, through a temporary file with the name
+    /// resume_path + ".us3-tmp". If resume_path holds something that is not a checkpoint, that file
+    /// is renamed to resume_path + ".damaged". If one of these names is taken, a number is added;
+    /// if it is the name of file_path: US3_INVALID_ARGUMENT. A symbolic link is followed: its
+    /// target must be a checkpoint, otherwise US3_FILE_ERROR. In a folder that others may write to,
+    /// such as /tmp or a group's folder, or that belongs to another user, a link or file of another
+    /// user except root is US3_FILE_ERROR; use a folder of your own.
     const char *resume_path;
-    /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
-    /// have passed: US3_TIMEOUT.
+    /// Milliseconds for the whole upload, including retries and clean-up; 0 for no limit. An upload
+    /// that takes longer is US3_TIMEOUT.
     uint64_t timeout_ms;
-    /// Called to tell how far the upload is. NULL: not told.
+    /// Called with the progress of the upload. NULL: not called.
     us3_progress_fn on_progress;
-    /// Called once at the end of an upload that began, before us3_upload returns; not when that
-    /// or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not told.
+    /// Called once at the end of the upload, before us3_upload returns. It is not called when
+    /// us3_upload or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not
+    /// called.
     us3_complete_fn on_complete;
-    /// What on_progress and on_complete are called with.
+    /// Passed to on_progress and on_complete.
     void *user_data;
 } us3_upload_request;
 
-/// The defaults; key, and one of file_path, data and read, are to be set.
+/// The defaults. Set key, and one of file_path, data and read.
 #define US3_UPLOAD_REQUEST_INIT \
     {sizeof(us3_upload_request), US3_MODE_AUTO, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 10, \
      NULL, NULL, 0, NULL, 0, NULL, NULL, NULL}
 
-/// What HeadFile tells of an object. Initialise it once, use it for any number of calls, clear it
-/// at the end. One thread at a time may use it.
+/// The answer of HeadFile: the properties of an object. Initialise it once, use it for any number
+/// of calls, clear it at the end. Only one thread at a time may use it.
 typedef struct us3_file_info {
     /// sizeof(us3_file_info), set by the initialiser.
     size_t struct_size;
@@ -600,16 +621,17 @@ typedef struct us3_file_info {
     uint64_t size;
     /// Seconds since 1970-01-01 UTC; -1 if the service does not say.
     int64_t last_modified;
-    /// Without quotes; NULL if the service does not say.
+    /// The ETag, without quotes; NULL if the service does not say.
     char *etag;
     /// The content type; NULL if the service does not say.
     char *mime_type;
 } us3_file_info;
 
-/// A us3_file_info before its first call.
+/// The initial value of a us3_file_info.
 #define US3_FILE_INFO_INIT {sizeof(us3_file_info), 0, -1, NULL, NULL}
 
-/// How much is logged: the level that us3_set_logger and a us3_log_fn are given.
+/// How much is logged: the values of the level parameters of us3_set_logger and us3_log_fn. Each
+/// level includes the levels above it.
 enum us3_log_level
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
@@ -619,13 +641,13 @@ enum us3_log_level
     US3_LOG_OFF = 0,
     /// Uploads that failed.
     US3_LOG_ERROR = 1,
-    /// And requests that failed, whether they are sent again or not.
+    /// Also requests that failed, whether they are sent again or not.
     US3_LOG_WARN = 2,
-    /// And uploads that begin and end.
+    /// Also the beginning and end of each upload.
     US3_LOG_INFO = 3,
-    /// And each request.
+    /// Also each request.
     US3_LOG_DEBUG = 4,
-    /// And whatever else later versions have to say.
+    /// Also whatever later versions add.
     US3_LOG_TRACE = 5,
 };
 #ifndef __cplusplus
@@ -636,13 +658,13 @@ typedef int32_t us3_log_level;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-/// Takes a line of the log: an event, then what is known of it as name=value, such as
+/// Receives a line of the log: an event, followed by its details as name=value, such as
 ///
 ///   UploadPart key="a.jpg" part=3 attempt=2 ms=41 http=200 session="b0c3..."
 ///
-/// level is a us3_log_level. line is UTF-8 without a line break, valid during the call; it holds no
-/// private key, signature or token. Called on the threads that drive the library's sockets, by
-/// several of them at once: it must be quick, and nothing that blocks may be called in it.
+/// level is a us3_log_level. line is UTF-8 without a line break, valid during the call; it contains
+/// no private key, signature or token. The threads that drive the library's sockets call this
+/// function, several of them at once: it must be quick, and must not block.
 typedef void (*us3_log_fn)(int32_t level,
                            const char *line,
                            void *user_data);
@@ -654,10 +676,9 @@ extern "C" {
 /* ==== The library ============================================================================= */
 
 /**
- * The version of the library that is loaded, which may be newer than US3_VERSION, the one this
- * header is of.
+ * The version of the loaded library. It may be newer than US3_VERSION, the version of this header.
  *
- * @return such as "1.2.3". Static: never free it. Never NULL.
+ * @return a string such as "1.2.3". Static: never free it. Never NULL.
  *
  * Any thread. Does not block.
  */
@@ -699,10 +720,10 @@ const char *us3_callback_state_name(int32_t callback_state);
 /**
  * Frees a string that a function of the library returned as `char *`.
  *
- * @param string  what was returned; NULL is allowed and ignored
+ * @param string  the string to free; NULL is allowed and ignored
  *
- * Not for the strings within a us3_result or us3_file_info: those belong to the struct, and its
- * clear function frees them. Not for strings returned as `const char *`.
+ * Do not use it for the strings in a us3_result or us3_file_info: they belong to the struct, and
+ * its clear function frees them. Do not use it for strings returned as `const char *`.
  *
  * Any thread. Does not block.
  */
@@ -711,7 +732,8 @@ void us3_string_free(char *string);
 /* ==== Working with results ==================================================================== */
 
 /**
- * Initialises a result, as US3_RESULT_INIT does. It frees nothing: use it on fresh memory only.
+ * Initialises a result, as US3_RESULT_INIT does. It frees nothing, so use it only on a result that
+ * holds no strings.
  *
  * @param result  NULL is allowed and ignored
  *
@@ -720,24 +742,25 @@ void us3_string_free(char *string);
 void us3_result_init(us3_result *result);
 
 /**
- * Frees what a result holds and sets it back to its initial values. It can be used again, and
- * clearing it twice is harmless.
+ * Frees the strings of a result and sets it back to its initial values. The result can be used
+ * again. Clearing it twice is harmless.
  *
  * @param result  initialised; NULL is allowed and ignored
  *
- * Any thread, while no other uses the result. Does not block.
+ * Any thread, while no other thread uses the result. Does not block.
  */
 void us3_result_clear(us3_result *result);
 
 /**
- * Says what became of a call in one readable paragraph: status, message, HTTP status, RetCode,
- * session id, whether the object is stored, whether the callback ran, and what to do. For logs
- * and for people; programs look at the members.
+ * Describes the outcome of a call in one readable paragraph: status, message, HTTP status,
+ * RetCode, session id, whether the object is stored, whether the callback ran, and what to do. For
+ * logs and for people; programs should use the members.
  *
- * @param result  of any call, successful or not, also one that the host filled in itself
+ * @param result  the result of any call, successful or not; a result that the host filled in
+ *                itself is allowed
  * @return one line of UTF-8, to be freed with us3_string_free. NULL only if memory ran out.
  *
- * Any thread, while no other changes the result. Does not block.
+ * Any thread, while no other thread changes the result. Does not block.
  */
 char *us3_result_describe(const us3_result *result);
 
@@ -753,25 +776,25 @@ char *us3_result_describe(const us3_result *result);
 void us3_config_init(us3_config *config);
 
 /**
- * Makes a client. Sends nothing: wrong keys show with the first request.
+ * Makes a client. Sends nothing: wrong keys are only noticed at the first request.
  *
  * @param config      initialised and filled in; copied
  * @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
- * @param result      NULL, or receives what became of the call
+ * @param result      NULL, or receives the outcome of the call
  *
  * Any thread. Does not block on the network; reads ca_file or, with https, the certificates
  * of the system.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
  * sense); US3_INVALID_CONFIG (a member is missing, malformed or not UTF-8); US3_FILE_ERROR
- * (ca_file cannot be read); US3_INTERNAL_ERROR (also when no thread can be started).
+ * (ca_file cannot be read); US3_INTERNAL_ERROR (for example when no thread can be started).
  */
 us3_status us3_client_new(const us3_config *config,
                           us3_client **out_client,
                           us3_result *result);
 
 /**
- * Makes a client from a JSON file, such as the vendor's SDKs use:
+ * Makes a client from a JSON file. The format is that of the vendor's SDKs:
  *
  *   {
  *       "public_key": "...", "private_key": "...",
@@ -779,12 +802,12 @@ us3_status us3_client_new(const us3_config *config,
  *       "verfiy_upload_md5": false
  *   }
  *
- * Members have the names of us3_config's; "verfiy_upload_md5" is the vendor's spelling, both
- * are understood; "bucket_host" and unknown members are ignored.
+ * The members have the same names as those of us3_config. "verfiy_upload_md5" is the vendor's
+ * spelling; "verify_upload_md5" is accepted too. "bucket_host" and unknown members are ignored.
  *
  * @param json_path   path of the file, bytes
  * @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
- * @param result      NULL, or receives what became of the call
+ * @param result      NULL, or receives the outcome of the call
  *
  * Any thread. Does not block on the network; reads the file.
  *
@@ -797,16 +820,17 @@ us3_status us3_client_from_file(const char *json_path,
                                 us3_result *result);
 
 /**
- * Frees a client: waits for the uploads that were started and for the calls that other threads have
- * in progress on it, closes its connections and ends its threads. To be quick, cancel the uploads
- * first. Free its us3_multipart handles first: the threads live until the last of them is freed. A
- * us3_task may be freed before or after. No call may begin on the client once it is being freed.
+ * Frees a client: waits for its started uploads and for the calls in progress on it, closes its
+ * connections and ends its threads. To be quick, cancel the uploads first. Free the client's
+ * us3_multipart handles first, because its threads run until the last of these is freed. A
+ * us3_task may be freed before or after the client. No call on the client may begin once freeing
+ * has begun.
  *
  * @param client  NULL is allowed and ignored
  *
- * Any thread, once. Blocks until uploads and calls have ended and each on_complete has returned,
- * however long it takes. In a callback it does not wait: a thread of its own ends what is left when
- * the last upload has ended. In a forked child it only releases memory.
+ * Any thread, once. Blocks until all uploads and calls have ended and every on_complete has
+ * returned, however long that takes. In a callback it does not wait: another thread completes the
+ * freeing after the last upload has ended. In a forked child it only releases memory.
  */
 void us3_client_free(us3_client *client);
 
@@ -815,7 +839,7 @@ void us3_client_free(us3_client *client);
  *
  * @param client  the client
  * @param key     the object's key, 1 to 1023 bytes of UTF-8
- * @param result  NULL, or receives what became of the call
+ * @param result  NULL, or receives the outcome of the call
  *
  * Any thread. Blocks.
  *
@@ -839,39 +863,42 @@ us3_status us3_delete_file(us3_client *client,
 void us3_upload_request_init(us3_upload_request *request);
 
 /**
- * Uploads a file, memory or a stream as one object, whatever the request asks for, and waits for the
- * end: us3_upload_start and us3_task_wait in one. Its callbacks are called on library threads, the
- * last of them before it returns.
+ * Uploads a file, memory or a stream as one object, and waits for the end: us3_upload_start and
+ * us3_task_wait in one call. The request's callbacks run on library threads; the last of them
+ * returns before this function returns.
  *
  * @param client   the client
  * @param request  initialised and filled in; borrowed until the call returns
- * @param result   NULL, or receives what became of the upload. With a policy, body is the reply
- *                 of the callback service
+ * @param result   NULL, or receives the outcome of the upload. With a policy, body is the reply of
+ *                 the callback service
  *
- * Any thread. Blocks until the object is stored and the callback answered, or the upload failed.
+ * Any thread. Blocks until the object is stored and the callback service has answered, or until
+ * the upload has failed.
  *
  * @return one of
- * - US3_OK: stored, and the callback, if there was a policy, delivered
- * - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
- *   mode, key, mime_type, storage_class or metadata has an invalid value, resume_path or US3_MODE_PUT do not
- *   go with the source, or the content is over 512 MiB with US3_MODE_PUT
+ * - US3_OK: the object is stored and, with a policy, the callback was delivered
+ * - US3_INVALID_ARGUMENT: a pointer is NULL; not exactly one of file_path, data and read is given;
+ *   mode, key, mime_type, storage_class or metadata has an invalid value; resume_path or
+ *   US3_MODE_PUT cannot be combined with the source; or the content is over 512 MiB with
+ *   US3_MODE_PUT
  * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
- * - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,
- *   or holds more or less than its size says; or resume_path cannot be written, or another upload
+ * - US3_FILE_ERROR: the file is missing, unreadable, a directory or otherwise not a regular file,
+ *   or the number of bytes in it is not its size; resume_path cannot be written, or another upload
  *   uses it; or read returned a negative number
- * - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored. A file that was only
- *   renamed, linked, unlinked or given other permissions has not changed: it is read once more to
- *   find that out. With verify_etag off, a PutFile cannot, and such a file counts as changed
+ * - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored. Renaming, linking,
+ *   unlinking or new permissions are no change of the content: the library reads the file once
+ *   more to make sure. With verify_etag off, a PutFile has nothing to compare with, and such a
+ *   file counts as changed
  * - US3_SERVICE_ERROR: the service refused
  * - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
- * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state say what is known
  * - US3_CANCELLED: on_progress cancelled it
- * - US3_INTEGRITY_ERROR: stored, but not what was sent
+ * - US3_INTEGRITY_ERROR: stored, but with other bytes than were sent
  * - US3_WOULD_DEADLOCK: called in a callback
  * - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
  *
- * A multipart upload that fails is aborted, unless resume_path is set. If it was kept, its last
- * step failed, or aborting it did, result.upload_id names it.
+ * A multipart upload that fails is aborted, unless resume_path is set. result.upload_id names the
+ * upload if it was kept, if its last step failed, or if the abort failed.
  */
 us3_status us3_upload(us3_client *client,
                       const us3_upload_request *request,
@@ -879,24 +906,24 @@ us3_status us3_upload(us3_client *client,
 
 /**
  * Starts an upload and returns at once, without waiting for the network, the disk or the read
- * function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
- * wait for their turn, in the order in which they were started.
+ * function. Any number of uploads may be started: max_concurrent_uploads of them run; the others
+ * wait in a queue, in the order in which they were started.
  *
- * The end is told in three ways, in this order: on_complete is called; then us3_task_wait
- * returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+ * The end of the upload is reported in three ways, in this order: on_complete is called; then
+ * us3_task_wait returns; then the descriptor of us3_task_fd becomes readable. Use any of them.
  *
  * @param client    the client
- * @param request   initialised and filled in. The struct and its strings are copied; what data
- *                  points at is not: leave it as it is until the end is told
- * @param out_task  receives the task, or NULL on failure; it is written before the first callback.
+ * @param request   initialised and filled in. The struct and its strings are copied. What data
+ *                  points at is not copied: do not change or free it before the end of the upload
+ * @param out_task  receives the task, or NULL on failure. It is written before the first callback.
  *                  Free it with us3_task_free, at any time
- * @param result    NULL, or receives what became of starting the upload
+ * @param result    NULL, or receives the outcome of starting the upload
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
- * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
- * else can become of the upload is told at its end.
+ * US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and no callback is called.
+ * Everything else that can happen to the upload is reported at its end.
  */
 us3_status us3_upload_start(us3_client *client,
                             const us3_upload_request *request,
@@ -904,19 +931,19 @@ us3_status us3_upload_start(us3_client *client,
                             us3_result *result);
 
 /**
- * PutFileWithPolicy: uploads a file with one request, then the callback runs.
+ * PutFileWithPolicy: uploads a file with one request; then the callback runs.
  *
  * @param client       the client
  * @param file_path    path of a regular file of at most 512 MiB, bytes
  * @param key          the object's key, 1 to 1023 bytes of UTF-8
  * @param mime_type    the content type; NULL or "" to detect it
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
- * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ * @param result       NULL, or receives the outcome of the upload; body is the reply of the
+ *                     callback service
  *
  * Any thread. Blocks.
  *
- * @return what us3_upload returns; a larger file is US3_INVALID_ARGUMENT before anything is
- *         sent
+ * @return as us3_upload. A larger file is US3_INVALID_ARGUMENT before anything is sent
  */
 us3_status us3_put_file_with_policy(us3_client *client,
                                     const char *file_path,
@@ -926,18 +953,19 @@ us3_status us3_put_file_with_policy(us3_client *client,
                                     us3_result *result);
 
 /**
- * MPutWithPolicy: uploads a file in parts, one at a time, then the callback runs.
+ * MPutWithPolicy: uploads a file in parts, one at a time; then the callback runs.
  *
  * @param client       the client
  * @param file_path    path of a regular file, bytes
  * @param key          the object's key, 1 to 1023 bytes of UTF-8
  * @param mime_type    the content type; NULL or "" to detect it
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
- * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ * @param result       NULL, or receives the outcome of the upload; body is the reply of the
+ *                     callback service
  *
  * Any thread. Blocks.
  *
- * @return what us3_upload returns
+ * @return as us3_upload
  */
 us3_status us3_mput_with_policy(us3_client *client,
                                 const char *file_path,
@@ -947,19 +975,21 @@ us3_status us3_mput_with_policy(us3_client *client,
                                 us3_result *result);
 
 /**
- * AsyncMPutWithPolicy: uploads a file in parts, 10 at a time, then the callback runs. The name is
- * the vendor's: "async" is what the parts are to each other; the call waits for the end.
+ * AsyncMPutWithPolicy: uploads a file in parts, 10 at a time; then the callback runs. The name is
+ * the vendor's: "async" means that the parts are sent concurrently. The call itself waits for the
+ * end.
  *
  * @param client       the client
  * @param file_path    path of a regular file, bytes
  * @param key          the object's key, 1 to 1023 bytes of UTF-8
  * @param mime_type    the content type; NULL or "" to detect it
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
- * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ * @param result       NULL, or receives the outcome of the upload; body is the reply of the
+ *                     callback service
  *
  * Any thread. Blocks.
  *
- * @return what us3_upload returns
+ * @return as us3_upload
  */
 us3_status us3_async_mput_with_policy(us3_client *client,
                                       const char *file_path,
@@ -969,7 +999,7 @@ us3_status us3_async_mput_with_policy(us3_client *client,
                                       us3_result *result);
 
 /**
- * AsyncUploadWithPolicy: uploads a file in parts, `jobs` at a time, then the callback runs.
+ * AsyncUploadWithPolicy: uploads a file in parts, `jobs` at a time; then the callback runs.
  *
  * @param client       the client
  * @param file_path    path of a regular file, bytes
@@ -977,11 +1007,12 @@ us3_status us3_async_mput_with_policy(us3_client *client,
  * @param mime_type    the content type; NULL or "" to detect it
  * @param jobs         parts in flight at once: below 1 is 1, above 256 is 256
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
- * @param result       NULL, or receives what became of the upload; body is the callback's reply
+ * @param result       NULL, or receives the outcome of the upload; body is the reply of the
+ *                     callback service
  *
  * Any thread. Blocks.
  *
- * @return what us3_upload returns
+ * @return as us3_upload
  */
 us3_status us3_async_upload_with_policy(us3_client *client,
                                         const char *file_path,
@@ -1006,24 +1037,24 @@ void us3_progress_init(us3_progress *progress);
  * Waits for the end of an upload.
  *
  * @param task        the task
- * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
- * @param result      NULL, or receives what became of the upload, each time anew
+ * @param timeout_ms  milliseconds to wait at most; 0: return at once; negative: no limit
+ * @param result      NULL, or receives the outcome of the upload, at each call
  *
  * Any thread, any number of times. Blocks for the given time at most. In a callback only a
- * timeout_ms of 0 is possible.
+ * timeout_ms of 0 is allowed.
  *
- * @return what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
- * task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
- * US3_FORKED; US3_INTERNAL_ERROR.
+ * @return as us3_upload; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if task is
+ * NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback); US3_FORKED;
+ * US3_INTERNAL_ERROR.
  */
 us3_status us3_task_wait(us3_task *task,
                          int64_t timeout_ms,
                          us3_result *result);
 
 /**
- * Cancels an upload: within 100 ms no more of it is sent, and a multipart upload is aborted, unless
- * resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
- * the upload if it was over already. Cancelling again changes nothing.
+ * Cancels an upload: within 100 ms the library stops sending, and a multipart upload is aborted,
+ * unless resume_path is set. Then the end is reported as for every upload: with US3_CANCELLED, or
+ * with the upload's outcome if it had ended before. Cancelling again changes nothing.
  *
  * @param task  the task
  *
@@ -1034,10 +1065,10 @@ us3_status us3_task_wait(us3_task *task,
 us3_status us3_task_cancel(us3_task *task);
 
 /**
- * Tells how far an upload is.
+ * Reads the progress of an upload.
  *
  * @param task      the task
- * @param progress  initialised; receives how far it is
+ * @param progress  initialised; receives the progress
  *
  * Any thread, callbacks included. Does not block.
  *
@@ -1048,50 +1079,50 @@ us3_status us3_task_progress(const us3_task *task,
                              us3_progress *progress);
 
 /**
- * A descriptor that becomes readable when the upload has ended, for poll, epoll, and event loops
- * that are made of them. Only poll it: there is nothing to be read from it.
+ * A descriptor that becomes readable when the upload has ended, for poll, epoll and event loops.
+ * Only poll it; never read from it.
  *
  * @param task  the task; NULL is allowed
- * @return the descriptor, each time the same. It belongs to the task: never close it, and take it
- *         out of the event loop before us3_task_free closes it. -1 if task is NULL, if the process
- *         has no descriptor left, or in a forked child.
+ * @return the descriptor, the same at each call. It belongs to the task: never close it, and
+ *         remove it from the event loop before us3_task_free closes it. -1 if task is NULL, if the
+ *         process has no descriptor left, or in a forked child.
  *
  * Any thread. Does not block.
  */
 int us3_task_fd(us3_task *task);
 
 /**
- * Waits for the end of an upload and frees its handle. To be quick, cancel it first. In a
- * callback, on_complete of the same task included, it does not wait: the upload goes on without
- * a handle, and its end is told as always. From the beginning of this call on, on_complete is told
- * NULL instead of the handle.
+ * Waits for the end of an upload and frees its handle. To be quick, cancel the upload first. In a
+ * callback, including on_complete of the same task, it does not wait: the upload continues without
+ * a handle, and its end is reported as usual. Once this call has begun, on_complete receives NULL
+ * instead of the handle.
  *
  * @param task  NULL is allowed and ignored
  *
- * Any thread, once; other threads may still be waiting in us3_task_wait, and are told the end.
- * Blocks until the upload has ended, except in a callback. In a forked child it only releases
- * memory. May be called before or after the client is freed.
+ * Any thread, once. Other threads may still be waiting in us3_task_wait; their calls return at the
+ * end of the upload. Blocks until the upload has ended, except in a callback. In a forked child it
+ * only releases memory. May be called before or after the client is freed.
  */
 void us3_task_free(us3_task *task);
 
 /* ==== Uploading part by part ================================================================== */
 
 /**
- * InitiateMultipartUpload: begins a multipart upload. Send the parts with us3_upload_part, then
- * call us3_finish_multipart_upload_with_policy, or us3_abort_multipart_upload to give it up; then
- * us3_multipart_free.
+ * InitiateMultipartUpload: begins a multipart upload. Send the parts with us3_upload_part. Then
+ * call us3_finish_multipart_upload_with_policy, or us3_abort_multipart_upload to discard the
+ * parts. At the end call us3_multipart_free.
  *
  * @param client         the client
  * @param key            the object's key, 1 to 1023 bytes of UTF-8
- * @param mime_type      the content type; NULL or "" to detect it by the key's extension
+ * @param mime_type      the content type; NULL or "" to detect it from the key's extension
  * @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
- * @param result         NULL, or receives what became of the call
+ * @param result         NULL, or receives the outcome of the call
  *
  * Any thread. Blocks.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
  * is invalid); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
- * has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
+ * has no upload id or no usable part size); US3_FORKED; US3_INTERNAL_ERROR.
  */
 us3_status us3_initiate_multipart_upload(us3_client *client,
                                          const char *key,
@@ -1100,7 +1131,7 @@ us3_status us3_initiate_multipart_upload(us3_client *client,
                                          us3_result *result);
 
 /**
- * The service's name for an upload.
+ * The upload id: the service's name for a multipart upload.
  *
  * @param multipart  the upload; NULL is allowed
  * @return the upload id. It belongs to the handle: never free it, and do not use it after
@@ -1111,7 +1142,8 @@ us3_status us3_initiate_multipart_upload(us3_client *client,
 const char *us3_multipart_upload_id(const us3_multipart *multipart);
 
 /**
- * The size of each part but the last, which may be smaller, as the service demands it.
+ * The part size that the service requires. Every part but the last has exactly this size; the last
+ * part may be smaller.
  *
  * @param multipart  the upload; NULL is allowed
  * @return bytes, usually 4194304; 0 if multipart is NULL
@@ -1121,21 +1153,22 @@ const char *us3_multipart_upload_id(const us3_multipart *multipart);
 uint64_t us3_multipart_part_size(const us3_multipart *multipart);
 
 /**
- * UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
- * again: the last one sent under a number counts.
+ * UploadPart: sends one part. Parts may be sent in any order and from any number of threads. A
+ * part may be sent again; the last content sent under a number counts.
  *
  * @param multipart    the upload
- * @param part_number  from 0, without gaps when the upload is finished
- * @param data         the part's bytes, not copied: leave them as they are until the call returns
+ * @param part_number  0 for the first part; when the upload is finished, no number may be missing
+ * @param data         the part's bytes. They are not copied: do not change them before the call
+ *                     returns
  * @param len          bytes at data: us3_multipart_part_size, or less for the last part
- * @param result       NULL, or receives what became of the call; etag is the part's
+ * @param result       NULL, or receives the outcome of the call; etag is the part's
  *
  * Any thread. Blocks.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
  * range, the upload is finished or aborted); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT;
- * US3_INTEGRITY_ERROR (the service stored something else); US3_PROTOCOL_ERROR (the answer has no
- * ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure leaves the upload as it was: the part can be
+ * US3_INTEGRITY_ERROR (the service stored other bytes); US3_PROTOCOL_ERROR (the answer has no
+ * ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure does not change the upload: the part can be
  * sent again.
  */
 us3_status us3_upload_part(us3_multipart *multipart,
@@ -1145,28 +1178,28 @@ us3_status us3_upload_part(us3_multipart *multipart,
                            us3_result *result);
 
 /**
- * FinishMultipartUploadWithPolicy: joins the parts to the object, in the order of their numbers;
- * then the callback runs. After a failure that left the upload in existence it can be called
- * again, with the same or another policy: no part is sent twice.
+ * FinishMultipartUploadWithPolicy: joins the parts into the object, in the order of their numbers;
+ * then the callback runs. After a failure, if the upload still exists, it can be called again,
+ * with the same or another policy; no part needs to be sent again.
  *
  * @param multipart    the upload
  * @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
- * @param result       NULL, or receives what became of the call; body is the callback's reply, or,
- *                     without a policy, the service's answer
+ * @param result       NULL, or receives the outcome of the call; body is the reply of the callback
+ *                     service, or, without a policy, the service's answer
  *
- * Any thread, while no other has a call in progress on this upload. Blocks until the callback
- * answered.
+ * Any thread, while no other thread has a call in progress on this upload. Blocks until the
+ * callback service has answered.
  *
  * @return one of
- * - US3_OK: stored, and the callback, if there was a policy, delivered
+ * - US3_OK: the object is stored and, with a policy, the callback was delivered
  * - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
  *   smaller than the part size, or the upload is finished or aborted
  * - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
- * - US3_SERVICE_ERROR: the service or a gateway answered an error; object_state tells what is stored,
- *   and upload_id is set if the upload still exists, or may
+ * - US3_SERVICE_ERROR: the service or a gateway answered an error; object_state says whether the
+ *   object is stored, and upload_id is set if the upload still exists or may exist
  * - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
- * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
- * - US3_INTEGRITY_ERROR: stored, but not what was sent
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state say what is known
+ * - US3_INTEGRITY_ERROR: stored, but with other bytes than were sent
  * - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
  */
 us3_status us3_finish_multipart_upload_with_policy(us3_multipart *multipart,
@@ -1174,12 +1207,12 @@ us3_status us3_finish_multipart_upload_with_policy(us3_multipart *multipart,
                                                    us3_result *result);
 
 /**
- * AbortMultipartUpload: gives an upload up, so that the service forgets its parts.
+ * AbortMultipartUpload: aborts an upload; the service discards its parts.
  *
- * @param multipart  the upload, still to be freed with us3_multipart_free
- * @param result     NULL, or receives what became of the call
+ * @param multipart  the upload. It must still be freed with us3_multipart_free
+ * @param result     NULL, or receives the outcome of the call
  *
- * Any thread, while no other has a call in progress on this upload. Blocks.
+ * Any thread, while no other thread has a call in progress on this upload. Blocks.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
  * US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED;
@@ -1189,28 +1222,29 @@ us3_status us3_abort_multipart_upload(us3_multipart *multipart,
                                       us3_result *result);
 
 /**
- * Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
- * an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
- * again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
+ * Aborts an unfinished multipart upload by its upload id; the service discards its parts. Use it
+ * for an upload without a us3_multipart: one that was left behind by a failed finish, by a killed
+ * process, or with a resume_path that will not be used again. The id is us3_result.upload_id of
+ * the call that left the upload behind.
  *
- * A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, should not be aborted
- * lightly: it may complete meanwhile, and the abort undoes nothing of it. Ask us3_head_file first.
+ * If object_state was US3_OBJECT_UNKNOWN, a finish of the upload may still be running. It may
+ * complete before the abort, which then undoes nothing. Therefore ask with us3_head_file first.
  *
- * @param client     the client, of the bucket that the upload is in
- * @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
- * @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
- * @param result     NULL, or receives what became of the call; upload_id is the upload's if it
- *                   succeeded
+ * @param client     a client of the upload's bucket
+ * @param key        the key with which the upload was begun, 1 to 1023 bytes of UTF-8
+ * @param upload_id  the upload id, 1 to 1024 visible ASCII characters
+ * @param result     NULL, or receives the outcome of the call; on success upload_id is the id of
+ *                   the aborted upload
  *
  * Any thread. Blocks.
  *
  * @return one of
- * - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
- * - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, key or upload_id has an invalid value; nothing was
- *   sent
- * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
- *   finished or aborted before, or the name is wrong
- * - US3_NETWORK_ERROR, US3_TIMEOUT: it may be aborted or not; call it again
+ * - US3_OK: aborted, by the last request of this call or by an earlier one whose answer was lost
+ * - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, or key or upload_id has an invalid
+ *   value; nothing was sent
+ * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it
+ *   was finished or aborted before, or because the id is wrong
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: the upload may be aborted or not; call this function again
  * - US3_PROTOCOL_ERROR, US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
  */
 us3_status us3_abort_upload(us3_client *client,
@@ -1219,8 +1253,8 @@ us3_status us3_abort_upload(us3_client *client,
                             us3_result *result);
 
 /**
- * Frees the handle, after the calls that other threads have in progress on it. An upload that was
- * neither finished nor aborted stays with the service, where its parts are charged for.
+ * Frees the handle, after the calls in progress on it have ended. An upload that was neither
+ * finished nor aborted stays at the service, which charges for its parts.
  *
  * @param multipart  NULL is allowed and ignored
  *
@@ -1232,8 +1266,8 @@ void us3_multipart_free(us3_multipart *multipart);
 /* ==== Objects ================================================================================= */
 
 /**
- * Initialises a us3_file_info, as US3_FILE_INFO_INIT does. It frees nothing: use it on fresh
- * memory only.
+ * Initialises a us3_file_info, as US3_FILE_INFO_INIT does. It frees nothing, so use it only on a
+ * struct that holds no strings.
  *
  * @param info  NULL is allowed and ignored
  *
@@ -1242,12 +1276,12 @@ void us3_multipart_free(us3_multipart *multipart);
 void us3_file_info_init(us3_file_info *info);
 
 /**
- * Frees what a us3_file_info holds and sets it back to its initial values. It can be used again,
- * and clearing it twice is harmless.
+ * Frees the strings of a us3_file_info and sets it back to its initial values. The struct can be
+ * used again. Clearing it twice is harmless.
  *
  * @param info  initialised; NULL is allowed and ignored
  *
- * Any thread, while no other uses it. Does not block.
+ * Any thread, while no other thread uses the struct. Does not block.
  */
 void us3_file_info_clear(us3_file_info *info);
 
@@ -1256,8 +1290,8 @@ void us3_file_info_clear(us3_file_info *info);
  *
  * @param client  the client
  * @param key     the object's key, 1 to 1023 bytes of UTF-8
- * @param info    initialised; what it held is freed. Holds its initial values after a failure
- * @param result  NULL, or receives what became of the call
+ * @param info    initialised; its old strings are freed. After a failure it has its initial values
+ * @param result  NULL, or receives the outcome of the call
  *
  * Any thread. Blocks.
  *
@@ -1273,15 +1307,15 @@ us3_status us3_head_file(us3_client *client,
 /* ==== Put policies ============================================================================ */
 
 /**
- * Builds a put policy, with everything escaped as it must be.
+ * Builds a put policy, with all strings escaped as JSON requires.
  *
  * @param url        where US3 sends the callback: an http or https URL
- * @param body       what it sends; $(x:name) stands for the variable x:name
+ * @param body       what US3 sends; it replaces $(x:name) with the variable x:name
  * @param body_type  the content type of body, e.g. "application/json": US3 then POSTs body to url.
  *                   NULL or "": US3 POSTs to url with body as the query
  * @param vars       vars_len variables for $(x:name), with names such as "x:name"; NULL if none
  * @param vars_len   elements of vars
- * @param result     NULL, or receives what became of the call
+ * @param result     NULL, or receives the outcome of the call
  * @return the policy as compact JSON, for policy_json of the uploads; free it with
  *         us3_string_free. NULL on failure.
  *
@@ -1299,12 +1333,13 @@ char *us3_policy_build(const char *url,
                        us3_result *result);
 
 /**
- * Checks a put policy as the uploads do before they send anything: a JSON object, callbackUrl an
- * http or https URL, the values of callbackVar strings, each $(x:name) of callbackBody defined, at
- * most 4096 bytes once encoded.
+ * Checks a put policy, as every upload does before it sends anything: the policy must be a JSON
+ * object; callbackUrl must be an http or https URL; the values of callbackVar must be strings;
+ * each $(x:name) of callbackBody must be defined; the encoded policy must have at most 4096 bytes.
  *
  * @param policy_json  the policy
- * @param result       NULL, or receives what became of the call; err_msg says what is wrong where
+ * @param result       NULL, or receives the outcome of the call; err_msg says what is wrong, and
+ *                     where
  *
  * Any thread. Does not block.
  *
@@ -1317,20 +1352,20 @@ us3_status us3_policy_check(const char *policy_json,
 /* ==== The log ================================================================================= */
 
 /**
- * Sets where the library's log goes, for all clients of the process; off until it is set, when it
- * costs next to nothing. It may be changed or switched off at any time, also while uploads run.
+ * Sets the logger for all clients of the process. Without a logger nothing is logged, at almost no
+ * cost. The logger may be changed or switched off at any time, also while uploads run.
  *
- * @param level      a us3_log_level: lines up to this one are passed on
- * @param logger     the function that takes them; NULL is the same as US3_LOG_OFF
- * @param user_data  what it is called with. When this call returns, the function that was set
- *                   before is not running any more, and is not called again
+ * @param level      a us3_log_level: lines up to this level are passed on
+ * @param logger     the function that receives the lines; NULL is the same as US3_LOG_OFF
+ * @param user_data  passed to logger
  *
- * Any thread, but not in the logger. Waits for calls of the former logger that are in progress. A
- * forked child logs nothing until it calls this itself.
+ * Any thread, but not in the logger. Waits for calls of the previous logger that are in progress:
+ * after this function has returned, the previous logger is not called again. A forked child logs
+ * nothing until it calls this function itself.
  *
- * @return US3_OK; US3_INVALID_ARGUMENT (level is out of range; or libus3 is part of a Rust program that
- * has set its own logger, to which the log then goes); US3_WOULD_DEADLOCK (called in the logger);
- * US3_INTERNAL_ERROR.
+ * @return US3_OK; US3_INVALID_ARGUMENT (level is out of range; or libus3 is part of a Rust program
+ * that has set its own logger, which then receives the log); US3_WOULD_DEADLOCK (called in the
+ * logger); US3_INTERNAL_ERROR.
  */
 us3_status us3_set_logger(int32_t level,
                           us3_log_fn logger,

@@ -3,12 +3,12 @@
 #
 #   abi.sh check|update LIB_DIR
 #
-# The interface has two halves: the types and prototypes that a C program is compiled with, which are the
-# header's, and the symbols and the soname that it is linked with, which are the library's. libabigail
-# reads types from debug information. The library's own would show every Rust type behind an opaque handle,
-# different for each compiler; so it is given a C library made of the header, each function a stub.
+# The interface has two halves: the types and prototypes of the header, and the symbols and soname of the library.
+# libabigail reads types from debug information. That of the library would contain every Rust type behind an opaque
+# handle, and differ between compilers. So libabigail gets a C library that is generated from the header, with a stub
+# for each function.
 #
-# What was added passes, with a note; what was removed or changed fails.
+# Additions pass, with a note; a removal or change fails.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -24,9 +24,9 @@ for tool in abidw abidiff readelf nm; do
     }
 done
 
-# Enums are used by no prototype, since numbers are received from C: hence all types.
+# All types are included, because no prototype uses the enums: they are received as numbers.
 
-# Each prototype as a function that traps; what else the header declares is left out, having been included.
+# Each prototype becomes a function that traps. Other declarations come from the included header.
 stubs() {
     echo '#include <us3.h>'
     compile -E -P -x c "$root/include/us3.h" | tr '\n' ' ' | tr -s ' ' | tr ';{}' '\n\n\n' |
@@ -46,7 +46,7 @@ symbols_of_baseline() {
     sed -n "s/.*<elf-symbol name='\([^']*\)'.*/\1/p" "$baseline" | sort -u
 }
 
-# Sizes differ between machines, and the baseline is of this one.
+# Sizes differ between machines; the baseline is for this one.
 if [ "$(uname -m)" != x86_64 ]; then
     echo "abi: NOT COMPARED, because abi/libus3.abi is of x86_64, and this is $(uname -m)" >&2
     exit 0
@@ -73,7 +73,7 @@ if missing=$(comm -13 "$build/exported" "$build/expected") && [ -n "$missing" ];
     echo "abi: the library no longer exports" $missing >&2
     failed=1
 fi
-# The bits of its status: 1 and 2 are errors, 4 a change, 8 one that is surely incompatible.
+# The bits of abidiff's status: 1 and 2 are errors, 4 is a change, 8 an incompatible change.
 status=0
 abidiff --no-added-syms --non-reachable-types "$baseline" "$build/libus3.abi" || status=$?
 [ "$status" -eq 0 ] || failed=1

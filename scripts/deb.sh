@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes build/packages/libus3-0_….deb and libus3-dev_….deb with Debian's own tools, of what `make lib` built. It needs
-# no root, and no network.
+# Makes build/packages/libus3-0_….deb and libus3-dev_….deb with Debian's own tools, from the result of `make lib`.
+# Needs neither root nor a network.
 #
 #   deb.sh VERSION CARGO
 set -eu
@@ -26,7 +26,7 @@ rm -rf "$work"
 mkdir -p "$work/libus3" "$out"
 cp -R "$root/packaging/debian" "$work/libus3/debian"
 "$root/scripts/third-party.sh" "$cargo" >"$work/THIRD-PARTY"
-# The log is long, and of interest only when something fails.
+# The log is long, so it is only shown after a failure.
 if ! (cd "$work/libus3" && SOURCE=$root THIRD_PARTY=$work/THIRD-PARTY dpkg-buildpackage -us -uc -b) >"$work/log" 2>&1; then
     cat "$work/log" >&2
     exit 1

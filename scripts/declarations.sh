@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints what include/us3.h declares, for a C99 program, without comments, directives and the system's
-# headers: what the bindings are generated from.
+# Prints the declarations of include/us3.h as a C99 program sees them, without comments, directives and system
+# headers. The bindings are generated from them.
 #
 #   declarations.sh [declarations]     types and functions, one piece per line
 #   declarations.sh functions          the name of each function
@@ -10,8 +10,8 @@ set -eu
 header=$(cd "$(dirname "$0")/.." && pwd)/include/us3.h
 
 declarations() {
-    # Without the includes, bool and the integer types stay as they are written.
-    # shellcheck disable=SC2086 # CC is a list of words
+    # The includes are removed, so that bool and the integer types are not expanded. shellcheck disable=SC2086 # CC is
+    # a list of words
     sed '/^#include </d' "$header" | ${CC:-cc} -std=c99 -E -P -x c - | sed 's/[[:space:]][[:space:]]*/ /g; s/ $//; /^$/d'
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The demonstration: a local US3, a callback service, and examples-c/policy_upload.c compiled as a
-# user would and run against both. Leaves nothing behind, however it ends.
+# Runs the demonstration: starts a local US3 and a callback service, compiles examples-c/policy_upload.c as a user
+# would, and runs it. Stops and removes everything at its end.
 #
 #   demo.sh EMULATOR LIB_DIR
 set -eu

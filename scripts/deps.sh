@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The tools that building, the hosts' tests and the checks need: installs what is missing, from Debian packages.
+# Installs the tools for building, tests and checks that are missing, from Debian packages.
 #
 #   deps.sh         installs; elsewhere, or without root, says what is missing and for what, and fails
 #   deps.sh check   only says
 #
-# The Rust that libus3 is built with is not among them: https://rustup.rs. The sanitizers use one of Debian's
-# (rustc-web), which brings the source of the standard library.
+# It does not install the Rust compiler for libus3: see https://rustup.rs. The sanitizers use a Rust compiler of
+# Debian (rustc-web), because its package contains the source of the standard library.
 set -euo pipefail
 
 # program:package:reason. Instead of a program: a file's path, a <header>, or an import of Python's.

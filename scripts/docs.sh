@@ -1,10 +1,10 @@
 #!/bin/sh
-# The API reference: generated from include/us3.h with Doxygen, every warning an error.
+# Generates the API reference from include/us3.h with Doxygen. Every warning is an error.
 #
 #   docs.sh build VERSION     into build/docs/html
 #   docs.sh check VERSION     only looks for warnings
 #
-# Without Doxygen the check is left out, which is said; with REQUIRE_ALL=1 it is a failure.
+# Without Doxygen, a warning says that the check is left out; with REQUIRE_ALL=1 that is a failure.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds, and holds include/us3.h against the header that the build has made of src/ffi in its own folder.
+# Builds the library, and compares include/us3.h with the header that the build has generated.
 #
 #   header.sh write CARGO COMMAND ARGUMENTS…    copies the header when it differs
 #   header.sh check CARGO COMMAND ARGUMENTS…    fails when it differs, and changes nothing

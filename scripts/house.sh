@@ -1,13 +1,13 @@
 #!/bin/sh
-# Draws the structure of the code from what its files use.
+# Computes the structure of the code from the names that its files use.
 #
-#   house.sh            the figures: rooms, floors, arrows and circles of src, and the largest circle of emulator/src
-#   house.sh uses       a line for each room of src: its name, a colon, and the rooms that it uses
-#   house.sh check      the figures; fails when one is beyond its limit
+#   house.sh            prints the figures: modules, layers, dependencies and cycles of src, and the largest cycle of emulator/src
+#   house.sh uses       prints a line for each module of src: its name, a colon, and the modules that it uses
+#   house.sh check      prints the figures; fails when one is above its limit
 #
-# A room is a module at the top of src. An arrow: code of one room names another. A room stands one floor above the highest
-# room that it uses. A circle: files that use each other, directly or through others. That a file takes names from the
-# mod.rs of its own folder is no arrow. Tests do not count.
+# A module is a folder or file directly in src. A module depends on another when its code names something of it. A module is
+# one layer above the highest module that it depends on. A cycle is a group of files that use each other, directly or through
+# others. Names that a file takes from the mod.rs of its own folder do not count, and neither do tests.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ import re
 import sys
 from pathlib import Path
 
-LIMITS = {"rooms": 13, "floors": 9, "arrows": 50, "files in a circle of src": 0, "files in the largest circle of emulator/src": 3}
+LIMITS = {"modules": 13, "layers": 9, "dependencies": 50, "files in a cycle of src": 0, "files in the largest cycle of emulator/src": 3}
 
 
 def code_of(path):
@@ -41,7 +41,7 @@ def expanded(path):
 
 
 def names(text):
-    """Every path that the code uses, and whether it stands in a `use`."""
+    """Every path that the code uses, in a `use` or elsewhere."""
     for use in re.findall(r"\buse\s+([^;]+);", text):
         yield from expanded(re.sub(r"\s+", " ", use))
     yield from re.findall(r"\b(?:crate|super)(?:::\w+)+", re.sub(r"\buse\s+[^;]+;", "", text))
@@ -57,7 +57,7 @@ class Tree:
             if module[-1] == "tests":
                 continue
             self.files[module[:-1] if module[-1] in ("mod", "lib", "main") else module] = path
-        self.arrows = {module: self.used_by(module) for module in self.files}
+        self.used = {module: self.used_by(module) for module in self.files}
 
     def used_by(self, module):
         used = set()
@@ -69,7 +69,7 @@ class Tree:
         return used
 
     def file_of(self, module, parts):
-        """The file in which a name is, or is handed on."""
+        """The file that defines or re-exports a name."""
         if parts[0] == "crate":
             base, rest = (), parts[1:]
         elif parts[0] == "super":
@@ -84,13 +84,13 @@ class Tree:
             base, rest = base + (rest[0],), rest[1:]
         return base if base in self.files and base else None
 
-    def circles(self):
+    def cycles(self):
         """Groups of files that reach each other."""
 
         def reached(module):
             seen, left = set(), [module]
             while left:
-                new = self.arrows[left.pop()] - seen
+                new = self.used[left.pop()] - seen
                 seen |= new
                 left += new
             return seen
@@ -98,33 +98,33 @@ class Tree:
         reach = {module: reached(module) for module in self.files}
         groups = {}
         for module in self.files:
-            circle = frozenset(other for other in reach[module] if module in reach[other])
-            if circle:
-                groups[circle] = circle
+            cycle = frozenset(other for other in reach[module] if module in reach[other])
+            if cycle:
+                groups[cycle] = cycle
         return sorted(groups, key=len, reverse=True)
 
 
 def main(wish):
     tree = Tree("src")
-    rooms = {}
-    for module, used in tree.arrows.items():
+    modules = {}
+    for module, used in tree.used.items():
         if module:
-            rooms.setdefault(module[0], set()).update(target[0] for target in used if target[0] != module[0])
+            modules.setdefault(module[0], set()).update(target[0] for target in used if target[0] != module[0])
 
-    def floor(room, above=()):
-        below = rooms[room] - {room} - set(above)
-        return 1 + max((floor(other, (*above, room)) for other in below), default=0)
+    def layer(name, above=()):
+        below = modules[name] - {name} - set(above)
+        return 1 + max((layer(other, (*above, name)) for other in below), default=0)
 
     if wish == "uses":
-        for room in sorted(rooms):
-            print(f"{room}:", *sorted(rooms[room]))
+        for name in sorted(modules):
+            print(f"{name}:", *sorted(modules[name]))
         return 0
-    circles, emulator = tree.circles(), Tree("emulator/src").circles()
-    figures = [len(rooms), max(map(floor, rooms)), sum(map(len, rooms.values())), sum(map(len, circles)), len(emulator[0]) if emulator else 0]
+    cycles, emulator = tree.cycles(), Tree("emulator/src").cycles()
+    figures = [len(modules), max(map(layer, modules)), sum(map(len, modules.values())), sum(map(len, cycles)), len(emulator[0]) if emulator else 0]
     for name, figure in zip(LIMITS, figures):
         print(f"{name}: {figure} (at most {LIMITS[name]})")
-    for circle in circles + emulator:
-        print("circle:", *sorted("::".join(module) for module in circle))
+    for cycle in cycles + emulator:
+        print("cycle:", *sorted("::".join(module) for module in cycle))
     return 1 if wish == "check" and any(figure > LIMITS[name] for name, figure in zip(LIMITS, figures)) else 0
 
 

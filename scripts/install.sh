@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what `make lib` left in LIB_DIR, the headers, and what pkg-config and CMake want to know.
+# Installs the libraries from LIB_DIR (made by `make lib`), the headers, and the files for pkg-config and CMake.
 #
 #   install.sh install|uninstall LIB_DIR VERSION MAJOR
 #
@@ -19,7 +19,7 @@ to_include=${DESTDIR:-}$includedir
 
 for dir in "$prefix" "$libdir" "$includedir"; do
     case $dir in
-        # These characters mean something to sed, pkg-config or CMake; nobody's folders need them.
+        # These characters have a meaning in sed, pkg-config or CMake, and are not needed in folder names.
         *[!A-Za-z0-9/._+~@:,-]*)
             echo "install: $dir contains a blank or another character that pkg-config files cannot carry" >&2
             exit 1
@@ -36,8 +36,8 @@ relative() {
     realpath -m --relative-to="$2" "$1"
 }
 
-# What libus3.a needs, as the compiler said when it was built. libgcc_s and libc are left out: every
-# compiler driver adds them itself, in a form that suits how the program is linked.
+# The libraries that libus3.a needs, as the compiler printed them. libgcc_s and libc are left out: every compiler
+# driver adds them itself, in the form that fits the program.
 libs_private() {
     for lib in $(cat "$built/native-static-libs"); do
         case $lib in
@@ -47,7 +47,7 @@ libs_private() {
     done | awk '!seen[$0]++' | paste -s -d ' '
 }
 
-# A folder as us3.pc names it: by its prefix, so that pkg-config can be told another one.
+# A folder in us3.pc, relative to its prefix, so that the prefix can be changed with pkg-config.
 in_prefix() {
     # shellcheck disable=SC2016 # a variable of pkg-config's
     case $1 in
@@ -56,7 +56,7 @@ in_prefix() {
     esac
 }
 
-# fill IN: with the variables of the build in place.
+# fill IN: prints the template IN with the variables of the build.
 fill() {
     pc_prefix=$prefix
     if [ "${RELOCATABLE:-0}" = 1 ]; then
@@ -79,7 +79,7 @@ pointer_size() {
     esac
 }
 
-# put MODE FROM TO: under a new name first, since a program may have the old file mapped.
+# put MODE FROM TO: copies to a new name first and then renames, because a program may have the old file mapped.
 put() {
     install -m "$1" "$2" "$3.new"
     mv -f "$3.new" "$3"
@@ -122,7 +122,7 @@ install_all() {
     done
     echo "installed libus3 $version in $to_lib and $to_include"
     if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" -eq 0 ]; then
-        # The loader's list; without it the library is found when it is next made.
+        # Updates the loader's cache. If this fails, the library is found after the next update.
         ldconfig 2>/dev/null || true
     fi
 }

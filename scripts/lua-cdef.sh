@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes bindings/lua/us3/cdef.lua, what the LuaJIT module knows of the header.
+# Writes bindings/lua/us3/cdef.lua, the declarations of the header for LuaJIT.
 #
 #   lua-cdef.sh            writes it
 #   lua-cdef.sh --check    fails when it is not what would be written

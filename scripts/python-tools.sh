@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a virtual environment with what the Python package is built and checked with, of the versions that
-# bindings/python/tools.txt says. Does nothing when it is up to date.
+# Makes a virtual environment with the tools that build and check the Python package, in the versions of
+# bindings/python/tools.txt. Does nothing if it is up to date.
 #
 #   python-tools.sh VENV
 set -eu

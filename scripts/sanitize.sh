@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tests with tools that watch memory and threads.
+# Runs tests under tools that check memory and threads.
 #
 #   sanitize.sh EMULATOR LIB_DIR VERSION MAJOR [memcheck|address|thread…]      all of them without a name
 #

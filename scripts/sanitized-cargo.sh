@@ -1,16 +1,16 @@
 #!/bin/sh
-# Runs cargo so that libus3 and its crates are compiled for a sanitizer, as the C tests are by clang.
+# Runs cargo so that libus3 and its crates are compiled for a sanitizer, like the C tests.
 #
 #   sanitized-cargo.sh address|thread SUBCOMMAND [OPTION…]
 #   sanitized-cargo.sh missing        names the Debian packages that are not here; nothing when all are
 #
-# What it builds is below target/sanitized, in a folder for each sanitizer. The sanitizer's runtime is clang's and is
-# linked into programs, so that libus3.so shares it with the C program that loads it. Rust offers sanitizers to its
-# nightly compilers; a stable one has them as well, hence RUSTC_BOOTSTRAP.
+# The results are in target/sanitized, in a folder for each sanitizer. The sanitizer's runtime comes from clang and is
+# linked into programs, so that libus3.so shares it with the C program that loads it. Rust only enables sanitizers in
+# nightly compilers; RUSTC_BOOTSTRAP enables them in a stable one.
 #
-# For ThreadSanitizer the standard library is compiled as well: threads agree by its locks and atomics, and without
-# them each hand-over would be a race. AddressSanitizer needs no other standard library: every allocation and
-# every copy is watched by its runtime.
+# For ThreadSanitizer the standard library is compiled too: otherwise the sanitizer would not see its locks and
+# atomics, and would report each hand-over between threads as a race. AddressSanitizer works with the usual standard
+# library, because its runtime checks every allocation and copy.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -60,7 +60,7 @@ export RUSTC RUSTC_BOOTSTRAP=1 CC="$CLANG"
 # The C parts of crates, and what links programs.
 export CFLAGS_x86_64_unknown_linux_gnu="-fsanitize=$sanitizer"
 export RUSTFLAGS="-Zsanitizer=$sanitizer -Zexternal-clangrt -Cunsafe-allow-abi-mismatch=sanitizer -Clinker=$CLANG -Clink-arg=-fsanitize=$sanitizer"
-# Compiling takes longer than the tests: nothing is optimised, and lines are told of the library alone.
+# Compiling takes longer than the tests, so nothing is optimised, and only the library has line numbers.
 export CARGO_PROFILE_DEV_DEBUG=none CARGO_INCREMENTAL=0
 subcommand=$1
 shift

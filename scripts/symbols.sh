@@ -1,6 +1,6 @@
 #!/bin/sh
-# Adds to packaging/debian/libus3-0.symbols what include/us3.h declares and that file does not have yet, as new in this
-# version. What is there stays: since which version a function exists never changes.
+# Adds the functions of include/us3.h that packaging/debian/libus3-0.symbols lacks to that file, as new in this
+# version. Existing entries stay, because the first version of a function never changes.
 #
 #   symbols.sh VERSION
 set -eu

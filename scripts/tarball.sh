@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes build/packages/libus3-VERSION-linux-MACHINE.tar.gz of what `make lib` left in LIB_DIR: a tree that works
-# wherever it is unpacked. The same content makes the same file.
+# Makes build/packages/libus3-VERSION-linux-MACHINE.tar.gz from LIB_DIR (made by `make lib`): an archive that works
+# wherever it is unpacked. The build is reproducible.
 #
 #   tarball.sh LIB_DIR VERSION MAJOR CARGO
 set -eu
@@ -13,7 +13,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 trap 'exit 130' HUP INT TERM
 
-# Not of the caller's installation: a tarball has a layout of its own.
+# Ignores the caller's settings: a tarball has its own layout.
 unset LIBDIR INCLUDEDIR
 PREFIX=/$name DESTDIR=$stage RELOCATABLE=1 "$root/scripts/install.sh" install "$lib" "$version" "$major" >/dev/null
 cp "$root/README.md" "$root/CHANGELOG.md" "$root/LICENSE-APACHE" "$root/LICENSE-MIT" "$stage/$name/"

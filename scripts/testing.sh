@@ -1,5 +1,5 @@
-# What the scripts that run tests share: counting, the servers that a test talks to, and what is said of tests that
-# are left out. To be sourced, with `root` set; `clean_up` removes what was started and made, `tmp` among it.
+# Functions for the scripts that run tests: counting, the servers for the tests, and warnings about tests that are
+# left out. To be sourced, with `root` set. `clean_up` stops the servers and removes `tmp`.
 
 . "$root/scripts/servers.sh"
 
@@ -42,7 +42,7 @@ check() {
     fi
 }
 
-# missing WHAT WHY: a failure when REQUIRE_ALL=1, as in .ci/run; otherwise said loudly, and again at the end.
+# missing WHAT WHY: a failure when REQUIRE_ALL=1, as in .ci/run; otherwise a warning, repeated at the end.
 missing() {
     if [ "${REQUIRE_ALL:-0}" = 1 ]; then
         fail "$1: $2"
@@ -51,7 +51,7 @@ missing() {
     fi
 }
 
-# here_is PROGRAM WHAT PACKAGE: whether the program is here, which the tests of WHAT need.
+# here_is PROGRAM WHAT PACKAGE: whether the program exists that the tests of WHAT need.
 here_is() {
     command -v "$1" >/dev/null || {
         missing "$2" "$1 is not here (Debian: apt-get install $3)"

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Prints what the licences of the Rust libraries within libus3 ask for: each one's name, version and licence, and
-# the texts that came with it.
+# Prints what the licences of the Rust libraries in libus3 require: name, version, licence and licence texts of each.
 #
 #   third-party.sh CARGO
 set -eu

@@ -1,4 +1,4 @@
-//! What a host holds: configuration, connections and the threads that work.
+//! The client that a host holds: configuration, connections and the threads that do the work.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::upload::{self, Multipart, Plan, UploadRequest};
 
 /// A client of one bucket, to be shared by any number of threads.
 ///
-/// Every method blocks until its operation has ended; the work is done on the client's own
-/// threads. Dropping the client waits for these threads (within a callback it does not wait); what
-/// was still running is cancelled.
+/// Every method except [`Client::start`] blocks until its operation has ended. The client's own threads do
+/// the work. Dropping the client cancels what is still running and waits for these threads; in a callback
+/// it does not wait.
 pub struct Client {
     engine: Arc<Engine>,
     _threads: Threads,
 }
 
-/// What the thread that asks for an upload does meanwhile.
+/// What the calling thread does while its upload runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     Waits,
@@ -55,8 +55,8 @@ impl Client {
         task.wait(None).unwrap_or_else(|| Err(panics::died()))
     }
 
-    /// Starts an upload and returns at once; everything about it, bad input too, is told by the
-    /// task. At most `max_concurrent_uploads` run, the others wait in order.
+    /// Starts an upload and returns at once. The task reports every failure, also invalid arguments. At
+    /// most `max_concurrent_uploads` uploads run; the others wait in a queue.
     pub fn start(&self, request: UploadRequest, watch: Watch) -> Task {
         let (task, start) = match request.plan() {
             Ok(plan) => self.prepare(plan, watch.into(), Caller::GoesOn),
@@ -68,7 +68,8 @@ impl Client {
         task
     }
 
-    /// An upload and what starts it, for those who must know the task before its callbacks run.
+    /// An upload that is not started yet, and what starts it: for a caller that needs the task before its
+    /// callbacks run.
     pub(crate) fn prepare(
         &self,
         plan: Plan,
@@ -78,8 +79,9 @@ impl Client {
         let permit = self.engine.queue.join();
         let timeout = plan.timeout;
         let plan = Arc::new(plan);
-        // The caller's own thread opens the file, which saves two trips to another; unless the upload may
-        // have to end while the disk does not answer.
+        // The caller's own thread opens the file, which saves two thread switches. Exception: an upload
+        // with a deadline, or with an on_progress that can cancel it, must be able to end while the disk
+        // does not answer.
         let endless = timeout.is_none() && watched.watch.on_progress.is_none();
         let may_block = matches!(caller, Caller::Waits) && endless && permit.is_granted();
         let opened = upload::open_early(&plan, &self.engine, may_block);
@@ -88,11 +90,11 @@ impl Client {
         })
     }
 
-    /// Begins a multipart upload that the caller drives part by part; no or an empty
-    /// `mime_type` is detected from the key.
+    /// Begins a multipart upload that the caller drives part by part. A missing or empty `mime_type` is
+    /// detected from the key.
     ///
-    /// # Errors
-    /// `InvalidArgument` before anything is sent; otherwise as the service or the network fails.
+    /// # Errors `InvalidArgument` before anything is sent; otherwise the failure of the service or the
+    /// network.
     pub fn initiate(&self, key: &str, mime_type: Option<&str>) -> Result<(Multipart, Report)> {
         let key = key.to_owned();
         let mime_type = mime_type.map(str::to_owned);
@@ -111,8 +113,8 @@ impl Client {
             .wait(|run| async move { delete(&run, &key).await })
     }
 
-    /// Aborts an unfinished multipart upload by its name, whichever call or process has begun it. The
-    /// name is [`Report::upload_id`] of what has left it behind.
+    /// Aborts an unfinished multipart upload by its id, whichever call or process began it. The id is
+    /// [`Report::upload_id`] of the operation that left it behind.
     ///
     /// # Errors
     /// `InvalidArgument` before anything is sent; `ServiceError` with HTTP status 404 when the service
@@ -145,7 +147,7 @@ impl Client {
 async fn delete(run: &Run, key: &str) -> Result<Report> {
     match run.service().delete(key, &run.operation).await {
         Ok(reply) => Ok(reply.report()),
-        // An earlier try whose answer was lost has deleted it.
+        // The answer to an earlier attempt was lost: that attempt deleted the object.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
             Ok(failure.error.report().clone())
         }
@@ -156,7 +158,7 @@ async fn delete(run: &Run, key: &str) -> Result<Report> {
 async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
     let mut report = match run.service().abort(target, &run.operation).await {
         Ok(reply) => reply.report(),
-        // An earlier try whose answer was lost has aborted it.
+        // The answer to an earlier attempt was lost: that attempt aborted the upload.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
             failure.error.report().clone()
         }

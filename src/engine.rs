@@ -1,4 +1,5 @@
-//! The service and the threads that drive it, shared by a client and all that it hands out.
+//! The service, the threads and the queue, shared by a client and the tasks and multipart uploads that it
+//! makes.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -20,13 +21,13 @@ use crate::runtime::panics;
 use crate::runtime::sync::unpoisoned;
 use crate::service::Service;
 
-/// What every operation works with.
+/// What every operation uses.
 pub(crate) struct Engine {
     pub(crate) service: Service,
     /// The uploads that run and those that wait.
     pub(crate) queue: Queue,
     balancer: LoadBalancer,
-    /// Where the host's own code runs.
+    /// The threads on which the host's own code runs.
     pub(crate) host: HostThreads,
     pub(crate) hashing: Hashing,
 }
@@ -53,7 +54,7 @@ async fn boxed<F: Future>(work: impl FnOnce(Run) -> F, run: Run) -> F::Output {
     Box::pin(work(run)).await
 }
 
-/// Owns the threads: dropping it ends them and waits for that. None once they are being ended.
+/// Owns the threads: dropping it stops them and waits for their end. None once that has begun.
 pub(crate) struct Threads(Option<RunningThreads>);
 
 struct RunningThreads {
@@ -63,7 +64,8 @@ struct RunningThreads {
 }
 
 impl Engine {
-    /// Checks the configuration and starts the threads, which must outlive every use.
+    /// Checks the configuration and starts the threads. The returned [`Threads`] must outlive every use of
+    /// the engine.
     pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
         let (event_loops, balancer) = EventLoops::start(config.worker_threads)?;
@@ -85,8 +87,8 @@ impl Engine {
         Ok((Arc::new(engine), Threads(Some(threads))))
     }
 
-    /// Runs an operation on the library's threads and waits. The host's thread only sleeps: its
-    /// stack may be small, and its signals are its own.
+    /// Runs an operation on the library's threads and waits for it. The host's thread only sleeps: its
+    /// stack may be small, and its signal mask belongs to the host.
     pub(crate) fn wait<T, F>(
         self: &Arc<Self>,
         work: impl FnOnce(Run) -> F + Send + 'static,
@@ -153,14 +155,14 @@ impl Drop for Threads {
         if started.is_err()
             && let Some(running) = take(&running)
         {
-            // Nobody is left to wait for it; its threads end by themselves.
+            // Nobody waits for the threads any more; they end by themselves.
             running.event_loops.end_in_background();
         }
     }
 }
 
 impl RunningThreads {
-    /// Ends them and waits for that.
+    /// Stops the threads and waits for their end.
     fn end(self) {
         drop(self.event_loops);
         self.host.close();
@@ -172,7 +174,7 @@ fn take(running: &Mutex<Option<RunningThreads>>) -> Option<RunningThreads> {
     unpoisoned(running.lock()).take()
 }
 
-/// A result that has a report to complete.
+/// A result whose report can be completed.
 pub(crate) trait Reports {
     fn report_mut(&mut self) -> &mut Report;
 }

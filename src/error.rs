@@ -1,4 +1,4 @@
-//! What became of an operation: a [`Report`] on success, an [`Error`] with the same facts on failure.
+//! The outcome of an operation: a [`Report`] on success, an [`Error`] with the same facts on failure.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum Status {
     FileError = 4,
     /// The file changed while it was uploaded.
     FileChanged = 5,
-    /// No connection, or it broke.
+    /// There was no connection, or the connection broke.
     NetworkError = 6,
     /// A time limit passed.
     Timeout = 7,
@@ -29,13 +29,13 @@ pub enum Status {
     ServiceError = 9,
     /// The object is stored, but its callback failed.
     CallbackFailed = 10,
-    /// What the service stored is not what was sent.
+    /// The service stored other bytes than were sent.
     IntegrityError = 11,
     /// The service's answer makes no sense.
     ProtocolError = 12,
-    /// Not done yet.
+    /// Not finished yet.
     Pending = 13,
-    /// A blocking call from inside a callback.
+    /// A blocking call was made in a callback.
     WouldDeadlock = 14,
     /// The client belongs to the parent of this forked process.
     Forked = 15,
@@ -52,7 +52,7 @@ pub enum ObjectState {
     NotStored = 0,
     /// The object is stored.
     Stored = 1,
-    /// The answer was lost and nothing could settle it.
+    /// The answer was lost, and the service could not say whether the object is stored.
     Unknown = 2,
 }
 
@@ -69,11 +69,12 @@ pub enum CallbackState {
     NotDelivered = 2,
     /// It may have run.
     Unknown = 3,
-    /// The callback ran, and the service refused its reply: no JSON, or not said to be JSON.
+    /// The callback ran, but the service refused its reply, because the body or the Content-Type was not
+    /// JSON.
     ReplyRefused = 4,
 }
 
-/// The facts of an operation. Fields keep their defaults where nothing is known.
+/// The facts of an operation. A field whose value is unknown keeps its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -89,24 +90,25 @@ pub struct Report {
     pub callback: CallbackState,
     /// 1 + the requests that had to be sent again; 0 when nothing was sent.
     pub attempts: u32,
-    /// Bytes of content that left, those sent again included.
+    /// Bytes of content that were sent, including those that were sent again.
     pub bytes_sent: u64,
     /// `X-SessionId` of the last answer, to quote to support.
     pub session_id: Option<String>,
     /// ETag, without quotes.
     pub etag: Option<String>,
-    /// The multipart upload that this was about; after a failure, one that still exists, or may.
+    /// The id of the multipart upload. After a failure it is only set if the upload still exists or may
+    /// exist.
     pub upload_id: Option<String>,
-    /// Parts that an earlier run had sent and that were not sent again.
+    /// Parts that an earlier run had sent and that this run did not send again.
     pub parts_resumed: u32,
-    /// What else the host should know, such as why a resumable upload started afresh.
+    /// Further information, such as why a resumable upload started from the beginning.
     pub note: Option<String>,
-    /// The last answer's body; on success with a policy, the callback's reply.
+    /// The last answer's body. After a success with a policy it is the reply of the callback service.
     pub body: Vec<u8>,
 }
 
 impl Report {
-    /// A callback that was asked for, and of which nothing else is known, did not run.
+    /// Sets the callback state of a request with a policy to "did not run", unless another state is known.
     pub(crate) fn callback_did_not_run(&mut self, requested: bool) {
         if requested && self.callback == CallbackState::NotRequested {
             self.callback = CallbackState::NotDelivered;
@@ -114,7 +116,7 @@ impl Report {
     }
 }
 
-/// Why an operation failed, written for the person who reads it at 3 a.m.
+/// Why an operation failed. The message is written for the person who reads it at 3 a.m.
 #[derive(Clone, Debug)]
 pub struct Error {
     inner: Box<Inner>,
@@ -127,11 +129,11 @@ struct Inner {
     report: Report,
 }
 
-/// What every fallible function of the library returns.
+/// The result of every function of the library that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error with nothing more to report than its message.
+    /// An error that has a message and no other facts.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         let inner = Inner {
             status,
@@ -148,35 +150,36 @@ impl Error {
         Self::new(Status::InvalidArgument, message)
     }
 
-    /// A failed system call: `what` it was about, and the operating system's reason.
+    /// The error of a failed system call. `what` says what the call was for; the operating system's reason
+    /// is added.
     pub fn file(what: impl fmt::Display, cause: &std::io::Error) -> Self {
         let mut error = Self::new(Status::FileError, format!("{what}: {cause}"));
         error.report_mut().os_error = cause.raw_os_error().unwrap_or(0);
         error
     }
 
-    /// Adds what else is known, or what to do.
+    /// Adds a sentence: what else is known, or what to do.
     pub(crate) fn add(&mut self, more: impl fmt::Display) {
         self.inner.message = one_line(format!("{}; {more}", self.inner.message));
     }
 
-    /// The same, of a request that is named first.
+    /// The same error, with the name of the request in front.
     pub(crate) fn about(mut self, what: &dyn fmt::Display) -> Self {
         self.inner.message = one_line(format!("{what}: {}", self.inner.message));
         self
     }
 
-    /// Corrects the status when more is known.
+    /// Replaces the status when more is known.
     pub(crate) fn set_status(&mut self, status: Status) {
         self.inner.status = status;
     }
 
-    /// How it ended; never [`Status::Ok`].
+    /// The status; never [`Status::Ok`].
     pub fn status(&self) -> Status {
         self.inner.status
     }
 
-    /// What failed, on what, why, and what to do.
+    /// What failed, on which file, key or URL, why, and what to do.
     pub fn message(&self) -> &str {
         &self.inner.message
     }
@@ -186,7 +189,7 @@ impl Error {
         &self.inner.report
     }
 
-    /// The facts, to be completed by who knows more.
+    /// The facts, for callers that can complete them.
     pub fn report_mut(&mut self) -> &mut Report {
         &mut self.inner.report
     }
@@ -197,7 +200,7 @@ pub(crate) fn report_of(result: &Result<Report>) -> &Report {
     result.as_ref().unwrap_or_else(Error::report)
 }
 
-/// The same, to be completed.
+/// The same, for callers that can complete them.
 pub(crate) fn report_of_mut(result: &mut Result<Report>) -> &mut Report {
     match result {
         Ok(report) => report,
@@ -205,8 +208,7 @@ pub(crate) fn report_of_mut(result: &mut Result<Report>) -> &mut Report {
     }
 }
 
-/// Control characters are shown escaped: a line break in a path or in the service's words must not forge a line of a
-/// log.
+/// Escapes control characters: a line break in a path or in an answer must not forge a line of a log.
 fn one_line(text: String) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if !text.contains(breaks) {

@@ -1,6 +1,6 @@
 //! libus3: uploads to UCloud US3 object storage, with upload callbacks (put policies).
 //!
-//! Made for C, whose manual is `include/us3.h`. This is the same engine for Rust.
+//! The library is made for C, and `include/us3.h` is its manual. This crate is the same engine for Rust.
 //!
 //! ```
 //! use us3::{CallbackState, Client, Config, PutPolicy, Source, UploadRequest};
@@ -26,7 +26,8 @@
 //! # }
 //! ```
 //!
-//! Data flows one way: `ffi → client → upload → service → network`, and `content` feeds. `docs/architecture.md` is the map.
+//! Calls go one way: `ffi → client → upload → service → network`; `content` provides the bytes.
+//! `docs/architecture.md` is the map.
 
 pub use client::{Client, FileInfo};
 pub use config::Config;
@@ -58,7 +59,7 @@ mod service;
 #[doc(hidden)]
 pub mod upload;
 
-/// The C border for the fuzz targets, which call it as a C host does. C has include/us3.h.
+/// The C functions, for the fuzz targets, which call them as a C host does. C programs use include/us3.h.
 #[doc(hidden)]
 pub mod border {
     pub use crate::ffi::{

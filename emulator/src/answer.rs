@@ -1,4 +1,4 @@
-//! An answer before it is put on the wire.
+//! An HTTP answer before it is sent.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -11,7 +11,7 @@ pub(crate) struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Body,
-    /// Known when the answer is a refusal.
+    /// The RetCode, if the answer is a refusal.
     pub ret_code: Option<i64>,
     pub err_msg: Option<String>,
     pub note: Option<String>,
@@ -40,7 +40,7 @@ impl Answer {
         self
     }
 
-    /// Takes a header out; gives its value.
+    /// Removes a header and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<String> {
         let index = self
             .headers
@@ -53,7 +53,7 @@ impl Answer {
         self.with("ETag", format!("\"{etag}\""))
     }
 
-    /// A body that is at hand, with its length.
+    /// A complete body in memory, with its length.
     pub fn with_body(self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         let mut answer = self.with("Content-Length", body.len().to_string());

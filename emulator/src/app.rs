@@ -1,4 +1,4 @@
-//! What every request shares.
+//! The state that all requests share.
 
 use std::io;
 use std::sync::Arc;
@@ -62,12 +62,13 @@ impl App {
         let mut state = self.journal.state();
         self.store.describe(&mut state);
         state.rules = self.rules.state();
-        // A request leaves this count a moment after the other; nobody shall see it in this one only.
+        // A request leaves this count slightly later than the other one; the state must not show it in only
+        // one of them.
         state.detached = self.detached.running().min(state.in_flight);
         state
     }
 
-    /// Stores an object that no request brought; says what was wrong.
+    /// Stores an object without a request; the error says what is wrong.
     pub fn put_object(
         &self,
         key: &str,
@@ -80,11 +81,11 @@ impl App {
         stored.map_err(|error| error.to_string())
     }
 
-    /// Back to the beginning: nothing stored, nothing seen, no rules, rights, pressure and
-    /// broken assumptions as in the options. Blocks until no detached request is left.
+    /// Resets the emulator: removes all objects, uploads, requests and rules; rights, pressure and broken
+    /// assumptions are those of the options again. Blocks until no detached request is left.
     pub fn reset(&self) -> io::Result<()> {
-        // First, because taking the rules back lets stalled requests go on; and again, for those that met a rule
-        // in between.
+        // First, because removing the rules lets stalled requests continue; and again, for requests that
+        // met a rule in between.
         self.detached.stop();
         self.rules.clear();
         self.detached.stop();

@@ -1,4 +1,4 @@
-//! Who is asking: the Authorization header and its signature.
+//! Authenticates a request: checks the Authorization header and its signature.
 
 mod guess;
 

@@ -1,5 +1,5 @@
-//! What clients assume of the service and no document says, to be broken on purpose: a program that checks the
-//! assumptions (`make probe`) must notice.
+//! Assumptions of clients that no document states. The emulator can break them on purpose: a program that
+//! checks the assumptions (`make probe`) must notice.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::Options;
 
-/// How late a PutFile runs after its last byte, when A2 is broken.
+/// The delay of a PutFile after its last byte, when A2 is broken.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
 
-/// How much older than it is HEAD shows an object, in seconds, when A4 is broken.
+/// How much too old HEAD shows an object, in seconds, when A4 is broken.
 pub(crate) const OLDER_S: u64 = 60;
 
 /// An assumption of clients, and how the emulator breaks it. As JSON and on the command line its name, such as `A1`.
@@ -64,12 +64,12 @@ impl Broken {
         }
     }
 
-    /// These, and no others.
+    /// Breaks these assumptions, and no others.
     pub fn set(&self, assumptions: &[Assumption]) {
         *self.assumptions.lock().unwrap() = assumptions.iter().copied().collect();
     }
 
-    /// Those of the options.
+    /// Breaks the assumptions of the options.
     pub fn reset(&self, options: &Options) {
         *self.assumptions.lock().unwrap() = at_the_start(options);
     }

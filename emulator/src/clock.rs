@@ -1,4 +1,4 @@
-//! The emulator's clock: the system's, ahead or behind when it is asked to be.
+//! The emulator's clock: the system clock, plus or minus an offset.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

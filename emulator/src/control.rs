@@ -1,4 +1,4 @@
-//! The control listener: the state, the rules, and a way back to the beginning, as JSON.
+//! The control listener: state, rules and reset, as JSON.
 
 mod guard;
 
@@ -56,7 +56,7 @@ async fn state(Shared(app): Shared<Arc<App>>) -> Json<State> {
 }
 
 async fn reset(Shared(app): Shared<Arc<App>>) -> Reply {
-    // It waits for requests that may need this thread.
+    // On another thread: the reset waits for requests that may need this one.
     let reset = tokio::task::spawn_blocking(move || app.reset()).await;
     match reset.map_err(std::io::Error::other).flatten() {
         Ok(()) => (StatusCode::OK, Json(json!({}))),
@@ -71,7 +71,7 @@ async fn rules(Shared(app): Shared<Arc<App>>) -> Json<Vec<RuleState>> {
     Json(app.rules.state())
 }
 
-/// One rule or a list of them; all are put in force or, when one is wrong, none.
+/// Adds one rule or a list of rules: all of them, or none if one is wrong.
 async fn add_rules(Shared(app): Shared<Arc<App>>, body: Bytes) -> Reply {
     let add = |rules: Vec<Rule>| rules.into_iter().map(|rule| app.rules.add(rule)).collect();
     let ids: Result<Vec<u64>, String> = parse(&body).and_then(add);
@@ -190,7 +190,7 @@ async fn put_object(
     if let Some(given) = content_type.and_then(|value| value.to_str().ok()) {
         about.content_type = given.into();
     }
-    // On this thread, like everything that the control listener asks for.
+    // Runs on this thread, like every request to the control listener.
     let stored = new_object(&query.unwrap_or_default())
         .and_then(|(key, age)| app.put_object(&key, about, &body, age));
     match stored {

@@ -1,4 +1,5 @@
-//! Requests that go on executing after their connection met its fault: counted, and stopped by a reset.
+//! Detached requests continue to execute after a fault has ended their connection. They are counted, and a
+//! reset stops them.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -11,7 +12,7 @@ pub(crate) struct Detached {
     count: Mutex<Count>,
     /// The number of resets; wakes the requests that a reset stops.
     resets: watch::Sender<u64>,
-    /// Rings when the last of them is gone.
+    /// Notified when the last of them has ended.
     quiet: Condvar,
 }
 
@@ -21,7 +22,7 @@ struct Count {
     running: u64,
 }
 
-/// The permission to go on. The request is counted until it is dropped.
+/// The permission to continue. The request is counted until the permission is dropped.
 pub(crate) struct Permit {
     detached: Arc<Detached>,
     resets: u64,
@@ -43,7 +44,7 @@ impl Detached {
         self.count.lock().unwrap().resets
     }
 
-    /// How many requests go on now.
+    /// How many detached requests run now.
     pub fn running(&self) -> u64 {
         self.count.lock().unwrap().running
     }
@@ -74,7 +75,7 @@ impl Detached {
 }
 
 impl Permit {
-    /// Lets the request go on after a while. None when a reset stopped it.
+    /// Lets the request continue after a delay. None if a reset stopped it.
     pub async fn run<T>(
         &self,
         after: Duration,

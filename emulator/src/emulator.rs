@@ -91,8 +91,8 @@ impl Emulator {
         format!("http://{}", self.control)
     }
 
-    /// What requests to the control listener must carry, as `Authorization: Bearer` or `?token=`; none when they
-    /// need nothing.
+    /// The token that requests to the control listener must have, as `Authorization: Bearer` or `?token=`;
+    /// None if they need none.
     pub fn control_token(&self) -> Option<&str> {
         self.app.control_token.as_deref()
     }
@@ -113,7 +113,7 @@ impl Emulator {
         self.app.state()
     }
 
-    /// Waits until the state is as expected, and gives it; none when it is not in time.
+    /// Waits until the state is as expected, and returns it; None if that does not happen in time.
     pub fn wait_until(
         &self,
         timeout: Duration,
@@ -296,7 +296,7 @@ fn run(
             _ = stopped => {}
         }
     });
-    // A name that is being looked up for a callback must not hold up the end.
+    // A DNS lookup for a callback must not delay the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
 }
 

@@ -1,4 +1,4 @@
-//! ETags, worked out while the bytes stream by.
+//! Computes ETags while the bytes are received.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;

@@ -1,4 +1,4 @@
-//! Carries out the fault that a rule has for a request, when the request gets to its place.
+//! Executes the fault of a rule when the request reaches the rule's place.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -19,7 +19,7 @@ pub(crate) struct Hook {
     progress: Arc<Progress>,
 }
 
-/// How far the request and its fault are.
+/// The progress of the request and its fault.
 #[derive(Default)]
 struct Progress {
     /// The fault was met.
@@ -58,7 +58,7 @@ impl Hook {
         self.fired.as_ref()?.rule.at.body_offset()
     }
 
-    /// The request gets to a place. An error means that it goes no further.
+    /// The request reaches a place. After an error it does not continue.
     pub async fn reach(&self, place: Place) -> Result<(), Stop> {
         let Some(fired) = self.fired.as_ref().filter(|fired| fired.rule.at == place) else {
             return Ok(());

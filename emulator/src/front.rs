@@ -1,4 +1,4 @@
-//! Where connections come in: they are counted, meet the rules that are for them, and are served.
+//! Accepts connections, counts them, applies the rules for connections, and serves them.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ async fn connection(socket: TcpStream, router: Router, app: Option<Arc<App>>) {
     app.journal.disconnected();
 }
 
-/// What a rule has for a new connection: its end, mostly.
+/// Applies a rule to a new connection, which mostly ends it.
 async fn welcome(conn: &Conn, app: &App) -> Option<End> {
     let traits = Traits {
         call: Call::Connection,

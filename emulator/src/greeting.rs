@@ -1,4 +1,4 @@
-//! What a user needs to point a client at an emulator that has started.
+//! The greeting: how to use a client with this emulator.
 
 use axum::http::{Request, header};
 use serde_json::json;
@@ -18,8 +18,8 @@ impl Emulator {
         self.config_with(&self.options().private_key)
     }
 
-    /// How to point a client at it, for people. Shows no private key but the default one, and no token that
-    /// somebody chose.
+    /// How to use a client with this emulator, for people. Shows only the default private key, never a key
+    /// or token that somebody chose.
     pub fn greeting(&self) -> String {
         let (url, control) = (self.url(), self.control_url());
         let private_key = match self.options().private_key.as_str() {

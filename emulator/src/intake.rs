@@ -1,4 +1,4 @@
-//! The body of a request: counted while it is read, never held as a whole.
+//! Reads the body of a request piece by piece and counts it; the whole body is never in memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,8 +101,8 @@ impl Intake {
         Ok(body)
     }
 
-    /// Takes in the rest of the body of a request that is refused, so that the client, which is
-    /// still sending, gets to read the answer and keeps its connection.
+    /// Reads the rest of a refused request's body, so that the client, which is still sending, can read the
+    /// answer and keep its connection.
     pub async fn drain(&mut self) -> Result<(), Stop> {
         if self.awaited {
             return Ok(());

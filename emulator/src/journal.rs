@@ -1,4 +1,4 @@
-//! Keeps what was seen: requests, callbacks, connections and how many at a time.
+//! The journal: records requests, callbacks and connections, and how many there are at once.
 
 mod kept;
 
@@ -103,7 +103,7 @@ impl Journal {
         self.book.lock().unwrap().connections.leave();
     }
 
-    /// Writes a request down. It is being served until the visit is dropped.
+    /// Records a request. It counts as being served until the visit is dropped.
     pub fn begin(self: &Arc<Self>, conn: &Conn, head: &Parts, target: &Target, log: bool) -> Visit {
         let mut seen = seen(conn, head, target);
         let received = Arc::new(AtomicU64::new(0));
@@ -165,7 +165,7 @@ impl Journal {
         });
     }
 
-    /// Forgets everything but what is going on now.
+    /// Removes everything except requests that are being served.
     pub fn clear(&self) {
         let book = &mut *self.book.lock().unwrap();
         book.requests.clear();

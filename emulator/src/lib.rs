@@ -1,8 +1,8 @@
 //! A strict local US3, for tests and for users who try out their own callback service without
 //! an account.
 //!
-//! It reads the protocol for itself: signatures, ETags and policies are worked out by code that
-//! it shares with nobody, so that one misreading cannot hide in a client and in its test.
+//! It has its own implementation of the protocol: signatures, ETags and policies use no code of the
+//! library, so that the same mistake cannot be in a client and in its test.
 //!
 //! ```
 //! use us3_emulator::{Emulator, Options};

@@ -89,7 +89,7 @@ fn shown(reply: Option<&str>) -> String {
     shown
 }
 
-/// A closed stderr is no reason to fail.
+/// A closed stderr is not an error.
 fn write(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! The program: an emulator that runs until it is told to stop.
+//! The program us3-emulator: runs an emulator until it is stopped.
 
 mod arguments;
 
@@ -31,7 +31,7 @@ fn run(mut arguments: Arguments) -> io::Result<()> {
     }
     announce(&emulator)?;
     if !quiet {
-        // A closed stderr is no reason to fail.
+        // A closed stderr is not an error.
         let _ = io::stderr().write_all(emulator.greeting().as_bytes());
     }
     tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,4 @@
-//! What can be chosen when an emulator is started.
+//! The options of an emulator.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -49,8 +49,7 @@ pub struct Options {
     pub requests_per_second: Option<u32>,
     /// Seconds by which the emulator's clock is ahead of the system's, or behind it when negative.
     pub clock_skew_s: i64,
-    /// Whether what is against good manners is refused, not only remarked on in the log: a policy that is
-    /// not compact JSON.
+    /// Whether a policy that is not compact JSON is refused, instead of only noted in the log.
     pub strict: bool,
     /// Whether a success with a policy comes without an ETag.
     pub no_etag_with_policy: bool,

@@ -1,4 +1,4 @@
-//! A service under pressure: more requests in a second than it takes are answered 503.
+//! Simulates a service under pressure: requests above the limit per second are answered 503.
 
 use std::sync::Mutex;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! The answers that say no: status, RetCode and ErrMsg. The documented ones are exact; the others
-//! are our own, with codes from a range the service is not known to use.
+//! The refusals: status, RetCode and ErrMsg. The documented ones are exact. The others are invented, with
+//! codes from a range that the service is not known to use.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What the account's token may do. Each call needs one right.
+//! The rights of the account's token. Each call needs one right.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! One request, from its head to its answer.
+//! Serves one request, from its head to its answer.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What an emulator has seen and holds, as plain values: tests read them directly, others as the
-//! JSON of `GET /state`.
+//! The state of an emulator as plain values. Tests read them directly, other programs as the JSON of `GET
+//! /state`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Why a request goes no further.
+//! Why a request ends early.
 
 use std::io;
 

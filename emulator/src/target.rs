@@ -1,5 +1,5 @@
-//! What a request asks for: which call it is, on which key. The key is decoded from the URL
-//! byte by byte and never normalised.
+//! Parses a request's target: the call and the key. The key is decoded from the URL byte by byte and never
+//! normalised.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What each member of a configuration may be, and what is wrong with one that is not.
+//! Checks each member of a configuration, and says what is wrong with an invalid one.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use url::Url;
 use super::invalid;
 use crate::error::{Result, shown_url, without_userinfo};
 
-/// Longer waits are not patience but a unit mixed up.
+/// A longer time is a mistake in the unit, such as microseconds.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-/// More is a negative number that went through an unsigned type.
+/// A larger number is a negative number that was cast to an unsigned type.
 pub(super) const MAX_RETRIES: u32 = 100;
 pub(super) const WORKER_THREADS: RangeInclusive<usize> = 1..=256;
 pub(super) const CONCURRENT_UPLOADS: RangeInclusive<usize> = 1..=4096;
@@ -18,8 +18,8 @@ pub(super) const CONCURRENT_UPLOADS: RangeInclusive<usize> = 1..=4096;
 const MAX_LABEL_LEN: usize = 63;
 pub(super) const MAX_HOST_LEN: usize = 253;
 
-/// Keys and token become header text, so visible ASCII only. The message describes the slip
-/// and never quotes the value.
+/// Keys and token become part of headers, so only visible ASCII is allowed. The message describes the
+/// mistake and never quotes the value.
 pub(super) fn check_credential(member: &str, value: &str) -> Result<()> {
     let Some(problem) = credential_problem(value) else {
         return Ok(());
@@ -160,7 +160,7 @@ fn split_scheme(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// What the WHATWG rules of the url crate would silently drop, or read as something else.
+/// Characters that the url crate, by the WHATWG rules, would silently drop or read as something else.
 fn authority_problem(rest: &str) -> Option<&'static str> {
     if rest.is_empty() {
         return Some("has no host");
@@ -189,7 +189,7 @@ fn authority_problem(rest: &str) -> Option<&'static str> {
     None
 }
 
-/// Host and port as in a URL; the scheme's own port is left out, as HTTP clients do.
+/// Host and port as in a URL, without the scheme's default port, as HTTP clients write it.
 pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
@@ -198,7 +198,7 @@ pub(super) fn authority(url: &Url) -> String {
     }
 }
 
-/// Nothing of the value is quoted: where it is malformed, nobody knows where the password ends.
+/// The message quotes nothing of the value: in a malformed URL, nobody can tell where the password ends.
 pub(super) fn check_proxy(proxy: &str) -> Result<()> {
     let Some(problem) = proxy_problem(proxy) else {
         return Ok(());

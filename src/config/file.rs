@@ -1,4 +1,5 @@
-//! The JSON file of the vendor's SDKs: read within bounds, with each mistake named by its line.
+//! Reads the JSON file of the vendor's SDKs. The size is bounded, and an error names the line of the
+//! mistake.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -15,10 +16,10 @@ use zeroize::Zeroizing;
 use super::{Config, invalid};
 use crate::error::{Error, Result, Status};
 
-/// A configuration is a handful of lines; whatever is larger is another file given by mistake.
+/// A configuration is a few lines. A larger file is another file, given by mistake.
 const MAX_FILE_LEN: usize = 1 << 20;
 
-/// The file as it is, at most [`MAX_FILE_LEN`] bytes, wiped when dropped.
+/// The bytes of the file, at most [`MAX_FILE_LEN`]; wiped when dropped.
 pub(super) fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let unreadable = |cause: io::Error| {
         Error::file(
@@ -31,7 +32,7 @@ pub(super) fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         Err(Error::new(Status::FileError, message))
     };
 
-    // Before opening: to open a FIFO would wait for its writer for ever.
+    // Checked before the file is opened: opening a FIFO without a writer would block for ever.
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
         return refused("is a directory; name the JSON file in it");
@@ -39,7 +40,7 @@ pub(super) fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if !metadata.is_file() {
         return refused("is not a regular file; name a JSON file");
     }
-    // All the room at once, because a vector that grows leaves copies of the key behind.
+    // The whole capacity is allocated at once, because a growing vector leaves copies of the key in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN + 1));
     let file = File::open(path).map_err(unreadable)?;
     file.take(MAX_FILE_LEN as u64 + 1)
@@ -69,7 +70,7 @@ pub(super) fn parse(text: &str) -> std::result::Result<Members, String> {
     if content.is_empty() {
         return Err("is empty; it must hold a JSON object".into());
     }
-    // Also keeps out an array, which serde would fill the members from in order.
+    // Refuses an array too: serde would fill the members from it, in order.
     if !content.starts_with('{') {
         let line = 1 + text[..text.len() - content.len()].matches('\n').count();
         return Err(format!(
@@ -83,7 +84,7 @@ pub(super) fn parse(text: &str) -> std::result::Result<Members, String> {
     Ok(members)
 }
 
-/// serde's own words for a wrong type quote the value, which may be a key: they are replaced.
+/// Replaces serde's message for a wrong type, because it quotes the value, which may be a key.
 fn explain(member: &str, error: &serde_json::Error) -> String {
     let line = error.line();
     if error.classify() != Category::Data {
@@ -196,14 +197,14 @@ fn millis_or(value: Option<u32>, default: Duration) -> Duration {
 fn count_or(value: Option<u32>, default: usize) -> usize {
     match value {
         None | Some(0) => default,
-        // Saturates where usize has 16 bits; the range check then speaks.
+        // Where usize has 16 bits the conversion saturates, and the range check reports the value.
         Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
     }
 }
 
-/// A string that is copied once, from the text of the file into memory that is wiped. (One
-/// written with JSON escapes passes through serde_json's scratch buffer, which is not; the keys
-/// of the service need no escapes.)
+/// A string that is copied once, from the text of the file into memory that is wiped. (A string with JSON
+/// escapes goes through serde_json's scratch buffer, which is not wiped. The service's keys need no
+/// escapes.)
 struct Secret(SecretString);
 
 impl<'de> Deserialize<'de> for Secret {

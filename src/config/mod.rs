@@ -1,4 +1,4 @@
-//! What a client is made from: the fields, the JSON file of the vendor's SDKs, and their checks.
+//! The configuration of a client: its fields, the JSON file of the vendor's SDKs, and their checks.
 
 mod check;
 mod file;
@@ -17,31 +17,30 @@ use check::{
 };
 use file::{decode, parse, read_bounded};
 
-/// Time for name resolution, TCP and TLS unless the host says otherwise.
+/// Default limit for name resolution, TCP and TLS.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time without one byte moved unless the host says otherwise.
+/// Default limit for the time without one byte sent.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time between the last byte sent and the answer unless the host says otherwise; an upload
-/// callback runs in this time.
+/// Default limit for the time from the last byte sent to the answer. An upload callback runs in this time.
 pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time to find out what became of a lost answer unless the host says otherwise.
+/// Default limit for finding out what happened to a request whose answer was lost.
 pub const DEFAULT_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Repetitions of a failed request unless the host says otherwise.
+/// Default number of repetitions of a failed request.
 pub const DEFAULT_MAX_RETRIES: u32 = 3;
-/// Threads of a client unless the host says otherwise.
+/// Default number of worker threads of a client.
 pub const DEFAULT_WORKER_THREADS: usize = 2;
-/// Uploads of a client that run at once unless the host says otherwise.
+/// Default number of a client's uploads that run at once.
 pub const DEFAULT_MAX_CONCURRENT_UPLOADS: usize = 32;
 
 /// Everything a client needs to know. Fields are checked by [`Config::check`].
 ///
-/// An optional text that is empty counts as absent. `Debug` shows neither the private key nor
-/// the token, nor the user and password of the proxy.
+/// An empty optional text counts as absent. `Debug` shows neither the private key nor the token, nor the
+/// user and password of the proxy.
 #[derive(Clone)]
 pub struct Config {
     /// The public half of the API key pair. Goes into the `Authorization` header.
     pub public_key: String,
-    /// The private half; signs requests and never leaves the process. Wiped when dropped.
+    /// The private half. It signs requests and never leaves the process. Wiped when dropped.
     pub private_key: SecretString,
     /// Token of temporary (STS) credentials, sent as the header `SecurityToken`.
     pub security_token: Option<SecretString>,
@@ -50,38 +49,39 @@ pub struct Config {
     /// Domain of the region, e.g. `cn-bj.ufileos.com`, with an optional scheme (http when there
     /// is none) and port. Requests go to `<bucket_name>.<file_host>`.
     pub file_host: Option<String>,
-    /// Custom domain with an optional scheme (http when there is none) and port. Requests go to
-    /// it as it is, without the bucket; wins over `file_host`.
+    /// Custom domain with an optional scheme (http when there is none) and port. Requests go to exactly
+    /// this address, without the bucket. Takes precedence over `file_host`.
     pub endpoint: Option<String>,
-    /// Sends a Content-MD5 with PutFile and every part. Off by default: it costs a pass over the content.
+    /// Sends a Content-MD5 with PutFile and every part. Off by default: it costs a second pass over the
+    /// content.
     pub verify_upload_md5: bool,
     /// Compares the ETag of the service with the content. On by default.
     pub verify_etag: bool,
     /// Time for name resolution, TCP and TLS; 1 ms to 24 h, 10 s by default.
     pub connect_timeout: Duration,
-    /// Time without one byte moved; 1 ms to 24 h, 30 s by default.
+    /// Limit for the time without one byte sent; 1 ms to 24 h, 30 s by default.
     pub idle_timeout: Duration,
     /// Time between the last byte sent and the answer, in which an upload callback runs; 1 ms to
     /// 24 h, 60 s by default.
     pub response_timeout: Duration,
-    /// Time to find out what became of a PutFile or finish whose answer was lost; 1 ms to 24 h, 5 s
-    /// by default. At least one question is asked, however short it is.
+    /// Time for finding out whether a PutFile or finish whose answer was lost has stored the object; 1 ms
+    /// to 24 h, 5 s by default. At least one request is sent, however short the time is.
     pub settle_timeout: Duration,
     /// Repetitions of a failed request; 0 to 100, 3 by default.
     pub max_retries: u32,
     /// Threads of the client; 1 to 256, 2 by default.
     pub worker_threads: usize,
-    /// Uploads that run at once, others wait; 1 to 4096, 32 by default.
+    /// Uploads that run at once; the others wait in a queue. 1 to 4096, 32 by default.
     pub max_concurrent_uploads: usize,
-    /// `http://[user:password@]host:port`; wins over the environment's.
+    /// `http://[user:password@]host:port`; takes precedence over the environment's.
     pub proxy: Option<String>,
     /// PEM file with the certificate authorities to trust, in place of the system's.
     pub ca_file: Option<PathBuf>,
-    /// Reads `http_proxy`, `https_proxy` and `no_proxy`. Off by default: a library does not let
-    /// the environment redirect its host's data.
+    /// Reads `http_proxy`, `https_proxy` and `no_proxy`. Off by default: the environment should not
+    /// redirect the host's data unless the host wants it.
     pub use_env_proxy: bool,
-    /// Replays a request with a policy whose answer was lost, at the price of callbacks that may
-    /// run twice. Off by default.
+    /// Repeats a request with a policy whose answer was lost. Its callback may then run twice. Off by
+    /// default.
     pub callback_at_least_once: bool,
 }
 
@@ -95,8 +95,8 @@ pub struct Origin {
 }
 
 impl Config {
-    /// The three members without which nothing works, to which [`file_host`](Self::file_host) or
-    /// [`endpoint`](Self::endpoint) must be added; everything else has its default.
+    /// The three required members. [`file_host`](Self::file_host) or [`endpoint`](Self::endpoint) must be
+    /// set as well. Everything else has its default.
     pub fn new(
         public_key: impl Into<String>,
         private_key: SecretString,
@@ -125,12 +125,12 @@ impl Config {
         }
     }
 
-    /// Reads and checks the JSON file of the vendor's SDKs (`public_key`, `private_key`,
-    /// `bucket_name`, `file_host`, `bucket_host`, `endpoint`, `verfiy_upload_md5` in the vendor's
-    /// spelling), which may also hold every other field under its own name. Times are
-    /// `connect_timeout_ms`, `idle_timeout_ms`, `response_timeout_ms` and `settle_timeout_ms` in milliseconds; a
-    /// number that is 0 is the default, except `max_retries`. Unknown members are ignored. A
-    /// relative `ca_file` is taken as it is, relative to the working directory.
+    /// Reads and checks the JSON file of the vendor's SDKs (`public_key`, `private_key`, `bucket_name`,
+    /// `file_host`, `bucket_host`, `endpoint`, `verfiy_upload_md5` in the vendor's spelling), which may
+    /// also hold every other field under its own name. Times are `connect_timeout_ms`, `idle_timeout_ms`,
+    /// `response_timeout_ms` and `settle_timeout_ms` in milliseconds; 0 means the default, except for
+    /// `max_retries`. Unknown members are ignored. A relative `ca_file` is relative to the working
+    /// directory.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`], naming the file and, where there is one, the line and the
@@ -152,10 +152,9 @@ impl Config {
         !policy || self.callback_at_least_once
     }
 
-    /// Checks every field and works out the origin.
+    /// Checks every field and computes the origin.
     ///
-    /// # Errors
-    /// [`Status::InvalidConfig`] naming the member, never with a secret in it.
+    /// # Errors [`Status::InvalidConfig`], which names the member and never contains a secret.
     pub fn check(&self) -> Result<Origin> {
         check_credential("public_key", &self.public_key)?;
         check_credential("private_key", self.private_key.expose_secret())?;
@@ -236,8 +235,8 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By name, so that a new field is a compile error here until someone has decided
-        // whether it may be shown.
+        // Destructured by name: a new field does not compile until somebody has decided whether it may be
+        // shown.
         let Self {
             public_key,
             private_key,

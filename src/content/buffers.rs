@@ -1,4 +1,4 @@
-//! Chunk buffers of one upload, used again and again: fresh memory costs a page fault for every 4 KiB.
+//! Reusable chunk buffers of one upload: fresh memory costs a page fault for every 4 KiB.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -7,11 +7,11 @@ use bytes::Bytes;
 use crate::error::{Error, Result, Status};
 use crate::runtime::sync::unpoisoned;
 
-/// The buffers that nobody uses.
+/// The free buffers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
-/// A buffer that goes back when the last slice of it is dropped.
+/// A buffer that returns to the free buffers when its last slice is dropped.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     /// At least as long as was asked for.
@@ -20,10 +20,10 @@ pub(crate) struct Buffer {
 }
 
 impl Buffers {
-    /// A buffer of at least `len` bytes, whatever they are.
+    /// A buffer of at least `len` bytes with arbitrary content.
     pub(crate) fn take(&self, len: usize) -> Result<Buffer> {
         let mut data = self.lock().pop().unwrap_or_default();
-        // Memory that is not to be had must not abort the host.
+        // A failed allocation must not abort the host.
         let missing = len.saturating_sub(data.len());
         data.try_reserve_exact(missing).map_err(|_| {
             Error::new(
@@ -44,7 +44,7 @@ impl Buffers {
 }
 
 impl Buffer {
-    /// Its first bytes, to be shared.
+    /// The buffer's first bytes, as a shared slice.
     pub(crate) fn into_bytes(self, len: usize) -> Bytes {
         Bytes::from_owner(self).slice(..len)
     }

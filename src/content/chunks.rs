@@ -1,4 +1,4 @@
-//! A range of the content, chunk by chunk, as the socket takes it.
+//! Reads a range of the content chunk by chunk, as fast as the socket takes it.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -14,19 +14,19 @@ use crate::protocol::etag::ContentDigest;
 use crate::runtime::blocking::{self, Blocking};
 use crate::runtime::sync::unpoisoned;
 
-/// What reading a range has come to, for those who do not hold the [`Chunks`] any more.
+/// The outcome of reading a range, for a caller that no longer holds the [`Chunks`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadOutcome(Arc<Mutex<ReadOutcomeState>>);
 
 #[derive(Debug, Default)]
 struct ReadOutcomeState {
-    /// Of a range that was read to its end.
+    /// The digest of a range that was read to its end.
     queue: Option<Arc<HashQueue>>,
     error: Option<Error>,
 }
 
 impl ReadOutcome {
-    /// The digest of the range, once it was read to its end and a hasher was given.
+    /// The digest of the range, if it was read to its end and hashed.
     pub(crate) async fn digest(&self) -> Result<Option<ContentDigest>> {
         let queue = self.lock().queue.clone();
         match queue {
@@ -47,9 +47,9 @@ impl ReadOutcome {
 
 /// A range of the content, chunk by chunk.
 ///
-/// What the page cache has is read where it is sent: then it is still in the processor's cache, and
-/// no thread is woken. What may block is read one chunk ahead on another thread: the disk, and the
-/// look at the file that goes with the last chunk.
+/// What is in the page cache is read on the thread that sends it: the bytes are then still in the
+/// processor's cache, and no thread is woken. What may block is done one chunk ahead on another thread:
+/// reading from the disk, and checking the file before the last chunk.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     content: Content,
@@ -63,12 +63,12 @@ pub(crate) struct Chunks {
     if_touched: IfTouched,
 }
 
-/// What happens when the file was perhaps written to while it was read.
+/// What happens when the file may have been written to while it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IfTouched {
-    /// The last chunk waits until the range was read once more, and is what was sent.
+    /// The last chunk waits until the range was read a second time and found equal to what was sent.
     Compare,
-    /// Nothing: somebody else compares before an object is made of the ranges.
+    /// Nothing: the caller compares the ranges before they become an object.
     Go,
 }
 
@@ -86,7 +86,7 @@ enum ReadState {
 struct Comparing {
     chunk: Bytes,
     queue: Arc<HashQueue>,
-    /// None while what was sent is still being hashed.
+    /// None while the bytes that were sent are still being hashed.
     reading: Option<Blocking<()>>,
 }
 
@@ -94,9 +94,9 @@ struct Comparing {
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) chunk: Bytes,
-    /// It was in the page cache.
+    /// The chunk was in the page cache.
     pub(super) cached: bool,
-    /// It is the last one, and the file was perhaps written to.
+    /// It is the last chunk, and the file may have been written to.
     pub(super) touched: Option<Touched>,
 }
 
@@ -124,7 +124,7 @@ impl Chunks {
         chunks
     }
 
-    /// Where the digest and a failure will be found.
+    /// Receives the digest, or the failure.
     pub(crate) fn outcome(&self) -> ReadOutcome {
         self.outcome.clone()
     }
@@ -170,7 +170,7 @@ impl Chunks {
         }
     }
 
-    /// A fresh file is not compared where nothing tells what was sent.
+    /// Without a digest of what was sent, a fresh file cannot be compared.
     fn is_to_be_compared(&self, touched: Option<Touched>) -> bool {
         let worth_it = |touched: Touched| touched.since_opened || self.queue.is_some();
         self.if_touched == IfTouched::Compare && touched.is_some_and(worth_it)
@@ -211,7 +211,7 @@ impl Chunks {
         Ok(())
     }
 
-    /// The last chunk, once the file is found to hold what was sent.
+    /// The last chunk, after the file was found to contain what was sent.
     fn poll_compared(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         let ReadState::Comparing(comparing) = &mut self.state else {
             return Poll::Ready(None);
@@ -234,7 +234,7 @@ impl Chunks {
         error
     }
 
-    /// Begins to read the next chunk elsewhere, unless it can be read at once when its time has come.
+    /// Begins to read the next chunk on another thread, unless the page cache has it.
     fn read_ahead(&mut self, cached: bool) {
         let (_, last) = self.next();
         if self.remaining > 0 && !(cached && self.content.is_at_hand(last)) {

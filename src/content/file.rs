@@ -1,4 +1,4 @@
-//! A file to be uploaded, and what tells it from its changed self.
+//! A file to upload, and the facts (size, times, inode) that show whether it has changed.
 
 use std::fmt::Display;
 use std::fs::{File, Metadata, OpenOptions};
@@ -16,29 +16,30 @@ use crate::error::{Error, Result, Status};
 #[derive(Debug)]
 pub(super) struct OpenFile {
     file: File,
-    /// Absolute: the host may change its working directory while we read.
+    /// Absolute, because the host may change its working directory during the upload.
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
     changed: ChangeTime,
-    /// It had just been written when it was opened: another write may have left no trace.
+    /// Fresh: the file was written shortly before it was opened. A later write may leave no trace in its
+    /// times.
     fresh: bool,
 }
 
-/// A kernel stamps files with a clock that ticks every 1 to 10 ms, as it was built: what is written later in the same
-/// tick leaves no trace.
+/// The kernel's clock for file times ticks every 1 to 10 ms, depending on its build. A second write in the
+/// same tick does not change the times.
 const LONGEST_TICK: Duration = Duration::from_millis(10);
 
-/// A file that changed so long before it was opened is fresh: a tick, and the time that a write may still go on after
-/// it stamped the file.
+/// A file is fresh if it changed less than this before it was opened: one tick, plus the time for which a
+/// write may continue after it has set the times.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// The same where the file system stamps whole seconds: every two on FAT.
+/// The same for file systems whose times are whole seconds (FAT: two seconds).
 const FRESH_IN_WHOLE_SECONDS: Duration = Duration::from_secs(2);
 
-/// What tells a file from its changed self.
+/// The facts that show whether a file has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
-    /// Absolute, for people; bytes that are not UTF-8 are replaced.
+    /// Absolute, for messages; bytes that are not UTF-8 are replaced.
     path: String,
     device: u64,
     inode: u64,
@@ -46,16 +47,16 @@ pub(crate) struct Identity {
     modified: (i64, i64),
 }
 
-/// When a file's content, name, links, owner or permissions last changed (its ctime). Nobody can set it, unlike
-/// the modification time.
+/// The change time (ctime): when the content, name, links, owner or permissions last changed. Unlike the
+/// modification time, a program cannot set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ChangeTime(i64, i64);
 
-/// A file that was perhaps written to while it was read.
+/// A file that may have been written to while it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Touched {
     changed: ChangeTime,
-    /// It was touched, to be sure. Otherwise it is only fresh.
+    /// True if its change time changed (touched). False if the file is only fresh.
     pub(crate) since_opened: bool,
 }
 
@@ -64,8 +65,8 @@ impl OpenFile {
         let failed = |cause: std::io::Error| {
             Error::file(format_args!("cannot open file {}", path.display()), &cause)
         };
-        // Non-blocking, so that a FIFO without a writer cannot hold the caller; regular files
-        // ignore it.
+        // Non-blocking, so that a FIFO without a writer does not block the caller. Regular files ignore the
+        // flag.
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
@@ -123,7 +124,7 @@ impl OpenFile {
         )
     }
 
-    /// The file ended before the size that it had when it was opened.
+    /// The error of a file that is shorter than when it was opened.
     fn ended_early(&self, end: u64) -> Error {
         match self.touched() {
             Ok(touched) if !is_since_opened(touched) => {
@@ -134,28 +135,30 @@ impl OpenFile {
         }
     }
 
-    /// Reads what the page cache has, without waiting for the disk; false unless that is all of it.
+    /// Fills the buffer from the page cache, without waiting for the disk. False if the page cache lacks a
+    /// part of it.
     pub(super) fn read_cached(&self, buffer: &mut [u8], offset: u64) -> bool {
         let len = buffer.len();
         let buffers = &mut [IoSliceMut::new(buffer)];
-        // A file system that cannot tell refuses; every other failure shows again where it may wait.
+        // Some file systems refuse this call. Any other failure appears again in the read that may block.
         preadv2(&self.file, buffers, offset, ReadWriteFlags::NOWAIT) == Ok(len)
     }
 
-    /// Fails when it is no longer the file of that name, as it was; else as [`Self::look`].
+    /// Fails if the path now names another file; otherwise like [`Self::look`].
     pub(super) fn look_with_name(&self) -> Result<Option<Touched>> {
         let touched = self.look()?;
         match std::fs::metadata(&self.path) {
             Ok(named) if !self.identity.is_unchanged(&named) => {
                 Err(self.changed("another file took its place"))
             }
-            // A file that was unlinked while open is still whole.
+            // A file that was unlinked while open is still complete.
             _ => Ok(touched),
         }
     }
 
-    /// Fails when it was written to, or holds more than its size. Tells if it was perhaps written to since it was
-    /// opened; it may as well have been renamed, linked or given other permissions, or only be fresh.
+    /// Fails if the file was written to, or has more bytes than its size. Says if the file may have been
+    /// written to since it was opened: its change time changed (perhaps only by a rename, a link or new
+    /// permissions), or it is fresh.
     pub(super) fn look(&self) -> Result<Option<Touched>> {
         let beyond = self.read_at(&mut [0], self.identity.size)?;
         let touched = self.touched()?;
@@ -186,7 +189,8 @@ impl OpenFile {
         }))
     }
 
-    /// Files of /proc and /sys and of some FUSE are made while they are read.
+    /// Files in /proc, /sys and some FUSE file systems are generated while they are read, so their size is
+    /// not true.
     fn size_is_not_true(&self, how: impl Display) -> Error {
         Error::new(
             Status::FileError,
@@ -218,13 +222,13 @@ impl ChangeTime {
         Self(metadata.ctime(), metadata.ctime_nsec())
     }
 
-    /// By the clock that the kernel stamps files with.
+    /// Measured by the kernel's clock for file times.
     fn of_a_write_now() -> Self {
         let now = clock_gettime(ClockId::RealtimeCoarse);
         Self(now.tv_sec, now.tv_nsec)
     }
 
-    /// Whether a write may have come later without another change time.
+    /// Whether a later write may have left the same change time.
     fn is_fresh(self, now: SystemTime) -> bool {
         let longest = match self.1 {
             0 => FRESH_IN_WHOLE_SECONDS,
@@ -233,7 +237,7 @@ impl ChangeTime {
         self.age(now) < longest
     }
 
-    /// None at all for a time that is still to come, by the clock of another machine.
+    /// Zero for a time in the future, which another machine's clock has set.
     fn age(self, now: SystemTime) -> Duration {
         let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH);
         let changed = u64::try_from(self.0).map(Duration::from_secs);
@@ -243,7 +247,8 @@ impl ChangeTime {
 }
 
 impl Touched {
-    /// Waits until the tick of the last change is over, so that a later one leaves a trace. At most 10 ms.
+    /// Waits until the clock tick of the last change is over, so that a later change leaves a trace. At
+    /// most 10 ms.
     pub(crate) fn wait_for_next_tick(self) {
         let longest = LONGEST_TICK.saturating_sub(self.changed.age(SystemTime::now()));
         let end = Instant::now() + longest;
@@ -259,8 +264,8 @@ impl Identity {
         self.size
     }
 
-    /// Whether it is the same file with the same content, as far as this tells. Its path does not count, nor its
-    /// device, whose number may be another after each mount (btrfs, overlay, NFS).
+    /// Whether it is the same file with the same content, as far as these facts show. The path is ignored.
+    /// So is the device, whose number may differ after each mount (btrfs, overlay, NFS).
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.inode, self.size, self.modified) == (other.inode, other.size, other.modified)
     }

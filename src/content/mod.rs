@@ -1,7 +1,8 @@
-//! Where the bytes come from: a file or memory, opened once and read in ranges, as often as needed.
+//! Where the bytes come from: a file or memory. It is opened once, and its ranges can be read any number of
+//! times.
 //!
-//! [`Chunks`] is the one place that reads what is sent. It is driven by whoever sends: when nobody asks for
-//! more, nothing more is read.
+//! [`Chunks`] is the only place that reads what is sent. The sender drives it: nothing is read before the
+//! sender asks for it.
 
 mod buffers;
 mod chunks;
@@ -27,14 +28,15 @@ pub(crate) use file::{Identity, Touched};
 use hashing::Hashing;
 pub use reader::Reader;
 
-/// Bytes read at once: large enough that the calls do not matter, small enough to stay in cache
-/// between reading, hashing and sending.
+/// Bytes per read: large enough that the cost of system calls does not matter, small enough to stay in the
+/// processor's cache between reading, hashing and sending.
 const CHUNK_SIZE: usize = 256 << 10;
 
-/// A file up to here is read when it is opened, instead of another trip to a thread that may block.
+/// A file up to this size is read when it is opened, which saves a second switch to a thread that may
+/// block.
 const SMALL_FILE: u64 = 64 << 10;
 
-/// Rounds of reading a file once more, when it is touched again meanwhile.
+/// How often a file is read again when it is touched during the reading.
 pub(crate) const COMPARISONS: usize = 3;
 
 /// What to upload.
@@ -44,7 +46,7 @@ pub enum Source {
     File(PathBuf),
     /// Bytes in memory, never copied.
     Memory(Bytes),
-    /// Bytes of unknown number, read in order while they are sent, from one thread at a time.
+    /// A stream of unknown length, read in order while it is sent, by one thread at a time.
     Reader(Reader),
 }
 
@@ -53,7 +55,7 @@ pub enum Source {
 pub(crate) struct Content {
     kind: Kind,
     size: u64,
-    /// A small file's bytes as they were when it was opened, for the first who reads them.
+    /// The bytes of a small file, read when it was opened. The first reader takes them.
     small: Arc<Mutex<Option<Bytes>>>,
     buffers: Buffers,
     hashing: Hashing,
@@ -88,7 +90,7 @@ impl Content {
         Ok(content)
     }
 
-    /// Other bytes, in memory, that belong to the same upload.
+    /// A second source, in memory, that shares the buffers and hashing of this one.
     pub(crate) fn with(&self, bytes: Bytes) -> Self {
         Self {
             size: bytes.len() as u64,
@@ -99,7 +101,7 @@ impl Content {
         }
     }
 
-    /// Reads a small file. Of any other sees that its size is true, before something is sent.
+    /// Reads a small file. Checks of a larger file that its size is true, before anything is sent.
     fn read_first(&self) -> Result<()> {
         let Kind::File(file) = &self.kind else {
             return Ok(());
@@ -109,7 +111,7 @@ impl Content {
         }
         let whole = 0..self.size;
         let chunk = self.load(whole.clone())?;
-        // It was opened a moment ago, so its name is not looked up again.
+        // The path is not looked up again, because the file was opened a moment ago.
         if file.look()?.is_some() {
             self.check_same(|| Ok(self.load(whole.clone())? == chunk))?;
         }
@@ -134,7 +136,7 @@ impl Content {
         }
     }
 
-    /// What tells the file from its changed self; None for memory.
+    /// The facts that show whether the file has changed; None for memory.
     pub(crate) fn identity(&self) -> Option<Identity> {
         match &self.kind {
             Kind::File(file) => Some(file.identity.clone()),
@@ -142,7 +144,7 @@ impl Content {
         }
     }
 
-    /// How messages call it.
+    /// The name of the source in messages.
     pub(crate) fn describe(&self) -> String {
         match &self.kind {
             Kind::File(file) => format!("file {}", file.path.display()),
@@ -155,8 +157,9 @@ impl Content {
         Ok(self.load(0..self.size.min(limit as u64))?.to_vec())
     }
 
-    /// Fails when the file is no longer the one that was opened, or was written to. Tells when it was perhaps written
-    /// to: then only its content tells more. Blocks on the disk.
+    /// Fails if the path names another file than the one that was opened, or if the file was written to.
+    /// Says if the file may have been written to: then only a comparison of its content can decide. Blocks
+    /// on the disk.
     pub(crate) fn look(&self) -> Result<Option<Touched>> {
         match &self.kind {
             Kind::File(file) => file.look_with_name(),
@@ -164,13 +167,13 @@ impl Content {
         }
     }
 
-    /// Reads a range of a touched file once more; fails unless it has this digest, which is of what was sent.
-    /// Blocks on the disk.
+    /// Reads a range of a touched file again, and fails unless it has this digest, which is that of the
+    /// bytes that were sent. Blocks on the disk.
     fn check_content(&self, range: Range<u64>, sent: &ContentDigest) -> Result<()> {
         self.check_same(|| Ok(self.digest(range.clone(), EtagHasher::object())? == *sent))
     }
 
-    /// Fails unless it is the same while nobody touches the file.
+    /// Compares until the file is not touched during a comparison; fails if the content differs.
     fn check_same(&self, is_same: impl Fn() -> Result<bool>) -> Result<()> {
         for _ in 0..COMPARISONS {
             let touched = self.look()?;
@@ -187,17 +190,17 @@ impl Content {
         Err(self.touched_again())
     }
 
-    /// The file holds something else than was sent.
+    /// The error: the file contains other bytes than were sent.
     pub(crate) fn differs(&self) -> Error {
         self.changed("its content is no longer what was sent, although its size and modification time are as before")
     }
 
-    /// It cannot be compared, because it is never left alone.
+    /// The error: the file cannot be compared, because it keeps changing.
     pub(crate) fn touched_again(&self) -> Error {
         self.changed("it was touched again each time that it was compared with what was sent")
     }
 
-    /// It cannot be compared, because nothing tells what was sent.
+    /// The error: the file cannot be compared, because there is no digest of what was sent.
     pub(crate) fn untold(&self) -> Error {
         self.changed("it was written to, or only renamed, linked or given other permissions, and with verify_etag off nothing tells which")
     }
@@ -209,15 +212,15 @@ impl Content {
         }
     }
 
-    /// Reads the whole content chunk by chunk, for a request that stores it. Before the last chunk is handed out
-    /// the file must still be unchanged, so that a changed file is never sent to its end. A small file was
-    /// compared when it was read. What becomes of the reading is told to `outcome`.
+    /// Reads the whole content chunk by chunk, for a request that stores it. The last chunk is only
+    /// returned if the file is unchanged, so that a changed file is never sent to its end. A small file was
+    /// checked when it was read. `outcome` receives the digest or the failure.
     pub(crate) fn whole(&self, hasher: Option<EtagHasher>, outcome: &ReadOutcome) -> Chunks {
         self.chunks_of(0..self.size, hasher, outcome, IfTouched::Compare)
     }
 
-    /// Reads a part in the same way. Whether a touched file still holds what was sent is left to whoever joins
-    /// the parts: then it is read once, not by each part.
+    /// Reads a part in the same way, but does not compare a touched file: the finish compares the file
+    /// once, instead of once for each part.
     pub(crate) fn part(
         &self,
         range: Range<u64>,
@@ -244,8 +247,8 @@ impl Content {
         Chunks::new(content, range, queue, outcome.clone(), if_touched)
     }
 
-    /// Whether a chunk can be had without the disk: before the last one of a file leaves, the file must
-    /// still be the one that was opened, so that a service that lacks it cannot store a changed file.
+    /// Whether a chunk can be read without the disk. The last chunk of a file cannot: before it leaves, the
+    /// file is checked, so that the service never receives all of a changed file.
     fn is_at_hand(&self, last: bool) -> bool {
         !last || matches!(self.kind, Kind::Memory(_))
     }
@@ -267,7 +270,7 @@ impl Content {
         Ok(Read {
             cached: cached.is_some(),
             chunk: cached.map_or_else(|| self.load(range), Ok)?,
-            // After it was read: a change that is not seen now came later.
+            // Checked after the read: a change that this check does not see came later.
             touched: match last {
                 true => self.look()?,
                 false => None,
@@ -278,7 +281,7 @@ impl Content {
     /// Reads a whole range into one of the reused buffers. Blocks on the disk.
     pub(crate) fn load(&self, range: Range<u64>) -> Result<Bytes> {
         let len = (range.end - range.start) as usize;
-        // Not locked while the disk is read: the threads that drive sockets look here as well.
+        // Not locked during the disk read, because the threads that drive sockets use this lock too.
         let small = self.small().clone();
         match (&self.kind, &small) {
             (Kind::Memory(bytes), _) | (_, Some(bytes)) => {

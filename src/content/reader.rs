@@ -1,4 +1,4 @@
-//! Where the bytes come from when their number is unknown: a stream.
+//! A stream: a source of unknown length.
 
 use std::fmt;
 use std::io::Read;
@@ -13,12 +13,12 @@ pub struct Reader(SharedRead);
 type SharedRead = Arc<Mutex<Option<Box<dyn Read + Send>>>>;
 
 impl Reader {
-    /// It may block as long as it likes. Every error of it ends the upload, `Interrupted` included.
+    /// A read may block for any time. Every error ends the upload, also `Interrupted`.
     pub fn new(read: impl Read + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Some(Box::new(read)))))
     }
 
-    /// What to read from, for the first who asks.
+    /// The reader; the first upload that uses the stream takes it.
     pub(crate) fn take(&self) -> Option<Box<dyn Read + Send>> {
         unpoisoned(self.0.lock()).take()
     }

@@ -1,4 +1,4 @@
-//! Functions of the host that the library calls, made into what the engine calls.
+//! Turns the host's C callbacks into closures that the engine calls.
 
 use std::ffi::c_void;
 use std::io::{self, Read};
@@ -15,32 +15,33 @@ use super::result::us3_result;
 use super::structs::OutStruct;
 use super::task_handle::{TaskSlot, us3_task};
 
-/// A source: writes the next bytes of the content to buffer, at most capacity, and returns how
-/// many; fewer than capacity do not mean the end. Returns 0 at the end, and is not called again. A
-/// negative number ends the upload: US3_FILE_ERROR, with the number's opposite as os_error, so
-/// that -errno is what to return when a read failed.
+/// A source. Writes the next bytes of the content to buffer, at most capacity, and returns their
+/// number. Fewer bytes than capacity do not mean the end. Returns 0 at the end, and is not called
+/// again. When a read fails, return -errno: a negative number ends the upload with US3_FILE_ERROR
+/// and that errno in os_error.
 ///
-/// Called on library threads, one call at a time; it may block as long as it likes. No call is in
-/// progress and none comes once the end of the upload was told, which is therefore told no earlier
-/// than a call in progress returns, also of an upload that was cancelled.
+/// Called on library threads, one call at a time. It may block for any time. The upload does not
+/// end, not even when it is cancelled, before a call in progress has returned. After the end of the
+/// upload it is not called again.
 pub type us3_read_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, buffer: *mut c_void, capacity: usize) -> i64,
 >;
 
-/// Tells how far an upload is, at most every 100 ms while it runs and once at its end. Whatever it
-/// returns but 0 cancels the upload, as us3_task_cancel does. progress is valid during the call.
+/// Receives the progress of an upload: at most every 100 ms while it runs, and once at its end. Any
+/// return value but 0 cancels the upload, as us3_task_cancel does. progress is valid during the
+/// call.
 pub type us3_progress_fn =
     Option<unsafe extern "C" fn(progress: *const us3_progress, user_data: *mut c_void) -> i32>;
 
-/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave, which
-/// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
-/// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
-/// the library's, valid during the call; never clear it.
+/// Receives the outcome of an upload, exactly once. task is the handle from us3_upload_start; it
+/// may be freed here. It is valid during the call, even if another callback frees it meanwhile. It
+/// is NULL if us3_task_free was called before, or if the upload was made with us3_upload. result
+/// belongs to the library and is valid during the call; never clear it.
 pub type us3_complete_fn = Option<
     unsafe extern "C" fn(task: *mut us3_task, result: *const us3_result, user_data: *mut c_void),
 >;
 
-/// What the host wants to get back with each call.
+/// The host's user_data.
 #[derive(Clone, Copy)]
 pub(super) struct UserData(pub(super) *mut c_void);
 
@@ -78,7 +79,7 @@ pub(super) unsafe fn on_complete(
     let task_slot = task.clone();
     Some(Box::new(move |outcome| {
         let mut result = us3_result::of(outcome);
-        // Held during the call: a callback of another upload may free the host's handle meanwhile.
+        // Keeps the handle alive during the call: a callback of another upload may free it meanwhile.
         let task = task_slot.take();
         let handle = task.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut();
         // SAFETY: our caller's promise.

@@ -1,4 +1,5 @@
-//! A panic that reached C would abort the host: every export runs within [`catch_or`].
+//! Stops panics: a panic that reached C would abort the host, so every exported function runs within
+//! [`catch_or`].
 
 use crate::runtime::panics;
 

@@ -1,4 +1,4 @@
-//! `us3_client`: made, used by any number of threads, freed.
+//! `us3_client`: making, using and freeing a client.
 
 use std::ffi::c_char;
 
@@ -16,21 +16,21 @@ use super::status::us3_status;
 use super::structs;
 
 /// A client of one bucket: configuration, connections and the threads that do the work. Any number
-/// of threads may use one client at once, and should: it keeps connections for reuse.
+/// of threads may use one client at once. Share one client, because it reuses its connections.
 pub struct us3_client(Handle<Client>);
 
-/// Makes a client. Sends nothing: wrong keys show with the first request.
+/// Makes a client. Sends nothing: wrong keys are only noticed at the first request.
 ///
 /// @param config      initialised and filled in; copied
 /// @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
-/// @param result      NULL, or receives what became of the call
+/// @param result      NULL, or receives the outcome of the call
 ///
 /// Any thread. Does not block on the network; reads ca_file or, with https, the certificates
 /// of the system.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (config or out_client is NULL, a struct_size makes no
 /// sense); US3_INVALID_CONFIG (a member is missing, malformed or not UTF-8); US3_FILE_ERROR
-/// (ca_file cannot be read); US3_INTERNAL_ERROR (also when no thread can be started).
+/// (ca_file cannot be read); US3_INTERNAL_ERROR (for example when no thread can be started).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_client_new(
     config: *const us3_config,
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn us3_client_new(
     }
 }
 
-/// Makes a client from a JSON file, such as the vendor's SDKs use:
+/// Makes a client from a JSON file. The format is that of the vendor's SDKs:
 ///
 ///   {
 ///       "public_key": "...", "private_key": "...",
@@ -54,12 +54,12 @@ pub unsafe extern "C" fn us3_client_new(
 ///       "verfiy_upload_md5": false
 ///   }
 ///
-/// Members have the names of us3_config's; "verfiy_upload_md5" is the vendor's spelling, both
-/// are understood; "bucket_host" and unknown members are ignored.
+/// The members have the same names as those of us3_config. "verfiy_upload_md5" is the vendor's
+/// spelling; "verify_upload_md5" is accepted too. "bucket_host" and unknown members are ignored.
 ///
 /// @param json_path   path of the file, bytes
 /// @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
-/// @param result      NULL, or receives what became of the call
+/// @param result      NULL, or receives the outcome of the call
 ///
 /// Any thread. Does not block on the network; reads the file.
 ///
@@ -81,16 +81,17 @@ pub unsafe extern "C" fn us3_client_from_file(
     }
 }
 
-/// Frees a client: waits for the uploads that were started and for the calls that other threads have
-/// in progress on it, closes its connections and ends its threads. To be quick, cancel the uploads
-/// first. Free its us3_multipart handles first: the threads live until the last of them is freed. A
-/// us3_task may be freed before or after. No call may begin on the client once it is being freed.
+/// Frees a client: waits for its started uploads and for the calls in progress on it, closes its
+/// connections and ends its threads. To be quick, cancel the uploads first. Free the client's
+/// us3_multipart handles first, because its threads run until the last of these is freed. A
+/// us3_task may be freed before or after the client. No call on the client may begin once freeing
+/// has begun.
 ///
 /// @param client  NULL is allowed and ignored
 ///
-/// Any thread, once. Blocks until uploads and calls have ended and each on_complete has returned,
-/// however long it takes. In a callback it does not wait: a thread of its own ends what is left when
-/// the last upload has ended. In a forked child it only releases memory.
+/// Any thread, once. Blocks until all uploads and calls have ended and every on_complete has
+/// returned, however long that takes. In a callback it does not wait: another thread completes the
+/// freeing after the last upload has ended. In a forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
     catch_or((), || {
@@ -105,7 +106,7 @@ pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
 ///
 /// @param client  the client
 /// @param key     the object's key, 1 to 1023 bytes of UTF-8
-/// @param result  NULL, or receives what became of the call
+/// @param result  NULL, or receives the outcome of the call
 ///
 /// Any thread. Blocks.
 ///

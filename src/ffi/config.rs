@@ -1,4 +1,4 @@
-//! `us3_config`: what a client is made from.
+//! `us3_config`: the configuration of a client.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -13,8 +13,8 @@ use super::catch::catch_or;
 use super::input::{self, c_bool, is_true};
 use super::structs::{self, PublicStruct, member_ends};
 
-/// What a client is made from. Everything is copied by us3_client_new: it may be changed or freed
-/// afterwards. Strings are UTF-8; NULL or "" is "not set".
+/// The configuration of a client. us3_client_new copies everything, so the struct and its strings
+/// may be changed or freed afterwards. Strings are UTF-8; NULL or "" means "not set".
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct us3_config {
@@ -22,56 +22,59 @@ pub struct us3_config {
     pub struct_size: usize,
     /// Required. The public key of the API or token.
     pub public_key: *const c_char,
-    /// Required. The private key that belongs to it. Never logged; wiped when the client is freed.
+    /// Required. The private key that belongs to public_key. Never logged; wiped when the client is
+    /// freed.
     pub private_key: *const c_char,
-    /// The token of temporary (STS) credentials; not set with permanent keys.
+    /// The token of temporary (STS) credentials. Leave it unset with permanent keys.
     pub security_token: *const c_char,
     /// Required. The bucket.
     pub bucket_name: *const c_char,
-    /// Region host, e.g. "cn-bj.ufileos.com"; requests go to http://bucket.file_host. It may
-    /// carry a scheme: "https://cn-bj.ufileos.com". Either file_host or endpoint is required.
+    /// The region's host, e.g. "cn-bj.ufileos.com". Requests go to http://bucket.file_host. It may
+    /// begin with a scheme: "https://cn-bj.ufileos.com". Either file_host or endpoint is required.
     pub file_host: *const c_char,
-    /// A custom domain, e.g. "https://files.example.com" or "http://127.0.0.1:8080", that requests
-    /// go to as it is, without the bucket in front. Wins over file_host.
+    /// A custom domain, e.g. "https://files.example.com" or "http://127.0.0.1:8080". Requests go to
+    /// exactly this address, without the bucket in front. It takes precedence over file_host.
     pub endpoint: *const c_char,
-    /// Send a Content-MD5, for the service to check, with PutFile and each part. Default false.
-    /// Costs a second reading of the file with PutFile.
+    /// Send a Content-MD5 with PutFile and each part, which the service checks. Default false. With
+    /// PutFile the file must then be read twice.
     pub verify_upload_md5: c_bool,
     /// Compare the ETag that the service answers with the one computed while the bytes were
     /// sent; a difference is US3_INTEGRITY_ERROR. Default true.
     pub verify_etag: c_bool,
     /// Milliseconds to connect, TLS included: 1 to 86400000 (24 h). 0 is the default, 10000.
     pub connect_timeout_ms: u32,
-    /// Milliseconds in which no byte of a request can be sent: 1 to 86400000. 0 is the default, 30000.
-    /// Waiting for the source, such as a slow disk, does not count.
+    /// Milliseconds that may pass without one byte of a request being sent: 1 to 86400000. 0 is the
+    /// default, 30000. Time in which the library waits for the source, such as a slow disk, does
+    /// not count.
     pub idle_timeout_ms: u32,
-    /// Milliseconds between the end of a request's body and the beginning of the answer, and again
-    /// for the whole answer. An upload callback runs in the first. 1 to 86400000; 0 is
-    /// the default, 60000.
+    /// Milliseconds from the end of a request's body to the beginning of the answer, and again from
+    /// there to the end of the answer. An upload callback runs in the first period. 1 to 86400000;
+    /// 0 is the default, 60000.
     pub response_timeout_ms: u32,
-    /// How often a request that can safely be repeated is sent again after a failure; see "WHAT
-    /// BECAME OF IT". Taken as it is: 0 is never. The initialiser sets the default, 3.
+    /// How often a request that is safe to repeat is sent again after a failure; see "OUTCOMES AND
+    /// RETRIES". 0 means never. The initialiser sets the default, 3.
     pub max_retries: u32,
     /// Threads of the client that do the work, 1 to 256. 0 is the default, 2.
     pub worker_threads: u32,
-    /// Uploads of the client that run at the same time; further ones wait for their turn.
-    /// 1 to 4096; 0 is the default, 32.
+    /// Uploads of the client that run at the same time; further uploads wait in a queue. 1 to 4096;
+    /// 0 is the default, 32.
     pub max_concurrent_uploads: u32,
     /// A proxy, e.g. "http://10.0.0.1:3128". Not set: none.
     pub proxy: *const c_char,
-    /// Path (bytes, not necessarily UTF-8) of a PEM file with the certificates to trust instead of
-    /// the system's. Not set: the system's.
+    /// Path (bytes, not necessarily UTF-8) of a PEM file with the certificates to trust. Not set:
+    /// the system's certificates are trusted.
     pub ca_file: *const c_char,
-    /// Take the proxy from the environment (HTTP_PROXY and so on) if none is set here. Default
+    /// If proxy is not set, take the proxy from the environment (HTTP_PROXY and so on). Default
     /// false.
     pub use_env_proxy: c_bool,
-    /// When the answer to a request with a policy is lost, the library does not repeat it by
-    /// itself, because the callback may have run: it reports US3_CALLBACK_UNKNOWN. True repeats
-    /// it, so that a callback may run twice but is not missed. Default false.
+    /// What to do when the answer to a request with a policy is lost. False, the default: the
+    /// request is not repeated, because the callback may have run; the result is
+    /// US3_CALLBACK_UNKNOWN. True: the request is repeated, so that no callback is missed, but a
+    /// callback may run twice.
     pub callback_at_least_once: c_bool,
-    /// Milliseconds to find out, by HeadFile and ListParts, what became of a PutFile or finish whose
-    /// answer was lost. At least one question is asked, and the last may take 10 seconds more. 0 is
-    /// the default, 5000.
+    /// When the answer to a PutFile or finish is lost, the library asks with HeadFile and ListParts
+    /// whether it was executed, for this many milliseconds. It asks at least once, and the last
+    /// request may take 10 seconds more. 0 is the default, 5000.
     pub settle_timeout_ms: u32,
 }
 

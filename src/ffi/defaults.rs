@@ -1,4 +1,4 @@
-//! The header's text tells the defaults and limits that the engine has.
+//! Tests that the header's text states the defaults and limits of the engine.
 
 use std::time::Duration;
 

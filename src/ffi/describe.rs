@@ -1,4 +1,4 @@
-//! A result in words.
+//! `us3_result_describe`: a result in words.
 
 use std::ffi::{CStr, c_char};
 use std::fmt::Write;
@@ -19,14 +19,15 @@ const BODY_SHOWN: usize = 400;
 /// In place of what may be a secret.
 const HIDDEN: &str = "***";
 
-/// Says what became of a call in one readable paragraph: status, message, HTTP status, RetCode,
-/// session id, whether the object is stored, whether the callback ran, and what to do. For logs
-/// and for people; programs look at the members.
+/// Describes the outcome of a call in one readable paragraph: status, message, HTTP status,
+/// RetCode, session id, whether the object is stored, whether the callback ran, and what to do. For
+/// logs and for people; programs should use the members.
 ///
-/// @param result  of any call, successful or not, also one that the host filled in itself
+/// @param result  the result of any call, successful or not; a result that the host filled in
+///                itself is allowed
 /// @return one line of UTF-8, to be freed with us3_string_free. NULL only if memory ran out.
 ///
-/// Any thread, while no other changes the result. Does not block.
+/// Any thread, while no other thread changes the result. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_result_describe(result: *const us3_result) -> *mut c_char {
     // SAFETY: NULL, or an initialised result that nobody changes: the header asks for it.
@@ -41,7 +42,7 @@ pub unsafe extern "C" fn us3_result_describe(result: *const us3_result) -> *mut 
 /// `result` is NULL or points at a struct as large as its `struct_size` says, whose strings are
 /// NULL or NUL-terminated, and whose body has `body_len` bytes.
 pub(super) unsafe fn paragraph(result: *const us3_result) -> String {
-    // A member that an older struct does not have must not be read as "not stored".
+    // A member that an older struct lacks must not be read as "not stored".
     let unknown = us3_result {
         object_state: -1,
         callback_state: -1,

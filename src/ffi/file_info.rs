@@ -1,4 +1,4 @@
-//! `us3_file_info`: what HeadFile tells of an object.
+//! `us3_file_info`: the answer of HeadFile.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -14,8 +14,8 @@ use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::{self, OutStruct, PublicStruct, Slot, member_ends};
 
-/// What HeadFile tells of an object. Initialise it once, use it for any number of calls, clear it
-/// at the end. One thread at a time may use it.
+/// The answer of HeadFile: the properties of an object. Initialise it once, use it for any number
+/// of calls, clear it at the end. Only one thread at a time may use it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct us3_file_info {
@@ -25,14 +25,14 @@ pub struct us3_file_info {
     pub size: u64,
     /// Seconds since 1970-01-01 UTC; -1 if the service does not say.
     pub last_modified: i64,
-    /// Without quotes; NULL if the service does not say.
+    /// The ETag, without quotes; NULL if the service does not say.
     pub etag: *mut c_char,
     /// The content type; NULL if the service does not say.
     pub mime_type: *mut c_char,
 }
 
-/// Initialises a us3_file_info, as US3_FILE_INFO_INIT does. It frees nothing: use it on fresh
-/// memory only.
+/// Initialises a us3_file_info, as US3_FILE_INFO_INIT does. It frees nothing, so use it only on a
+/// struct that holds no strings.
 ///
 /// @param info  NULL is allowed and ignored
 ///
@@ -43,12 +43,12 @@ pub unsafe extern "C" fn us3_file_info_init(info: *mut us3_file_info) {
     catch_or((), || unsafe { structs::init(info) });
 }
 
-/// Frees what a us3_file_info holds and sets it back to its initial values. It can be used again,
-/// and clearing it twice is harmless.
+/// Frees the strings of a us3_file_info and sets it back to its initial values. The struct can be
+/// used again. Clearing it twice is harmless.
 ///
 /// @param info  initialised; NULL is allowed and ignored
 ///
-/// Any thread, while no other uses it. Does not block.
+/// Any thread, while no other thread uses the struct. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_file_info_clear(info: *mut us3_file_info) {
     // SAFETY: NULL, or an initialised struct that only this thread uses: the header asks for it.
@@ -59,8 +59,8 @@ pub unsafe extern "C" fn us3_file_info_clear(info: *mut us3_file_info) {
 ///
 /// @param client  the client
 /// @param key     the object's key, 1 to 1023 bytes of UTF-8
-/// @param info    initialised; what it held is freed. Holds its initial values after a failure
-/// @param result  NULL, or receives what became of the call
+/// @param info    initialised; its old strings are freed. After a failure it has its initial values
+/// @param result  NULL, or receives the outcome of the call
 ///
 /// Any thread. Blocks.
 ///

@@ -1,5 +1,5 @@
-//! The one gate that every fallible export goes through: a panic becomes `US3_INTERNAL_ERROR`, and here
-//! alone the host's `us3_result` is filled.
+//! The guard of every exported function that can fail: it turns a panic into `US3_INTERNAL_ERROR`, and is
+//! the only place that fills the host's `us3_result`.
 
 use std::ptr;
 
@@ -12,9 +12,9 @@ use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::Slot;
 
-/// Runs one fallible function of the header: releases what `result` held, runs `call`, writes
-/// what became of it to `result` and returns its status. `call` does not run when `result` is
-/// neither NULL nor initialised.
+/// Runs one function of the header that can fail: frees the old strings of `result`, runs `call`, writes
+/// the outcome to `result` and returns the status. `call` does not run when `result` is neither NULL nor
+/// initialised.
 ///
 /// # Safety
 /// `result` is NULL or points at a us3_result that nobody else uses until this returns.

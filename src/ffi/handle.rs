@@ -1,7 +1,7 @@
-//! What is behind an opaque pointer.
+//! The value behind an opaque handle, with the calls in progress on it.
 //!
-//! A handle knows the process that made it, because after `fork` the child has the memory but
-//! not the threads; and it knows the calls in progress, so that freeing it waits for them.
+//! A handle knows the process that made it, because a forked child has the memory but not the threads. It
+//! also knows the calls in progress, so that freeing it waits for them.
 
 use std::mem;
 use std::ops::Deref;
@@ -23,7 +23,7 @@ pub(super) struct Handle<T> {
 
 /// A call in progress on a handle.
 pub(super) struct InUse<T> {
-    // Goes before the hold: when the last hold is gone, so is every other reference.
+    // Dropped before the hold: when the last hold is gone, every other reference is gone too.
     value: Arc<T>,
     _hold: Hold,
 }
@@ -39,7 +39,7 @@ impl<T> Handle<T> {
         }
     }
 
-    /// The value, for the time of a call; refused in a forked child.
+    /// The value, for the duration of a call; refused in a forked child.
     pub(super) fn enter(&self) -> Result<InUse<T>> {
         if !self.is_ours() {
             return Err(self.forked());
@@ -50,16 +50,14 @@ impl<T> Handle<T> {
         })
     }
 
-    /// The value without a call: for what is fixed when the handle is made, and true in a forked
-    /// child as well.
+    /// The value without a call: for facts that never change, and that are also true in a forked child.
     pub(super) fn peek(&self) -> &T {
         &self.value
     }
 
-    /// Waits for the calls in progress and drops the value. Within a callback it does not wait, and
-    /// the last of these calls drops the value. In a forked child the value is left where it is:
-    /// its threads do not exist there, its locks may be held by nobody, its sockets are the
-    /// parent's.
+    /// Waits for the calls in progress and drops the value. In a callback it does not wait, and the last of
+    /// these calls drops the value. In a forked child the value is never dropped: its threads do not exist
+    /// there, its locks may stay locked for ever, and its sockets belong to the parent.
     pub(super) fn free(self) {
         if !self.is_ours() {
             mem::forget(self);
@@ -101,7 +99,7 @@ impl<T> Handle<T> {
 }
 
 impl<T> InUse<T> {
-    /// A reference that outlives the call, for what must not lose its value.
+    /// A reference that outlives the call, for owners that need the value longer.
     pub(super) fn share(&self) -> Arc<T> {
         Arc::clone(&self.value)
     }

@@ -1,7 +1,7 @@
-//! Pointers and strings of the host made into references, or an error that names the parameter.
+//! Turns pointers and strings of the host into references, or into an error that names the parameter.
 //!
-//! The lifetimes are the caller's choice: they must not outlive the exported function, and so
-//! nothing here may be kept. Whoever needs it longer copies it.
+//! The caller chooses the lifetimes. They must not outlive the exported function, so the references must
+//! not be kept: copy what is needed longer.
 
 use std::ffi::{CStr, OsStr, c_char};
 use std::fmt::Display;
@@ -11,8 +11,8 @@ use std::slice;
 
 use crate::error::{Error, Result};
 
-/// C's `bool` as it is received: a byte that a careless host may have set to anything, which a
-/// Rust `bool` must never hold. The header says `bool`.
+/// A `bool` that C passes: a byte that may have any value, because a host may not have initialised it. A
+/// Rust `bool` must never hold such a value. The header says `bool`.
 pub(super) type c_bool = u8;
 
 /// C's reading of a bool.
@@ -28,7 +28,7 @@ pub(super) fn not_null<T>(name: impl Display, pointer: *const T) -> Result<()> {
     Ok(())
 }
 
-/// A string that must be there.
+/// A required string.
 ///
 /// # Safety
 /// `pointer` is NULL or a NUL-terminated string that stays as it is for `'a`.
@@ -44,7 +44,7 @@ pub(super) unsafe fn text<'a>(name: impl Display, pointer: *const c_char) -> Res
     })
 }
 
-/// A string that may be NULL or empty, both of which are "not given".
+/// An optional string: NULL and empty both mean "not given".
 ///
 /// # Safety
 /// As for [`text`].
@@ -102,7 +102,7 @@ pub(super) fn fits_in_memory<T>(name: impl Display, len: usize) -> Result<()> {
     }
 }
 
-/// A path that need not be set: NULL or "" is none.
+/// An optional path: NULL and "" both mean none.
 ///
 /// # Safety
 /// `member` is NULL or NUL-terminated.

@@ -1,4 +1,4 @@
-//! Lending something out and waiting until everybody has given it back.
+//! Counts the users of something that is lent out, and waits until all have returned it.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -9,36 +9,36 @@ use tokio::sync::oneshot;
 use crate::operation::task::Returned;
 use crate::runtime::sync::unpoisoned;
 
-/// Proof that something is still in use. Dropping the last one lets the [`Lender`] go on.
+/// Proof that something is still in use. Dropping the last hold lets the [`Lender`] continue.
 #[derive(Clone, Debug)]
 pub(super) struct Hold(#[expect(dead_code, reason = "its drop is its use")] Sender<Infallible>);
 
-/// Dropping it waits until every [`Hold`] is gone, while a panic unwinds as well. The lock is never contended: it makes a
-/// handle that holds this one to be shared by threads.
+/// Dropping it waits until every [`Hold`] is dropped, also while a panic unwinds. The lock is never
+/// contended: it only makes handles that contain a lender shareable by threads.
 #[derive(Debug)]
 pub(super) struct Lender(Option<Mutex<Receiver<Infallible>>>);
 
 impl Lender {
-    /// Does not wait.
+    /// Drops the lender without waiting.
     pub(super) fn give_up(mut self) {
         self.0 = None;
     }
 }
 
-/// A first hold and the one that waits for it and all its clones.
+/// A first hold, and the lender that waits for it and all its clones.
 pub(super) fn lease() -> (Hold, Lender) {
-    // A channel on which nothing is ever sent: the receiver learns that all senders are gone.
+    // Nothing is ever sent on this channel: the receiver only notices that all senders are dropped.
     let (hold, lender) = mpsc::channel();
     (Hold(hold), Lender(Some(Mutex::new(lender))))
 }
 
-/// Something of the host's that is in use until this is dropped. Nobody blocks on it.
+/// Proof that memory or functions of the host are in use. Its end is awaited, never blocked on.
 #[derive(Debug)]
 pub(super) struct Loan(
     #[expect(dead_code, reason = "its drop is its use")] oneshot::Sender<Infallible>,
 );
 
-/// A loan, and what resolves when it is returned.
+/// A loan, and a future that resolves when the loan is returned.
 pub(super) fn loan() -> (Loan, Returned) {
     let (loan, returned) = oneshot::channel();
     let returned = async {

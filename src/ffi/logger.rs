@@ -1,7 +1,7 @@
-//! The host's logger: where the events of this copy of the library go.
+//! The host's logger, which receives the log lines of this copy of the library.
 //!
-//! Behind it stands the `log` crate, of which a cdylib has a copy of its own; so two copies of the
-//! library in one process, and a host that is written in Rust itself, have their own loggers each.
+//! It is built on the `log` crate, and each cdylib has its own copy of that crate. So two copies of the
+//! library in one process, and a host that is written in Rust, each have their own logger.
 
 use std::cell::Cell;
 use std::ffi::{CString, c_char, c_void};
@@ -20,7 +20,8 @@ use super::callback::UserData;
 use super::guard::guard;
 use super::status::us3_status;
 
-/// How much is logged: the level that us3_set_logger and a us3_log_fn are given.
+/// How much is logged: the values of the level parameters of us3_set_logger and us3_log_fn. Each
+/// level includes the levels above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum us3_log_level {
@@ -28,40 +29,40 @@ pub enum us3_log_level {
     US3_LOG_OFF = 0,
     /// Uploads that failed.
     US3_LOG_ERROR = 1,
-    /// And requests that failed, whether they are sent again or not.
+    /// Also requests that failed, whether they are sent again or not.
     US3_LOG_WARN = 2,
-    /// And uploads that begin and end.
+    /// Also the beginning and end of each upload.
     US3_LOG_INFO = 3,
-    /// And each request.
+    /// Also each request.
     US3_LOG_DEBUG = 4,
-    /// And whatever else later versions have to say.
+    /// Also whatever later versions add.
     US3_LOG_TRACE = 5,
 }
 
-/// Takes a line of the log: an event, then what is known of it as name=value, such as
+/// Receives a line of the log: an event, followed by its details as name=value, such as
 ///
 ///   UploadPart key="a.jpg" part=3 attempt=2 ms=41 http=200 session="b0c3..."
 ///
-/// level is a us3_log_level. line is UTF-8 without a line break, valid during the call; it holds no
-/// private key, signature or token. Called on the threads that drive the library's sockets, by
-/// several of them at once: it must be quick, and nothing that blocks may be called in it.
+/// level is a us3_log_level. line is UTF-8 without a line break, valid during the call; it contains
+/// no private key, signature or token. The threads that drive the library's sockets call this
+/// function, several of them at once: it must be quick, and must not block.
 pub type us3_log_fn =
     Option<unsafe extern "C" fn(level: i32, line: *const c_char, user_data: *mut c_void)>;
 
-/// Sets where the library's log goes, for all clients of the process; off until it is set, when it
-/// costs next to nothing. It may be changed or switched off at any time, also while uploads run.
+/// Sets the logger for all clients of the process. Without a logger nothing is logged, at almost no
+/// cost. The logger may be changed or switched off at any time, also while uploads run.
 ///
-/// @param level      a us3_log_level: lines up to this one are passed on
-/// @param logger     the function that takes them; NULL is the same as US3_LOG_OFF
-/// @param user_data  what it is called with. When this call returns, the function that was set
-///                   before is not running any more, and is not called again
+/// @param level      a us3_log_level: lines up to this level are passed on
+/// @param logger     the function that receives the lines; NULL is the same as US3_LOG_OFF
+/// @param user_data  passed to logger
 ///
-/// Any thread, but not in the logger. Waits for calls of the former logger that are in progress. A
-/// forked child logs nothing until it calls this itself.
+/// Any thread, but not in the logger. Waits for calls of the previous logger that are in progress:
+/// after this function has returned, the previous logger is not called again. A forked child logs
+/// nothing until it calls this function itself.
 ///
-/// @return US3_OK; US3_INVALID_ARGUMENT (level is out of range; or libus3 is part of a Rust program that
-/// has set its own logger, to which the log then goes); US3_WOULD_DEADLOCK (called in the logger);
-/// US3_INTERNAL_ERROR.
+/// @return US3_OK; US3_INVALID_ARGUMENT (level is out of range; or libus3 is part of a Rust program
+/// that has set its own logger, which then receives the log); US3_WOULD_DEADLOCK (called in the
+/// logger); US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_set_logger(
     level: i32,

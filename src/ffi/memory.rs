@@ -1,4 +1,4 @@
-//! Memory that crosses the border: strings that the host frees, and bytes that the host lends.
+//! Memory that crosses the C border: strings that the host frees, and bytes that the host lends.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -12,10 +12,10 @@ use super::lease::{Loan, lease};
 
 /// Frees a string that a function of the library returned as `char *`.
 ///
-/// @param string  what was returned; NULL is allowed and ignored
+/// @param string  the string to free; NULL is allowed and ignored
 ///
-/// Not for the strings within a us3_result or us3_file_info: those belong to the struct, and its
-/// clear function frees them. Not for strings returned as `const char *`.
+/// Do not use it for the strings in a us3_result or us3_file_info: they belong to the struct, and
+/// its clear function frees them. Do not use it for strings returned as `const char *`.
 ///
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
@@ -24,8 +24,8 @@ pub unsafe extern "C" fn us3_string_free(string: *mut c_char) {
     catch_or((), || unsafe { free(string) });
 }
 
-/// A C string of its own for the host, with interior NULs replaced so that nothing is cut off.
-/// NULL when memory ran out: the host learns less, but lives.
+/// A new C string for the host. Interior NULs are replaced, so that nothing is cut off. NULL when memory
+/// ran out, because an abort would be worse than a missing message.
 pub(super) fn string(text: &str) -> *mut c_char {
     if text.contains('\0') {
         return bytes(text.replace('\0', "\u{fffd}").as_bytes());
@@ -33,15 +33,15 @@ pub(super) fn string(text: &str) -> *mut c_char {
     bytes(text.as_bytes())
 }
 
-/// The same for a text that may be missing.
+/// The same for an optional text.
 pub(super) fn optional_string(text: Option<&str>) -> *mut c_char {
     text.map_or(ptr::null_mut(), string)
 }
 
-/// Bytes as they are, with a NUL behind them.
+/// A copy of the bytes, followed by a NUL.
 ///
-/// It is malloc's memory, because a result can be freed knowing only the pointer: no length that
-/// the host could have changed is needed.
+/// The memory comes from malloc, because free needs only the pointer, and no length that the host could
+/// have changed.
 pub(super) fn bytes(content: &[u8]) -> *mut c_char {
     // SAFETY: malloc takes any size; a slice is at most isize::MAX bytes, so one more fits.
     let copy = unsafe { libc::malloc(content.len() + 1) }.cast::<u8>();
@@ -56,7 +56,7 @@ pub(super) fn bytes(content: &[u8]) -> *mut c_char {
     copy.cast()
 }
 
-/// Gives back what [`string`] or [`bytes()`] made. NULL is allowed.
+/// Frees memory from [`string`] or [`bytes()`]. NULL is allowed.
 ///
 /// # Safety
 /// `pointer` is NULL or came from this file and was not freed yet.
@@ -65,8 +65,8 @@ pub(super) unsafe fn free(pointer: *mut c_char) {
     unsafe { libc::free(pointer.cast::<c_void>()) };
 }
 
-/// Lends the host's memory to `work` without copying it, and returns (or unwinds) only when
-/// nobody holds a piece of it any more.
+/// Lends the host's memory to `work` without copying it. Returns (or unwinds) only when nobody uses a piece
+/// of it any more.
 ///
 /// # Safety
 /// `pointer` points at `len` bytes, at most `isize::MAX`, that stay as they are until this
@@ -81,8 +81,8 @@ pub(super) unsafe fn lend<R>(pointer: *const u8, len: usize, work: impl FnOnce(B
     work(Bytes::from_owner(memory))
 }
 
-/// Lends the host's memory without copying it to somebody who says with the loan's [`Returned`] when
-/// the host has it back.
+/// Lends the host's memory without copying it. The loan's [`Returned`] says when the library no longer uses
+/// it.
 ///
 /// # Safety
 /// `pointer` points at `len` bytes, at most `isize::MAX`, that stay as they are until the loan has
@@ -95,7 +95,7 @@ pub(super) unsafe fn lend_until_returned(pointer: *const u8, len: usize, loan: L
     })
 }
 
-/// Bytes of the host for as long as the hold exists.
+/// Bytes of the host, valid as long as the hold exists.
 struct HostMemory<H> {
     pointer: *const u8,
     len: usize,

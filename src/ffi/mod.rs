@@ -1,66 +1,68 @@
 //! The C border, and the only unsafe code.
 //!
-//! Everything that C sees is declared here, one file per handle or struct, and `build.rs` turns
-//! it into `us3.h` with the help of `us3.h.in`, where the prose and the order live. A
-//! `///` on an exported item is a piece of the C manual: write it for a C programmer.
+//! Everything that C sees is declared here, one file for each handle or struct. `build.rs` generates
+//! `us3.h` from it and from `us3.h.in`, which has the prose and the order. A `///` on an exported item
+//! becomes a part of the C manual: write it for a C programmer.
 //!
 //! # Who does what
 //!
 //! | file | what it is for |
 //! |---|---|
 //! | [`catch`] | a panic never reaches C |
-//! | [`guard`] | the one gate that every fallible export goes through: panics, the result, the status |
-//! | [`input`] | pointers and strings of the host made into references, or a clear error |
+//! | [`guard`] | runs every exported function that can fail: panics, the result, the status |
+//! | [`input`] | turns pointers and strings of the host into references, or a clear error |
 //! | [`structs`] | `struct_size`: older and newer callers, in both directions |
-//! | [`handle`] | what is behind an opaque pointer: calls in progress, the process that made it |
-//! | [`lease`] | lending something out and waiting until everybody has given it back |
+//! | [`handle`] | the value behind an opaque handle: calls in progress, the process that made it |
+//! | [`lease`] | counts the users of something that is lent out, and waits for its return |
 //! | [`memory`] | strings that the host frees, and memory that the host lends |
-//! | [`status`] | the enums, held against the engine's |
-//! | [`result`], [`describe`] | what became of a call, the same in words |
+//! | [`status`] | the enums, compared with the engine's |
+//! | [`result`], [`describe`] | the outcome of a call, and the same in words |
 //! | [`config`], [`client`] | making, using and freeing a client |
-//! | [`request`], [`header`] | one request for every upload |
-//! | [`upload`] | uploads, waited for or not; the named operations fill in the request |
-//! | [`task`], [`task_handle`], [`progress`] | uploads that run while the host does something else |
+//! | [`request`], [`header`] | the request of an upload |
+//! | [`upload`] | uploads, blocking and started; the named operations fill in the request |
+//! | [`task`], [`task_handle`], [`progress`] | started uploads |
 //! | [`callback`] | functions of the host that the library calls |
 //! | [`multipart`] | an upload that the host drives part by part |
 //! | [`file_info`] | HeadFile |
 //! | [`policy`] | put policies, checked and built |
-//! | [`logger`] | where the log goes |
-//! | [`version`] | which library this is |
+//! | [`logger`] | the host's logger |
+//! | [`version`] | the version of the library |
 //!
 //! # Adding a function
 //!
-//! 1. Take pointers and integers, never a Rust enum, never a `bool` (see [`input::c_bool`]), and
-//!    an optional `us3_result *` last. Name everything as C will see it.
-//! 2. The body is one call of a function of [`guard`], or of [`catch`] without a status. Within it, make every pointer into a
-//!    reference with [`input`], [`structs`] or [`handle`], naming the parameter; then call the
-//!    engine, which is safe code; then hand its report on. No logic of uploads lives here.
-//! 3. Check a handle first: a forked child gets `US3_FORKED` before anything else happens.
+//! 1. The parameters are pointers and integers, never a Rust enum or a `bool` (see [`input::c_bool`]). The
+//!    last one is an optional `us3_result *`. Use the names that C will see.
+//! 2. The body is one call of a function of [`guard`], or of [`catch`] if it returns no status. Inside,
+//!    turn every pointer into a reference with [`input`], [`structs`] or [`handle`], and name the
+//!    parameter. Then call the engine, which is safe code, and return its report. This folder has no logic
+//!    of uploads.
+//! 3. Check the handle first: a forked child must get `US3_FORKED` before anything else happens.
 //! 4. An out-handle is made with [`guard::guard_new`], which sets it to NULL on every failure.
-//! 5. Document it: what it does, each parameter with its unit and range, who owns what, threads,
-//!    whether it blocks, every status it can return. Add its file to `us3.h.in` if it is new.
+//! 5. Document what the function does, each parameter with its unit and range, who owns what, from which
+//!    threads it may be called, whether it blocks, and every status that it can return. Add a new file to
+//!    `us3.h.in`.
 //!
 //! # Adding a member to a public struct
 //!
-//! From the first release on, at the end only, and never into the padding at the end of an older
-//! shape, where an older caller may have left anything: fill that padding with reserved members
-//! first. Zero must mean "as before", because a caller that is newer than the library is let in
-//! only when the members that the library does not know are zero. Add the member to the list of
-//! [`structs::PublicStruct::MEMBER_ENDS`] (it does not compile otherwise), to the `US3_*_INIT`
-//! macro in `us3.h.in`, but not to the `us3_*_init` function, which cannot know the size of its
-//! caller's struct and therefore writes the shape of the first release for ever.
+//! After the first release, members are added only at the end, and never in the padding at the end of an
+//! older struct, where an older caller may have left any bytes: fill that padding with reserved members
+//! first. Zero must mean "as before", because a struct that is newer than the library is accepted only if
+//! the members that the library does not know are zero. Add the member to the list of
+//! [`structs::PublicStruct::MEMBER_ENDS`] (otherwise it does not compile) and to the `US3_*_INIT` macro in
+//! `us3.h.in`. Do not add it to the `us3_*_init` function: that function cannot know the size of its
+//! caller's struct, and therefore initialises only the members of the first release.
 //!
 //! # Unsafe
 //!
-//! Each unsafe block has a `// SAFETY:` line that names what it relies on and who upholds it. It
-//! is nearly always the host, which promises in the header: a pointer is NULL or points at what
-//! its type says, initialised, for as long as the call takes (a handle: until it is freed), and
-//! no two threads use one struct of the host at the same time. Everything else is checked.
+//! Each unsafe block has a `// SAFETY:` line that says what it relies on and who guarantees that. Nearly
+//! always it is the host, by the rules of the header: a pointer is NULL or points at an initialised value
+//! of its type during the call (a handle: until it is freed), and no two threads use one struct of the host
+//! at the same time. Everything else is checked.
 
 #![allow(non_camel_case_types)]
-// The contract of an export is the header's text.
+// The safety contract of an exported function is the text of the header.
 #![allow(clippy::missing_safety_doc)]
-// And it is for C: an address stands there as it is.
+// These comments are for C: addresses are not written as Markdown links.
 #![allow(rustdoc::bare_urls)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 

@@ -19,33 +19,33 @@ use super::result::us3_result;
 use super::status::us3_status;
 
 /// A multipart upload that the host drives part by part. Any number of threads may send parts of
-/// one upload at once. It belongs to the client that it was made with.
+/// one upload at once. It belongs to the client that made it.
 pub struct us3_multipart(Handle<DrivenUpload>);
 
-/// What the handle holds, in the order in which it goes.
+/// The content of the handle, in the order in which it is dropped.
 struct DrivenUpload {
     engine: Multipart,
     upload_id: CString,
     part_size: u64,
-    // The engine's threads must not end before the upload.
+    // Keeps the engine's threads running until the upload is dropped.
     _client: Arc<Client>,
 }
 
-/// InitiateMultipartUpload: begins a multipart upload. Send the parts with us3_upload_part, then
-/// call us3_finish_multipart_upload_with_policy, or us3_abort_multipart_upload to give it up; then
-/// us3_multipart_free.
+/// InitiateMultipartUpload: begins a multipart upload. Send the parts with us3_upload_part. Then
+/// call us3_finish_multipart_upload_with_policy, or us3_abort_multipart_upload to discard the
+/// parts. At the end call us3_multipart_free.
 ///
 /// @param client         the client
 /// @param key            the object's key, 1 to 1023 bytes of UTF-8
-/// @param mime_type      the content type; NULL or "" to detect it by the key's extension
+/// @param mime_type      the content type; NULL or "" to detect it from the key's extension
 /// @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
-/// @param result         NULL, or receives what became of the call
+/// @param result         NULL, or receives the outcome of the call
 ///
 /// Any thread. Blocks.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_multipart is NULL, the key or the type
 /// is invalid); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer
-/// has no upload id or no sensible part size); US3_FORKED; US3_INTERNAL_ERROR.
+/// has no upload id or no usable part size); US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_initiate_multipart_upload(
     client: *mut us3_client,
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn us3_initiate_multipart_upload(
     }
 }
 
-/// The service's name for an upload.
+/// The upload id: the service's name for a multipart upload.
 ///
 /// @param multipart  the upload; NULL is allowed
 /// @return the upload id. It belongs to the handle: never free it, and do not use it after
@@ -82,7 +82,8 @@ pub unsafe extern "C" fn us3_multipart_upload_id(multipart: *const us3_multipart
     })
 }
 
-/// The size of each part but the last, which may be smaller, as the service demands it.
+/// The part size that the service requires. Every part but the last has exactly this size; the last
+/// part may be smaller.
 ///
 /// @param multipart  the upload; NULL is allowed
 /// @return bytes, usually 4194304; 0 if multipart is NULL
@@ -97,21 +98,22 @@ pub unsafe extern "C" fn us3_multipart_part_size(multipart: *const us3_multipart
     })
 }
 
-/// UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
-/// again: the last one sent under a number counts.
+/// UploadPart: sends one part. Parts may be sent in any order and from any number of threads. A
+/// part may be sent again; the last content sent under a number counts.
 ///
 /// @param multipart    the upload
-/// @param part_number  from 0, without gaps when the upload is finished
-/// @param data         the part's bytes, not copied: leave them as they are until the call returns
+/// @param part_number  0 for the first part; when the upload is finished, no number may be missing
+/// @param data         the part's bytes. They are not copied: do not change them before the call
+///                     returns
 /// @param len          bytes at data: us3_multipart_part_size, or less for the last part
-/// @param result       NULL, or receives what became of the call; etag is the part's
+/// @param result       NULL, or receives the outcome of the call; etag is the part's
 ///
 /// Any thread. Blocks.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (multipart or data is NULL, len or part_number is out of
 /// range, the upload is finished or aborted); US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT;
-/// US3_INTEGRITY_ERROR (the service stored something else); US3_PROTOCOL_ERROR (the answer has no
-/// ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure leaves the upload as it was: the part can be
+/// US3_INTEGRITY_ERROR (the service stored other bytes); US3_PROTOCOL_ERROR (the answer has no
+/// ETag); US3_FORKED; US3_INTERNAL_ERROR. A failure does not change the upload: the part can be
 /// sent again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_upload_part(
@@ -134,28 +136,28 @@ pub unsafe extern "C" fn us3_upload_part(
     }
 }
 
-/// FinishMultipartUploadWithPolicy: joins the parts to the object, in the order of their numbers;
-/// then the callback runs. After a failure that left the upload in existence it can be called
-/// again, with the same or another policy: no part is sent twice.
+/// FinishMultipartUploadWithPolicy: joins the parts into the object, in the order of their numbers;
+/// then the callback runs. After a failure, if the upload still exists, it can be called again,
+/// with the same or another policy; no part needs to be sent again.
 ///
 /// @param multipart    the upload
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
-/// @param result       NULL, or receives what became of the call; body is the callback's reply, or,
-///                     without a policy, the service's answer
+/// @param result       NULL, or receives the outcome of the call; body is the reply of the callback
+///                     service, or, without a policy, the service's answer
 ///
-/// Any thread, while no other has a call in progress on this upload. Blocks until the callback
-/// answered.
+/// Any thread, while no other thread has a call in progress on this upload. Blocks until the
+/// callback service has answered.
 ///
 /// @return one of
-/// - US3_OK: stored, and the callback, if there was a policy, delivered
+/// - US3_OK: the object is stored and, with a policy, the callback was delivered
 /// - US3_INVALID_ARGUMENT: multipart is NULL, a part is missing, a part that is not the last is
 ///   smaller than the part size, or the upload is finished or aborted
 /// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
-/// - US3_SERVICE_ERROR: the service or a gateway answered an error; object_state tells what is stored,
-///   and upload_id is set if the upload still exists, or may
+/// - US3_SERVICE_ERROR: the service or a gateway answered an error; object_state says whether the
+///   object is stored, and upload_id is set if the upload still exists or may exist
 /// - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
-/// - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
-/// - US3_INTEGRITY_ERROR: stored, but not what was sent
+/// - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state say what is known
+/// - US3_INTEGRITY_ERROR: stored, but with other bytes than were sent
 /// - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_finish_multipart_upload_with_policy(
@@ -172,12 +174,12 @@ pub unsafe extern "C" fn us3_finish_multipart_upload_with_policy(
     }
 }
 
-/// AbortMultipartUpload: gives an upload up, so that the service forgets its parts.
+/// AbortMultipartUpload: aborts an upload; the service discards its parts.
 ///
-/// @param multipart  the upload, still to be freed with us3_multipart_free
-/// @param result     NULL, or receives what became of the call
+/// @param multipart  the upload. It must still be freed with us3_multipart_free
+/// @param result     NULL, or receives the outcome of the call
 ///
-/// Any thread, while no other has a call in progress on this upload. Blocks.
+/// Any thread, while no other thread has a call in progress on this upload. Blocks.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (multipart is NULL, or the upload is finished or aborted);
 /// US3_SERVICE_ERROR; US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR; US3_FORKED;
@@ -191,28 +193,29 @@ pub unsafe extern "C" fn us3_abort_multipart_upload(
     unsafe { guard(result, || enter(multipart)?.engine.abort()) }
 }
 
-/// Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
-/// an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
-/// again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
+/// Aborts an unfinished multipart upload by its upload id; the service discards its parts. Use it
+/// for an upload without a us3_multipart: one that was left behind by a failed finish, by a killed
+/// process, or with a resume_path that will not be used again. The id is us3_result.upload_id of
+/// the call that left the upload behind.
 ///
-/// A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, should not be aborted
-/// lightly: it may complete meanwhile, and the abort undoes nothing of it. Ask us3_head_file first.
+/// If object_state was US3_OBJECT_UNKNOWN, a finish of the upload may still be running. It may
+/// complete before the abort, which then undoes nothing. Therefore ask with us3_head_file first.
 ///
-/// @param client     the client, of the bucket that the upload is in
-/// @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
-/// @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
-/// @param result     NULL, or receives what became of the call; upload_id is the upload's if it
-///                   succeeded
+/// @param client     a client of the upload's bucket
+/// @param key        the key with which the upload was begun, 1 to 1023 bytes of UTF-8
+/// @param upload_id  the upload id, 1 to 1024 visible ASCII characters
+/// @param result     NULL, or receives the outcome of the call; on success upload_id is the id of
+///                   the aborted upload
 ///
 /// Any thread. Blocks.
 ///
 /// @return one of
-/// - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
-/// - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, key or upload_id has an invalid value; nothing was
-///   sent
-/// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
-///   finished or aborted before, or the name is wrong
-/// - US3_NETWORK_ERROR, US3_TIMEOUT: it may be aborted or not; call it again
+/// - US3_OK: aborted, by the last request of this call or by an earlier one whose answer was lost
+/// - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, or key or upload_id has an invalid
+///   value; nothing was sent
+/// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it
+///   was finished or aborted before, or because the id is wrong
+/// - US3_NETWORK_ERROR, US3_TIMEOUT: the upload may be aborted or not; call this function again
 /// - US3_PROTOCOL_ERROR, US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_abort_upload(
@@ -231,8 +234,8 @@ pub unsafe extern "C" fn us3_abort_upload(
     }
 }
 
-/// Frees the handle, after the calls that other threads have in progress on it. An upload that was
-/// neither finished nor aborted stays with the service, where its parts are charged for.
+/// Frees the handle, after the calls in progress on it have ended. An upload that was neither
+/// finished nor aborted stays at the service, which charges for its parts.
 ///
 /// @param multipart  NULL is allowed and ignored
 ///
@@ -250,7 +253,7 @@ pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
 
 impl us3_multipart {
     fn new(engine: Multipart, client: &InUse<Client>) -> Self {
-        // An id with a NUL cannot be: it went through the service's JSON and our URLs.
+        // The id cannot contain a NUL, because it was checked when it was read from the service's JSON.
         let upload_id = CString::new(engine.upload_id()).unwrap_or_default();
         Self(Handle::new(DrivenUpload {
             upload_id,

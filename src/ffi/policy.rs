@@ -13,15 +13,15 @@ use super::memory;
 use super::result::us3_result;
 use super::status::us3_status;
 
-/// Builds a put policy, with everything escaped as it must be.
+/// Builds a put policy, with all strings escaped as JSON requires.
 ///
 /// @param url        where US3 sends the callback: an http or https URL
-/// @param body       what it sends; $(x:name) stands for the variable x:name
+/// @param body       what US3 sends; it replaces $(x:name) with the variable x:name
 /// @param body_type  the content type of body, e.g. "application/json": US3 then POSTs body to url.
 ///                   NULL or "": US3 POSTs to url with body as the query
 /// @param vars       vars_len variables for $(x:name), with names such as "x:name"; NULL if none
 /// @param vars_len   elements of vars
-/// @param result     NULL, or receives what became of the call
+/// @param result     NULL, or receives the outcome of the call
 /// @return the policy as compact JSON, for policy_json of the uploads; free it with
 ///         us3_string_free. NULL on failure.
 ///
@@ -59,12 +59,13 @@ pub unsafe extern "C" fn us3_policy_build(
     json
 }
 
-/// Checks a put policy as the uploads do before they send anything: a JSON object, callbackUrl an
-/// http or https URL, the values of callbackVar strings, each $(x:name) of callbackBody defined, at
-/// most 4096 bytes once encoded.
+/// Checks a put policy, as every upload does before it sends anything: the policy must be a JSON
+/// object; callbackUrl must be an http or https URL; the values of callbackVar must be strings;
+/// each $(x:name) of callbackBody must be defined; the encoded policy must have at most 4096 bytes.
 ///
 /// @param policy_json  the policy
-/// @param result       NULL, or receives what became of the call; err_msg says what is wrong where
+/// @param result       NULL, or receives the outcome of the call; err_msg says what is wrong, and
+///                     where
 ///
 /// Any thread. Does not block.
 ///

@@ -1,20 +1,21 @@
-//! `us3_progress`: how far an upload is.
+//! `us3_progress`: the progress of an upload.
 
 use crate::operation::Progress;
 
 use super::catch::catch_or;
 use super::structs::{self, OutStruct, PublicStruct, member_ends};
 
-/// How far an upload is. It owns nothing, and needs no clearing.
+/// The progress of an upload. It owns nothing and needs no clearing.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct us3_progress {
     /// sizeof(us3_progress), set by the initialiser.
     pub struct_size: usize,
-    /// Bytes of content in all; US3_TOTAL_UNKNOWN before the source is opened, and of a stream
+    /// Bytes of content in all; US3_TOTAL_UNKNOWN before the source is opened, and for a stream
     /// until it has ended.
     pub total: u64,
-    /// Bytes of content that left. A request that failed takes back what it had sent.
+    /// Bytes of content that were sent. When a request fails, the bytes that it had sent are
+    /// subtracted.
     pub sent: u64,
     /// Bytes of content that the service has confirmed.
     pub acknowledged: u64,
@@ -24,7 +25,7 @@ pub struct us3_progress {
     pub parts_total: u32,
     /// 1 + the requests that had to be sent again; 0 before the first.
     pub attempts: u32,
-    /// Milliseconds since the upload was started, the time in the queue included.
+    /// Milliseconds since the upload was started, including the time in the queue.
     pub elapsed_ms: u64,
 }
 

@@ -1,4 +1,4 @@
-//! `us3_upload_request`: everything that an upload can want.
+//! `us3_upload_request`: the parameters of an upload, turned into a Rust request.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -29,14 +29,14 @@ pub enum us3_mode {
     US3_MODE_AUTO = 0,
     /// One PutFile, at most 512 MiB.
     US3_MODE_PUT = 1,
-    /// Multipart. An empty object is one PutFile all the same.
+    /// Multipart, except that an empty object is sent with one PutFile.
     US3_MODE_MPUT = 2,
 }
 
-/// Everything that an upload can want. Strings are UTF-8, except file_path and resume_path.
-/// Everything in it is borrowed until the call returns, except what data points at, and what
-/// user_data and read_user_data stand for: until the end of the upload, which is when on_complete
-/// is called, or us3_upload or us3_task_wait returns (anything but US3_PENDING).
+/// The parameters of an upload. Strings are UTF-8, except file_path and resume_path. The library
+/// uses the struct and its strings only until the call returns. It uses what data, user_data and
+/// read_user_data point at until the end of the upload: until on_complete is called, or until
+/// us3_upload or us3_task_wait returns (anything but US3_PENDING).
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct us3_upload_request {
@@ -44,20 +44,21 @@ pub struct us3_upload_request {
     pub struct_size: usize,
     /// A us3_mode. Default US3_MODE_AUTO.
     pub mode: i32,
-    /// The source, if it is a file: its path, bytes. A regular file that has its size: what is made
-    /// while it is read, as in /proc, /sys and some FUSE, is sent as a stream. Exactly one of
-    /// file_path, data and read is not NULL. A relative path means what it means when the upload is
-    /// started.
+    /// The path (bytes) of the file to upload. Exactly one of file_path, data and read is not NULL.
+    /// It must be a regular file whose size is the number of bytes in it. A file that is generated
+    /// while it is read, as in /proc, /sys and some FUSE file systems, is not: send it as a stream.
+    /// A relative path is resolved when the upload is started.
     pub file_path: *const c_char,
-    /// The source, if it is memory: never copied, so leave it as it is until the end of the upload.
-    /// For an empty object, any pointer but NULL, with a data_len of 0.
+    /// The memory to upload. It is not copied: do not change or free it before the end of the
+    /// upload. For an empty object, pass any pointer but NULL, and a data_len of 0.
     pub data: *const c_void,
     /// Bytes at data. 0 if data is NULL.
     pub data_len: usize,
-    /// The source, if it is a stream, whose length nobody knows yet. It does not go with
-    /// US3_MODE_PUT or resume_path. With US3_MODE_AUTO, a stream of less than 4 MiB is one PutFile.
+    /// The function that reads the content to upload: a stream of unknown length. It cannot be
+    /// combined with US3_MODE_PUT or resume_path. With US3_MODE_AUTO, a stream of less than 4 MiB
+    /// is sent with one PutFile.
     pub read: us3_read_fn,
-    /// What read is called with.
+    /// Passed to read.
     pub read_user_data: *mut c_void,
     /// Required. The object's key, 1 to 1023 bytes, without "." and ".." segments.
     pub key: *const c_char,
@@ -68,37 +69,39 @@ pub struct us3_upload_request {
     /// Parts of a multipart upload in flight at once: below 1 is 1, above 256 is 256. Default 10.
     /// The upload's memory is at most this many parts (of usually 4 MiB).
     pub jobs: i32,
-    /// "STANDARD", "IA" or "ARCHIVE". NULL or "": the bucket's.
+    /// "STANDARD", "IA" or "ARCHIVE". NULL or "": the default of the bucket.
     pub storage_class: *const c_char,
-    /// metadata_len pieces of metadata, kept with the object as X-Ufile-Meta-NAME: VALUE. Names
-    /// are letters, digits and "-"; 8 KiB in all. NULL if there are none.
+    /// An array of metadata_len elements, stored with the object as X-Ufile-Meta-NAME: VALUE. Names
+    /// consist of letters, digits and "-". At most 8 KiB in all. NULL if there are none.
     pub metadata: *const us3_header,
     /// Elements of metadata.
     pub metadata_len: usize,
-    /// A checkpoint file, bytes; NULL or "" for none. With one, an upload in parts that fails is
-    /// kept, and the next one with the same checkpoint and object sends only what the service does
-    /// not have yet. If the file's content, mime_type, storage_class or metadata are others than
-    /// before, it starts afresh, and result.note says so; it names an old upload that could not be
-    /// aborted. The checkpoint is made when the upload begins, readable by its owner only, holds no
-    /// secret, and is removed when the object is stored. It goes with file_path, and not with
-    /// US3_MODE_PUT. One upload at a time may use it: US3_FILE_ERROR to others.
-    /// It is replaced as a whole, by way of a temporary file beside it, resume_path with ".us3-tmp".
-    /// What is there and is no checkpoint is kept as resume_path with ".damaged". If a file has such a
-    /// name already it stays, and a number is added; if it is file_path: US3_INVALID_ARGUMENT.
-    /// A symbolic link stays: the file that it leads to is the checkpoint, or US3_FILE_ERROR if it is
-    /// anything else. A link or file of another user but root is US3_FILE_ERROR in a folder that others
-    /// may write to, such as /tmp or a group's, or that is another user's; better name a folder of
-    /// your own.
+    /// The path (bytes) of a checkpoint file; NULL or "" for none. With a checkpoint, a multipart
+    /// upload that fails is kept, and the next upload with the same checkpoint and object sends
+    /// only the parts that the service does not have yet. If the file's content, mime_type,
+    /// storage_class or metadata have changed, that upload starts from the beginning, and
+    /// result.note says so; the note also names the old upload if it could not be aborted. The
+    /// checkpoint is created when the upload begins, is readable by its owner only, contains no
+    /// secret, and is removed when the object is stored. It requires file_path, and cannot be
+    /// combined with US3_MODE_PUT. Only one upload at a time may use it; for others it is
+    /// US3_FILE_ERROR. It is replaced atomically, through a temporary file with the name
+    /// resume_path + ".us3-tmp". If resume_path holds something that is not a checkpoint, that file
+    /// is renamed to resume_path + ".damaged". If one of these names is taken, a number is added;
+    /// if it is the name of file_path: US3_INVALID_ARGUMENT. A symbolic link is followed: its
+    /// target must be a checkpoint, otherwise US3_FILE_ERROR. In a folder that others may write to,
+    /// such as /tmp or a group's folder, or that belongs to another user, a link or file of another
+    /// user except root is US3_FILE_ERROR; use a folder of your own.
     pub resume_path: *const c_char,
-    /// Milliseconds for the whole upload, retries and clean-up included; 0 for no limit. When they
-    /// have passed: US3_TIMEOUT.
+    /// Milliseconds for the whole upload, including retries and clean-up; 0 for no limit. An upload
+    /// that takes longer is US3_TIMEOUT.
     pub timeout_ms: u64,
-    /// Called to tell how far the upload is. NULL: not told.
+    /// Called with the progress of the upload. NULL: not called.
     pub on_progress: us3_progress_fn,
-    /// Called once at the end of an upload that began, before us3_upload returns; not when that
-    /// or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not told.
+    /// Called once at the end of the upload, before us3_upload returns. It is not called when
+    /// us3_upload or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not
+    /// called.
     pub on_complete: us3_complete_fn,
-    /// What on_progress and on_complete are called with.
+    /// Passed to on_progress and on_complete.
     pub user_data: *mut c_void,
 }
 
@@ -135,7 +138,7 @@ impl us3_upload_request {
                 on_progress: callback::on_progress(self.on_progress, user_data),
                 on_complete: callback::on_complete(self.on_complete, user_data, task_slot),
             };
-            // The client is not freed before everybody was told the end.
+            // Keeps the client alive until the end was reported to all.
             let engine = client.share();
             let watched = Watched {
                 watch,

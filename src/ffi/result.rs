@@ -1,4 +1,4 @@
-//! `us3_result`: what became of a call.
+//! `us3_result`: the outcome of a call.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -10,9 +10,9 @@ use super::memory;
 use super::status::{us3_callback_state, us3_object_state, us3_status};
 use super::structs::{self, OutStruct, PublicStruct, member_ends};
 
-/// What became of a call. Initialise it once, pass it to any number of calls, one after the
-/// other, and clear it at the end. Each call first frees what it holds from the call before.
-/// One thread at a time may use a us3_result; give each thread its own.
+/// The outcome of a call. Initialise a us3_result once, pass it to any number of calls, one after
+/// the other, and clear it at the end. Each call first frees the strings of the previous call. Only
+/// one thread at a time may use a us3_result: give each thread its own.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct us3_result {
@@ -32,30 +32,33 @@ pub struct us3_result {
     pub callback_state: i32,
     /// 1 + the requests that had to be sent again; 0 if nothing was sent.
     pub attempts: u32,
-    /// Bytes of content that left, including those that were sent again.
+    /// Bytes of content that were sent, including those that were sent again.
     pub bytes_sent: u64,
-    /// What failed, on what, why, and what to do: one line for a log. NULL on success.
+    /// One line for a log: what failed, on which file, key or URL, why, and what to do. NULL on
+    /// success.
     pub err_msg: *mut c_char,
     /// X-SessionId of the service's last answer: quote it to support. NULL if there was none.
     pub session_id: *mut c_char,
     /// The object's (or part's) ETag, without quotes. NULL if unknown.
     pub etag: *mut c_char,
-    /// The multipart upload that the call was about, NULL if there was none. After a failure it is
-    /// set only if the upload still exists with the service, or may.
+    /// The id of the multipart upload that the call was about; NULL if there was none. After a
+    /// failure it is set only if the upload still exists at the service, or may exist.
     pub upload_id: *mut c_char,
-    /// The service's last answer, as it came, with a NUL behind it; NULL if it was empty. On the
-    /// success of a call with a policy it is the reply of the callback service.
+    /// The body of the service's last answer, unchanged, followed by a NUL; NULL if it was empty.
+    /// After a successful call with a policy, it is the reply of the callback service.
     pub body: *mut c_char,
     /// Bytes in body, the final NUL not counted.
     pub body_len: usize,
-    /// Parts that an earlier run of a resumable upload had sent, and that were not sent again.
+    /// Parts that an earlier run of a resumable upload had sent and that this run did not send
+    /// again.
     pub parts_resumed: u32,
-    /// What else is worth knowing, on success too, such as why a resumable upload started afresh.
-    /// NULL if there is nothing.
+    /// Further information, also on success, such as why a resumable upload started from the
+    /// beginning. NULL if there is none.
     pub note: *mut c_char,
 }
 
-/// Initialises a result, as US3_RESULT_INIT does. It frees nothing: use it on fresh memory only.
+/// Initialises a result, as US3_RESULT_INIT does. It frees nothing, so use it only on a result that
+/// holds no strings.
 ///
 /// @param result  NULL is allowed and ignored
 ///
@@ -66,12 +69,12 @@ pub unsafe extern "C" fn us3_result_init(result: *mut us3_result) {
     catch_or((), || unsafe { structs::init(result) });
 }
 
-/// Frees what a result holds and sets it back to its initial values. It can be used again, and
-/// clearing it twice is harmless.
+/// Frees the strings of a result and sets it back to its initial values. The result can be used
+/// again. Clearing it twice is harmless.
 ///
 /// @param result  initialised; NULL is allowed and ignored
 ///
-/// Any thread, while no other uses the result. Does not block.
+/// Any thread, while no other thread uses the result. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_result_clear(result: *mut us3_result) {
     // SAFETY: NULL, or an initialised result that only this thread uses: the header asks for it.

@@ -1,4 +1,4 @@
-//! The enums of the header, held against the engine's numbers when this is compiled.
+//! The enums of the header. A compile-time check compares them with the engine's numbers.
 
 use std::ffi::{CStr, c_char};
 
@@ -6,23 +6,25 @@ use crate::error::{CallbackState, ObjectState, Status};
 
 use super::catch::catch_or;
 
-/// How a call ended. What every fallible function returns, and what us3_result.status repeats.
-/// The numbers never change; more may be added, so treat a number you do not know as a failure.
+/// How a call ended: what every function that can fail returns, and the value of us3_result.status.
+/// The numbers never change. More may be added, so treat a number that you do not know as a
+/// failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum us3_status {
     /// Done.
     US3_OK = 0,
-    /// A parameter is NULL, not UTF-8, out of range, or a struct_size makes no sense. Nothing was
-    /// sent. A mistake in the calling program.
+    /// A mistake in the calling program: a parameter is NULL, not UTF-8 or out of range, or a
+    /// struct_size is impossible. Nothing was sent.
     US3_INVALID_ARGUMENT = 1,
     /// A member of the configuration is missing or wrong. Nothing was sent.
     US3_INVALID_CONFIG = 2,
     /// The put policy is not one that US3 would accept. Nothing was sent.
     US3_INVALID_POLICY = 3,
-    /// A file cannot be opened or read, us3_result.os_error is the errno; or it has no true size.
+    /// A file cannot be opened or read (us3_result.os_error is the errno), or its size is not the
+    /// number of bytes in it.
     US3_FILE_ERROR = 4,
-    /// The file changed while it was being uploaded; the upload was given up.
+    /// The file changed while it was being uploaded. The upload was aborted.
     US3_FILE_CHANGED = 5,
     /// The service could not be reached (name, connection, TLS), or the connection broke.
     US3_NETWORK_ERROR = 6,
@@ -30,14 +32,14 @@ pub enum us3_status {
     US3_TIMEOUT = 7,
     /// The host cancelled.
     US3_CANCELLED = 8,
-    /// The service, or a gateway before it, answered an error: see http_status, ret_code, err_msg and
-    /// session_id; object_state tells what is stored.
+    /// The service, or a gateway in front of it, answered an error: see http_status, ret_code,
+    /// err_msg and session_id. object_state says whether the object is stored.
     US3_SERVICE_ERROR = 9,
-    /// The object is stored, but its upload callback is not known to have succeeded: see callback_state.
-    /// Uploading again would store it twice and may call back twice: ask or repair the callback
-    /// service, then decide.
+    /// The object is stored, but its upload callback failed or may have failed: see callback_state.
+    /// Do not just upload again, because the callback may then run twice: first ask or repair the
+    /// callback service.
     US3_CALLBACK_FAILED = 10,
-    /// The checksum of what the service stored differs from that of what was sent.
+    /// The checksum of the stored bytes differs from the checksum of the bytes that were sent.
     US3_INTEGRITY_ERROR = 11,
     /// The service's answer makes no sense: something other than US3 may be answering.
     US3_PROTOCOL_ERROR = 12,
@@ -45,7 +47,8 @@ pub enum us3_status {
     US3_PENDING = 13,
     /// A blocking function was called from within a callback of the library.
     US3_WOULD_DEADLOCK = 14,
-    /// The handle was made before fork(), in the parent: this process must make its own.
+    /// The handle belongs to the parent process, which made it before fork(). Make a new one in
+    /// this process.
     US3_FORKED = 15,
     /// A mistake in the library itself. Please report it, with err_msg.
     US3_INTERNAL_ERROR = 16,
@@ -59,8 +62,8 @@ pub enum us3_object_state {
     US3_OBJECT_NOT_STORED = 0,
     /// The object is stored.
     US3_OBJECT_STORED = 1,
-    /// The answer was lost, the service may still be at work, or it cannot be asked. us3_head_file may
-    /// tell later.
+    /// Unknown: the answer was lost, and the service may still be executing the request or cannot
+    /// be asked. Ask later with us3_head_file.
     US3_OBJECT_UNKNOWN = 2,
 }
 
@@ -74,10 +77,10 @@ pub enum us3_callback_state {
     US3_CALLBACK_DELIVERED = 1,
     /// The callback did not run.
     US3_CALLBACK_NOT_DELIVERED = 2,
-    /// It may have run: ask the callback service.
+    /// The callback may have run: ask the callback service.
     US3_CALLBACK_UNKNOWN = 3,
-    /// It ran, and US3 refused its reply, which was no JSON or not said to be JSON (599 / 20008).
-    /// Treat a number that you do not know as US3_CALLBACK_UNKNOWN.
+    /// The callback ran, but US3 refused its reply, because the body or the Content-Type was not
+    /// JSON (599 / 20008). Treat a number that you do not know as US3_CALLBACK_UNKNOWN.
     US3_CALLBACK_REPLY_REFUSED = 4,
 }
 

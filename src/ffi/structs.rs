@@ -1,9 +1,9 @@
-//! `struct_size`: structs of callers that are older or newer than the library.
+//! `struct_size`: accepts structs of callers that are older or newer than the library.
 //!
-//! A public struct begins with its size as the caller was compiled. A smaller one is an older
-//! caller's: the members that it does not have keep their default, and are never touched. A
-//! larger one is a newer caller's: it is let in when it asks for nothing that the library does
-//! not know, that is, when the bytes beyond ours are zero.
+//! A public struct begins with the size that it had when the caller was compiled. A smaller struct comes
+//! from an older caller: the members that it lacks have their default and are never touched. A larger
+//! struct comes from a newer caller: it is accepted if the bytes that the library does not know are zero,
+//! because zero means "not used".
 
 use std::ptr;
 use std::slice;
@@ -18,26 +18,26 @@ use super::input::not_null;
 /// The type is `repr(C)`, begins with `struct_size: usize`, every pattern of bits is a value of
 /// every member (integers, raw pointers and optional functions), and `MEMBER_ENDS` is made by [`member_ends`].
 pub(super) unsafe trait PublicStruct: Copy {
-    /// As the header calls it.
+    /// The struct's name in the header.
     const NAME: &'static str;
-    /// What the `_INIT` macro gives.
+    /// The value of the `_INIT` macro.
     const INIT: Self;
-    /// Up to the end of the members without which the struct is of no use.
+    /// The smallest size: up to the end of the required members.
     const SMALLEST: usize;
-    /// The offset behind each member, in order.
+    /// The offset of the end of each member, in order.
     const MEMBER_ENDS: &'static [usize];
 }
 
 /// A public struct that the library writes and that owns strings.
 pub(super) trait OutStruct: PublicStruct {
-    /// Frees the strings and forgets them.
+    /// Frees the strings and sets their pointers to NULL.
     ///
     /// # Safety
     /// Every string is NULL or came from [`super::memory`] and was not freed yet.
     unsafe fn release(&mut self);
 }
 
-/// The offset behind each member of a struct. Does not compile when a member is forgotten.
+/// The offset of the end of each member of a struct. Does not compile when a member is missing.
 macro_rules! member_ends {
     ($type:ident { $($member:ident),+ $(,)? }) => {{
         let $type { $($member: _),+ } = $type::INIT;
@@ -46,14 +46,14 @@ macro_rules! member_ends {
 }
 pub(super) use member_ends;
 
-/// More than any struct of this library will ever have: beyond it, the size is garbage.
+/// Larger than any struct of this library will ever be: a larger size is garbage.
 const LARGEST: usize = 64 << 10;
 
 /// Where the members that come after `struct_size` begin.
 const MEMBERS: usize = size_of::<usize>();
 
-/// Does what the `_INIT` macro does. NULL is allowed. From the first release on it must write the
-/// shape of that release for ever: nobody tells it the size of an older caller's struct.
+/// Does what the `_INIT` macro does. NULL is allowed. After the first release it must write only the
+/// members of that release for ever, because it cannot know the size of an older caller's struct.
 ///
 /// # Safety
 /// `host` is NULL or may be written.
@@ -64,7 +64,8 @@ pub(super) unsafe fn init<T: PublicStruct>(host: *mut T) {
     }
 }
 
-/// Releases what an out-struct holds. NULL and a struct that was never initialised are left alone.
+/// Frees the strings of a struct that the library filled. Does nothing with NULL or a struct that was never
+/// initialised.
 ///
 /// # Safety
 /// As for [`Slot::open`].
@@ -101,7 +102,8 @@ pub(super) unsafe fn read<T: PublicStruct>(name: &str, pointer: *const T) -> Res
     Ok(unsafe { members(pointer, size, T::INIT) })
 }
 
-/// Reads what there is of a struct that may be older, newer or hand-made, over `defaults`.
+/// Reads the members that a struct has, which may be older, newer or filled in by the host; the others come
+/// from `defaults`.
 ///
 /// # Safety
 /// As for [`read`].
@@ -117,16 +119,16 @@ pub(super) unsafe fn peek<T: PublicStruct>(
     }
 }
 
-/// A struct of the host that the library is going to fill.
+/// A struct of the host that the library will fill.
 pub(super) struct Slot<T: OutStruct> {
     host: *mut T,
     size: usize,
-    /// What the struct held: freed at the end, because the call's inputs may be strings of it.
+    /// The struct's old strings: freed at the end, because the call's inputs may be these strings.
     before: T,
 }
 
 impl<T: OutStruct> Slot<T> {
-    /// Leaves the host's struct as if just initialised; what it held is released with the slot.
+    /// Sets the host's struct to its initial value. Its old strings are freed with the slot.
     ///
     /// # Safety
     /// `host` is NULL or points at an initialised struct, as large as its `struct_size` says,
@@ -141,7 +143,8 @@ impl<T: OutStruct> Slot<T> {
         Ok(slot)
     }
 
-    /// Hands `value` and its strings over. What the host's older struct has no room for is freed.
+    /// Moves `value` and its strings into the host's struct. Strings for which an older struct has no
+    /// member are freed.
     pub(super) fn fill(&self, value: T) {
         self.write(&value);
         let mut left_over = value;
@@ -152,7 +155,7 @@ impl<T: OutStruct> Slot<T> {
         unsafe { left_over.release() };
     }
 
-    /// Overwrites the members that the host's struct has, its `struct_size` excepted.
+    /// Overwrites the members that the host's struct has, except `struct_size`.
     fn write(&self, value: &T) {
         // SAFETY: the host's struct is `size` bytes long and ours alone: the contract of open.
         unsafe { copy_members(value, self.host, known::<T>(self.size)) };
@@ -167,7 +170,7 @@ impl<T: OutStruct> Drop for Slot<T> {
     }
 }
 
-/// The size that the host's struct says it has, if that makes sense.
+/// The host's `struct_size`, if it is possible.
 ///
 /// # Safety
 /// `pointer` is NULL or points at a struct that begins with its size.
@@ -186,7 +189,7 @@ unsafe fn size_of_host<T: PublicStruct>(name: &str, pointer: *const T) -> Result
     )))
 }
 
-/// Bytes up to the end of the last member that lies wholly within `size`.
+/// The end of the last member that is completely within `size`.
 fn known<T: PublicStruct>(size: usize) -> usize {
     let mut ends = T::MEMBER_ENDS.iter().rev();
     ends.find(|end| **end <= size).copied().unwrap_or(0)

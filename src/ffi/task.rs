@@ -1,4 +1,4 @@
-//! `us3_task`: an upload that runs while the host does something else.
+//! `us3_task`: a started upload.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -19,15 +19,15 @@ use super::task_handle::{enter, us3_task};
 /// Waits for the end of an upload.
 ///
 /// @param task        the task
-/// @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
-/// @param result      NULL, or receives what became of the upload, each time anew
+/// @param timeout_ms  milliseconds to wait at most; 0: return at once; negative: no limit
+/// @param result      NULL, or receives the outcome of the upload, at each call
 ///
 /// Any thread, any number of times. Blocks for the given time at most. In a callback only a
-/// timeout_ms of 0 is possible.
+/// timeout_ms of 0 is allowed.
 ///
-/// @return what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
-/// task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
-/// US3_FORKED; US3_INTERNAL_ERROR.
+/// @return as us3_upload; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if task is
+/// NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback); US3_FORKED;
+/// US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_wait(
     task: *mut us3_task,
@@ -45,9 +45,9 @@ pub unsafe extern "C" fn us3_task_wait(
     }
 }
 
-/// Cancels an upload: within 100 ms no more of it is sent, and a multipart upload is aborted, unless
-/// resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
-/// the upload if it was over already. Cancelling again changes nothing.
+/// Cancels an upload: within 100 ms the library stops sending, and a multipart upload is aborted,
+/// unless resume_path is set. Then the end is reported as for every upload: with US3_CANCELLED, or
+/// with the upload's outcome if it had ended before. Cancelling again changes nothing.
 ///
 /// @param task  the task
 ///
@@ -65,10 +65,10 @@ pub unsafe extern "C" fn us3_task_cancel(task: *mut us3_task) -> us3_status {
     }
 }
 
-/// Tells how far an upload is.
+/// Reads the progress of an upload.
 ///
 /// @param task      the task
-/// @param progress  initialised; receives how far it is
+/// @param progress  initialised; receives the progress
 ///
 /// Any thread, callbacks included. Does not block.
 ///
@@ -90,13 +90,13 @@ pub unsafe extern "C" fn us3_task_progress(
     }
 }
 
-/// A descriptor that becomes readable when the upload has ended, for poll, epoll, and event loops
-/// that are made of them. Only poll it: there is nothing to be read from it.
+/// A descriptor that becomes readable when the upload has ended, for poll, epoll and event loops.
+/// Only poll it; never read from it.
 ///
 /// @param task  the task; NULL is allowed
-/// @return the descriptor, each time the same. It belongs to the task: never close it, and take it
-///         out of the event loop before us3_task_free closes it. -1 if task is NULL, if the process
-///         has no descriptor left, or in a forked child.
+/// @return the descriptor, the same at each call. It belongs to the task: never close it, and
+///         remove it from the event loop before us3_task_free closes it. -1 if task is NULL, if the
+///         process has no descriptor left, or in a forked child.
 ///
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]
@@ -110,16 +110,16 @@ pub unsafe extern "C" fn us3_task_fd(task: *mut us3_task) -> c_int {
     })
 }
 
-/// Waits for the end of an upload and frees its handle. To be quick, cancel it first. In a
-/// callback, on_complete of the same task included, it does not wait: the upload goes on without
-/// a handle, and its end is told as always. From the beginning of this call on, on_complete is told
-/// NULL instead of the handle.
+/// Waits for the end of an upload and frees its handle. To be quick, cancel the upload first. In a
+/// callback, including on_complete of the same task, it does not wait: the upload continues without
+/// a handle, and its end is reported as usual. Once this call has begun, on_complete receives NULL
+/// instead of the handle.
 ///
 /// @param task  NULL is allowed and ignored
 ///
-/// Any thread, once; other threads may still be waiting in us3_task_wait, and are told the end.
-/// Blocks until the upload has ended, except in a callback. In a forked child it only releases
-/// memory. May be called before or after the client is freed.
+/// Any thread, once. Other threads may still be waiting in us3_task_wait; their calls return at the
+/// end of the upload. Blocks until the upload has ended, except in a callback. In a forked child it
+/// only releases memory. May be called before or after the client is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
     catch_or((), || {
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn us3_task_free(task: *mut us3_task) {
         }
         // SAFETY: made by start with Arc; the host frees it once and uses it no more.
         let task = unsafe { Arc::from_raw(task) };
-        // What on_complete is told, unless it has been called already.
+        // From now on, on_complete receives NULL.
         drop(task.task_slot.take());
         if let Ok(running) = task.handle.enter() {
             if own_threads::check_may_block().is_ok() {

@@ -1,4 +1,4 @@
-//! What is behind a us3_task: the host and on_complete share it, and the last of them frees it.
+//! The value behind a us3_task. The host and on_complete share it, and the last owner frees it.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -18,7 +18,7 @@ pub struct us3_task {
 }
 
 impl us3_task {
-    /// A handle that `task_slot` knows as well.
+    /// A handle that `task_slot` also refers to.
     pub(super) fn new(task: Task, task_slot: &TaskSlot) -> Arc<Self> {
         let task = Arc::new(Self {
             handle: ManuallyDrop::new(Handle::new(task)),
@@ -29,7 +29,7 @@ impl us3_task {
     }
 }
 
-/// Once neither the host nor on_complete uses the handle any more.
+/// Runs when neither the host nor on_complete uses the handle any more.
 impl Drop for us3_task {
     fn drop(&mut self) {
         // SAFETY: taken here and nowhere else. The memory of the task goes after it, since the calls in progress, which
@@ -38,9 +38,9 @@ impl Drop for us3_task {
     }
 }
 
-/// The task handle that on_complete is to be given: empty until the handle is made, which comes after
-/// on_complete is built, and again once on_complete or us3_task_free has taken it. Lock-free, because
-/// us3_task_free also takes it in a forked child, where a lock may be held for ever.
+/// The slot for the task handle that on_complete receives. It is empty until the handle is made, which
+/// happens after on_complete is built, and again after on_complete or us3_task_free has taken the handle.
+/// Lock-free, because us3_task_free takes it in a forked child too, where a lock may stay locked for ever.
 #[derive(Clone, Default)]
 pub(super) struct TaskSlot(Arc<AtomicPtr<us3_task>>);
 

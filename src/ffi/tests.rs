@@ -1,4 +1,4 @@
-//! Walks every public struct through every size that a host may claim.
+//! Tests every public struct with every size that a host may pass.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -53,7 +53,7 @@ fn bytes_of<T: PublicStruct>(value: &T, end: usize) -> Vec<u8> {
     let mut members = Vec::new();
     let mut begin = size_of::<usize>();
     for member_end in T::MEMBER_ENDS.iter().filter(|member| **member <= end) {
-        // Leaves out the padding in front of a member, which has no value.
+        // Skips the padding in front of a member, which has no value.
         for offset in begin..*member_end {
             if is_member::<T>(offset) {
                 // SAFETY: within the struct, and within a member.
@@ -133,7 +133,8 @@ fn walk_output<T: OutStruct>(value: impl Fn() -> T) {
     }
     for size in T::SMALLEST..=size_of::<T>() + 64 {
         let host = Host::new(size, 0);
-        // Twice, so that what the first filling left is released: a leak checker sees the rest.
+        // Twice, so that the second call must free the strings of the first one. A leak checker notices if
+        // it does not.
         for _ in 0..2 {
             // SAFETY: the host's struct is as large as it says, and its strings are ours.
             let slot = unsafe { Slot::<T>::open("parameter", host.cast()) };

@@ -1,4 +1,4 @@
-//! Uploads: one request for all of them, waited for or not; the named operations fill it in.
+//! Functions that upload: each fills in a request, and then waits for the upload or starts it.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -20,39 +20,42 @@ use super::status::us3_status;
 use super::structs::{self, PublicStruct};
 use super::task_handle::{TaskSlot, us3_task};
 
-/// Uploads a file, memory or a stream as one object, whatever the request asks for, and waits for the
-/// end: us3_upload_start and us3_task_wait in one. Its callbacks are called on library threads, the
-/// last of them before it returns.
+/// Uploads a file, memory or a stream as one object, and waits for the end: us3_upload_start and
+/// us3_task_wait in one call. The request's callbacks run on library threads; the last of them
+/// returns before this function returns.
 ///
 /// @param client   the client
 /// @param request  initialised and filled in; borrowed until the call returns
-/// @param result   NULL, or receives what became of the upload. With a policy, body is the reply
-///                 of the callback service
+/// @param result   NULL, or receives the outcome of the upload. With a policy, body is the reply of
+///                 the callback service
 ///
-/// Any thread. Blocks until the object is stored and the callback answered, or the upload failed.
+/// Any thread. Blocks until the object is stored and the callback service has answered, or until
+/// the upload has failed.
 ///
 /// @return one of
-/// - US3_OK: stored, and the callback, if there was a policy, delivered
-/// - US3_INVALID_ARGUMENT: a pointer is NULL, not exactly one of file_path, data and read is given,
-///   mode, key, mime_type, storage_class or metadata has an invalid value, resume_path or US3_MODE_PUT do not
-///   go with the source, or the content is over 512 MiB with US3_MODE_PUT
+/// - US3_OK: the object is stored and, with a policy, the callback was delivered
+/// - US3_INVALID_ARGUMENT: a pointer is NULL; not exactly one of file_path, data and read is given;
+///   mode, key, mime_type, storage_class or metadata has an invalid value; resume_path or
+///   US3_MODE_PUT cannot be combined with the source; or the content is over 512 MiB with
+///   US3_MODE_PUT
 /// - US3_INVALID_POLICY: the policy is "" or wrong; err_msg says where
-/// - US3_FILE_ERROR: the file is missing, unreadable, a directory, or otherwise not a regular file,
-///   or holds more or less than its size says; or resume_path cannot be written, or another upload
+/// - US3_FILE_ERROR: the file is missing, unreadable, a directory or otherwise not a regular file,
+///   or the number of bytes in it is not its size; resume_path cannot be written, or another upload
 ///   uses it; or read returned a negative number
-/// - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored. A file that was only
-///   renamed, linked, unlinked or given other permissions has not changed: it is read once more to
-///   find that out. With verify_etag off, a PutFile cannot, and such a file counts as changed
+/// - US3_FILE_CHANGED: the file changed while it was sent; nothing is stored. Renaming, linking,
+///   unlinking or new permissions are no change of the content: the library reads the file once
+///   more to make sure. With verify_etag off, a PutFile has nothing to compare with, and such a
+///   file counts as changed
 /// - US3_SERVICE_ERROR: the service refused
 /// - US3_CALLBACK_FAILED: stored, but the callback failed; see "ERROR CODES"
-/// - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state tell what is known
+/// - US3_NETWORK_ERROR, US3_TIMEOUT: object_state and callback_state say what is known
 /// - US3_CANCELLED: on_progress cancelled it
-/// - US3_INTEGRITY_ERROR: stored, but not what was sent
+/// - US3_INTEGRITY_ERROR: stored, but with other bytes than were sent
 /// - US3_WOULD_DEADLOCK: called in a callback
 /// - US3_PROTOCOL_ERROR, US3_FORKED, US3_INTERNAL_ERROR
 ///
-/// A multipart upload that fails is aborted, unless resume_path is set. If it was kept, its last
-/// step failed, or aborting it did, result.upload_id names it.
+/// A multipart upload that fails is aborted, unless resume_path is set. result.upload_id names the
+/// upload if it was kept, if its last step failed, or if the abort failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_upload(
     client: *mut us3_client,
@@ -70,24 +73,24 @@ pub unsafe extern "C" fn us3_upload(
 }
 
 /// Starts an upload and returns at once, without waiting for the network, the disk or the read
-/// function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
-/// wait for their turn, in the order in which they were started.
+/// function. Any number of uploads may be started: max_concurrent_uploads of them run; the others
+/// wait in a queue, in the order in which they were started.
 ///
-/// The end is told in three ways, in this order: on_complete is called; then us3_task_wait
-/// returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+/// The end of the upload is reported in three ways, in this order: on_complete is called; then
+/// us3_task_wait returns; then the descriptor of us3_task_fd becomes readable. Use any of them.
 ///
 /// @param client    the client
-/// @param request   initialised and filled in. The struct and its strings are copied; what data
-///                  points at is not: leave it as it is until the end is told
-/// @param out_task  receives the task, or NULL on failure; it is written before the first callback.
+/// @param request   initialised and filled in. The struct and its strings are copied. What data
+///                  points at is not copied: do not change or free it before the end of the upload
+/// @param out_task  receives the task, or NULL on failure. It is written before the first callback.
 ///                  Free it with us3_task_free, at any time
-/// @param result    NULL, or receives what became of starting the upload
+/// @param result    NULL, or receives the outcome of starting the upload
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (as us3_upload, or out_task is NULL); US3_INVALID_POLICY;
-/// US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and nothing is called. What
-/// else can become of the upload is told at its end.
+/// US3_FORKED; US3_INTERNAL_ERROR. After a failure there is no task, and no callback is called.
+/// Everything else that can happen to the upload is reported at its end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_upload_start(
     client: *mut us3_client,
@@ -110,19 +113,19 @@ pub unsafe extern "C" fn us3_upload_start(
     }
 }
 
-/// PutFileWithPolicy: uploads a file with one request, then the callback runs.
+/// PutFileWithPolicy: uploads a file with one request; then the callback runs.
 ///
 /// @param client       the client
 /// @param file_path    path of a regular file of at most 512 MiB, bytes
 /// @param key          the object's key, 1 to 1023 bytes of UTF-8
 /// @param mime_type    the content type; NULL or "" to detect it
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
-/// @param result       NULL, or receives what became of the upload; body is the callback's reply
+/// @param result       NULL, or receives the outcome of the upload; body is the reply of the
+///                     callback service
 ///
 /// Any thread. Blocks.
 ///
-/// @return what us3_upload returns; a larger file is US3_INVALID_ARGUMENT before anything is
-///         sent
+/// @return as us3_upload. A larger file is US3_INVALID_ARGUMENT before anything is sent
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_put_file_with_policy(
     client: *mut us3_client,
@@ -144,18 +147,19 @@ pub unsafe extern "C" fn us3_put_file_with_policy(
     unsafe { upload_file(client, &request, result) }
 }
 
-/// MPutWithPolicy: uploads a file in parts, one at a time, then the callback runs.
+/// MPutWithPolicy: uploads a file in parts, one at a time; then the callback runs.
 ///
 /// @param client       the client
 /// @param file_path    path of a regular file, bytes
 /// @param key          the object's key, 1 to 1023 bytes of UTF-8
 /// @param mime_type    the content type; NULL or "" to detect it
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
-/// @param result       NULL, or receives what became of the upload; body is the callback's reply
+/// @param result       NULL, or receives the outcome of the upload; body is the reply of the
+///                     callback service
 ///
 /// Any thread. Blocks.
 ///
-/// @return what us3_upload returns
+/// @return as us3_upload
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_mput_with_policy(
     client: *mut us3_client,
@@ -178,19 +182,21 @@ pub unsafe extern "C" fn us3_mput_with_policy(
     unsafe { upload_file(client, &request, result) }
 }
 
-/// AsyncMPutWithPolicy: uploads a file in parts, 10 at a time, then the callback runs. The name is
-/// the vendor's: "async" is what the parts are to each other; the call waits for the end.
+/// AsyncMPutWithPolicy: uploads a file in parts, 10 at a time; then the callback runs. The name is
+/// the vendor's: "async" means that the parts are sent concurrently. The call itself waits for the
+/// end.
 ///
 /// @param client       the client
 /// @param file_path    path of a regular file, bytes
 /// @param key          the object's key, 1 to 1023 bytes of UTF-8
 /// @param mime_type    the content type; NULL or "" to detect it
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
-/// @param result       NULL, or receives what became of the upload; body is the callback's reply
+/// @param result       NULL, or receives the outcome of the upload; body is the reply of the
+///                     callback service
 ///
 /// Any thread. Blocks.
 ///
-/// @return what us3_upload returns
+/// @return as us3_upload
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_async_mput_with_policy(
     client: *mut us3_client,
@@ -213,7 +219,7 @@ pub unsafe extern "C" fn us3_async_mput_with_policy(
     unsafe { upload_file(client, &request, result) }
 }
 
-/// AsyncUploadWithPolicy: uploads a file in parts, `jobs` at a time, then the callback runs.
+/// AsyncUploadWithPolicy: uploads a file in parts, `jobs` at a time; then the callback runs.
 ///
 /// @param client       the client
 /// @param file_path    path of a regular file, bytes
@@ -221,11 +227,12 @@ pub unsafe extern "C" fn us3_async_mput_with_policy(
 /// @param mime_type    the content type; NULL or "" to detect it
 /// @param jobs         parts in flight at once: below 1 is 1, above 256 is 256
 /// @param policy_json  the put policy; NULL for no callback, "" is US3_INVALID_POLICY
-/// @param result       NULL, or receives what became of the upload; body is the callback's reply
+/// @param result       NULL, or receives the outcome of the upload; body is the reply of the
+///                     callback service
 ///
 /// Any thread. Blocks.
 ///
-/// @return what us3_upload returns
+/// @return as us3_upload
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_async_upload_with_policy(
     client: *mut us3_client,

@@ -1,13 +1,12 @@
-//! Which library this is.
+//! The version of the library.
 
 use std::ffi::{CStr, c_char};
 
 use super::catch::catch_or;
 
-/// The version of the library that is loaded, which may be newer than US3_VERSION, the one this
-/// header is of.
+/// The version of the loaded library. It may be newer than US3_VERSION, the version of this header.
 ///
-/// @return such as "1.2.3". Static: never free it. Never NULL.
+/// @return a string such as "1.2.3". Static: never free it. Never NULL.
 ///
 /// Any thread. Does not block.
 #[unsafe(no_mangle)]

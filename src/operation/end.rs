@@ -1,4 +1,5 @@
-//! The end of something: told once, waited for by any number of threads, and shown by a descriptor.
+//! A one-shot event (the end of a task): set once, awaited by any number of threads, and signalled by a
+//! descriptor.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -8,7 +9,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::runtime::sync::{self, Condvar, Mutex};
 
-/// The end, and what is told of it.
+/// The event and its value.
 #[derive(Debug)]
 pub(crate) struct EndSignal<T> {
     state: Mutex<State<T>>,
@@ -18,7 +19,7 @@ pub(crate) struct EndSignal<T> {
 #[derive(Debug)]
 struct State<T> {
     what: Option<T>,
-    /// Made when somebody asks for it: descriptors are scarce.
+    /// Created on demand, because descriptors are scarce.
     descriptor: Option<EventFd>,
 }
 
@@ -34,22 +35,22 @@ impl<T: Clone> EndSignal<T> {
         }
     }
 
-    /// Tells whoever waits, then the descriptor's event loop. Once.
+    /// Sets the value, wakes the waiting threads, then makes the descriptor readable. Called once.
     pub(crate) fn tell(&self, what: T) {
         let mut state = sync::lock(&self.state);
         state.what = Some(what);
         if let Some(descriptor) = &state.descriptor {
-            // It cannot be full: it is written once.
+            // The write cannot block, because the descriptor is written only once.
             let _ = descriptor.write(1);
         }
         drop(state);
-        // Whoever is woken finds the lock free.
+        // The lock is released first, so that a woken thread does not wait for it.
         self.told.notify_all();
     }
 
-    /// Waits; None when the end does not come in time. Without a timeout, for ever.
+    /// Waits for the value; None if it is not set in time. Without a timeout it waits for ever.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<T> {
-        // What is too far away to be a time is for ever as well.
+        // A timeout that is too long for an Instant counts as "for ever".
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = sync::lock(&self.state);
         while state.what.is_none() {
@@ -72,7 +73,7 @@ impl<T: Clone> EndSignal<T> {
         state.what.clone()
     }
 
-    /// A descriptor that polls readable once the end was told; each time the same.
+    /// A descriptor that is readable once the value is set. Each call returns the same one.
     ///
     /// # Errors
     /// When the process has no descriptor left.

@@ -1,10 +1,10 @@
-//! What the library tells of its work while it works: one line for each request and for the
-//! beginning and end of each upload, through the `log` crate, under the target `us3`.
+//! The log: one line for each request and for the beginning and end of each upload, through the `log`
+//! crate, under the target `us3`.
 //!
-//! A Rust host that has a logger gets them there. C hosts give a function to `us3_set_logger`, which
-//! is the logger of its own copy of the library and of nothing else in the process. When nobody
-//! listens an event costs one comparison. No line holds a key of the account, a signature or a
-//! token: they are made of what error messages and reports are made of.
+//! A Rust host receives the lines through its own logger. A C host gives a function to `us3_set_logger`; it
+//! receives the lines of this copy of the library and of nothing else in the process. Without a logger an
+//! event costs one comparison. No line contains a key of the account, a signature or a token, because lines
+//! are made from the same masked texts as error messages and reports.
 
 use std::fmt::{self, Display};
 use std::time::Instant;
@@ -14,10 +14,10 @@ use log::{Level, log, log_enabled};
 use crate::error::{Error, Report, Result, Status};
 use crate::operation::Operation;
 
-/// What the events are filed under.
+/// The log target of the events.
 pub(crate) const TARGET: &str = "us3";
 
-/// A request on its way; its end is the event.
+/// A request in flight. Its end is logged.
 pub(crate) struct RequestEvent<'a> {
     operation: &'static str,
     key: &'a str,
@@ -27,7 +27,8 @@ pub(crate) struct RequestEvent<'a> {
 }
 
 impl<'a> RequestEvent<'a> {
-    /// `attempt` is 1 for the first try; a `partNumber=…` that begins the query is told as well.
+    /// `attempt` is 1 for the first attempt. If the query begins with `partNumber=…`, the line contains the
+    /// number.
     pub(crate) fn begins(
         operation: &'static str,
         key: &'a str,
@@ -43,10 +44,10 @@ impl<'a> RequestEvent<'a> {
         }
     }
 
-    /// It has ended; after a failure another try may follow.
+    /// Logs the end of the request. After a failure another attempt may follow.
     pub(crate) fn ends(&self, outcome: std::result::Result<impl FnOnce() -> Report, &Error>) {
         match outcome {
-            // The report is only made when somebody listens.
+            // The report is only made when the line is logged.
             Ok(report) if log_enabled!(target: TARGET, Level::Debug) => {
                 log!(target: TARGET, Level::Debug, "{self}{}", Facts(&report(), None));
             }
@@ -71,21 +72,21 @@ impl Display for RequestEvent<'_> {
     }
 }
 
-/// An upload, from its start on, the time in the queue included.
+/// An upload, from its start, so that its time in the queue is included.
 pub(crate) struct UploadEvent {
-    /// None when nobody listens.
+    /// None when the level is not logged.
     key: Option<String>,
 }
 
 impl UploadEvent {
-    /// It begins.
+    /// Logs that the upload begins.
     pub(crate) fn begins(key: &str, how: impl fmt::Debug, policy: bool) -> Self {
         log!(target: TARGET, Level::Info, "Upload begins key={key:?} mode={how:?} policy={policy}");
         let key = log_enabled!(target: TARGET, Level::Error).then(|| key.to_owned());
         Self { key }
     }
 
-    /// It has ended.
+    /// Logs that the upload has ended.
     pub(crate) fn ends(self, operation: &Operation, result: &Result<Report>) {
         let Some(key) = self.key else {
             return;

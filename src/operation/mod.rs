@@ -1,7 +1,7 @@
-//! One operation of the host: how long it may last, whether it was cancelled, how far it is.
+//! One operation of the host: its deadline, its cancellation and its progress.
 //!
-//! The deadline covers the clean-up too. So the work itself ends earlier, and what is left belongs to
-//! finding out what was stored, and to aborting.
+//! The deadline covers the clean-up too. So the work itself must end earlier; the rest of the time is kept
+//! for finding out what was stored, and for aborting the upload.
 
 pub(crate) mod end;
 pub(crate) mod events;
@@ -20,18 +20,19 @@ use tokio::time::Instant;
 use crate::error::{Error, Report, Status};
 use crate::runtime::sync::unpoisoned;
 
-/// Clean-up without a deadline: the host should not wait long for a service that is gone.
+/// Limit of the clean-up of an operation without a deadline: the host should not wait long for a service
+/// that does not answer.
 const LONGEST_CLEAN_UP: Duration = Duration::from_secs(10);
 
-/// Longest wait, after the end of the work, for an answer that names an upload to abort.
+/// Longest wait, after the end of the work, for the answer that has the id of an upload to abort.
 const LONGEST_GRACE: Duration = Duration::from_secs(2);
 
-/// How far an upload is.
+/// The progress of an upload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes of content; None while a stream has not ended.
     pub total: Option<u64>,
-    /// Bytes of content that left; a request that failed takes back what it had sent.
+    /// Bytes of content that were sent. When a request fails, the bytes that it had sent are subtracted.
     pub sent: u64,
     /// Bytes of content that the service has confirmed.
     pub acknowledged: u64,
@@ -45,25 +46,25 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
-/// Shared by all requests of the operation.
+/// The state that all requests of the operation share.
 #[derive(Debug)]
 pub(crate) struct Operation {
     begun: Instant,
     limit: Option<Limit>,
     cancelled: AtomicBool,
-    /// Wakes those who wait for the end of the work.
+    /// Notified when the work must end.
     cancel: Notify,
-    /// Told once when the operation's turn has come.
+    /// Notified once, when the operation leaves the queue.
     turn: Notify,
-    /// The work has ended, and what it left behind is being cleared up.
+    /// The work has ended, and the clean-up is running.
     cleaning_up: AtomicBool,
     /// Whether any request was sent.
     started: AtomicBool,
     /// Requests sent again.
     resent: AtomicU32,
-    /// Content bytes that left, those sent again included.
+    /// Content bytes that were sent, including those that were sent again.
     sent: AtomicU64,
-    /// Of these, what failed requests took back.
+    /// Content bytes that failed requests had sent: subtracted from the progress.
     taken_back: AtomicU64,
     /// Content bytes in all; [`UNKNOWN`] while a stream has not ended.
     total: AtomicU64,
@@ -84,8 +85,8 @@ struct Limit {
 }
 
 impl Operation {
-    /// Begins now; `timeout` is the deadline over everything, None for none. Of a deadline a quarter, but
-    /// no more than `reserve`, is kept for the clean-up.
+    /// Begins now. `timeout` limits everything; None is no limit. A quarter of it, at most `reserve`, is
+    /// kept for the clean-up.
     pub(crate) fn begin(timeout: Option<Duration>, reserve: Duration) -> Self {
         Self {
             begun: Instant::now(),
@@ -105,23 +106,23 @@ impl Operation {
         }
     }
 
-    /// Ends the work as soon as possible. From any thread, any number of times.
+    /// Cancels: the work ends as soon as possible. Any thread, any number of times.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Relaxed);
         self.cancel.notify_waiters();
     }
 
-    /// The operation's turn has come.
+    /// The operation has left the queue and runs.
     pub(crate) fn announce_turn(&self) {
         self.turn.notify_one();
     }
 
-    /// Waits for the operation's turn; for one caller, once.
+    /// Waits until the operation leaves the queue. For one caller, once.
     pub(crate) async fn wait_for_turn(&self) {
         self.turn.notified().await;
     }
 
-    /// Does work until the operation must end; then it is dropped, and the error says why.
+    /// Runs the work until the operation must end. The work is then dropped, and the error says why.
     pub(crate) async fn work<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
         tokio::select! {
             biased;
@@ -130,14 +131,15 @@ impl Operation {
         }
     }
 
-    /// Resolves when the work must end, and says why. Clean-up is bounded by itself.
+    /// Resolves when the work must end, and says why. It does not resolve during the clean-up, which has
+    /// its own limit.
     pub(crate) async fn ended(&self) -> Error {
         if self.cleaning_up.load(Relaxed) {
             return std::future::pending().await;
         }
         let cancelled = self.cancel.notified();
         tokio::pin!(cancelled);
-        // Before the flag is looked at, so that no cancellation falls between.
+        // Registered before the flag is read, so that no cancellation is missed.
         cancelled.as_mut().enable();
         if self.cancelled.load(Relaxed) {
             return cancelled_by_host();
@@ -152,7 +154,8 @@ impl Operation {
         }
     }
 
-    /// Like [`Self::ended`], but resolves later: for an answer that names what must be cleaned up.
+    /// Like [`Self::ended`], but resolves later: for a request whose answer has the id of an upload to
+    /// abort.
     pub(crate) async fn ended_with_grace(&self) -> Error {
         let why = self.ended().await;
         let left = self.limit.map_or(LONGEST_GRACE, |limit| {
@@ -162,14 +165,15 @@ impl Operation {
         why
     }
 
-    /// Cleans up in the time that is left; None when that was not enough. Other work of the
-    /// operation must have ended.
+    /// Runs a clean-up in the remaining time; None if that was not enough. The operation's other work must
+    /// have ended.
     pub(crate) async fn clean_up<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.clean_up_within(LONGEST_CLEAN_UP, work).await
     }
 
-    /// Finds out what became of a request whose answer was lost, with this long to ask again. None also when the
-    /// host cancels meanwhile; what it had cancelled before may still ask.
+    /// Runs the questions about a request whose answer was lost; they may be repeated for this long. None
+    /// if the time was not enough or the host cancels meanwhile. A cancellation from before does not stop
+    /// the questions.
     pub(crate) async fn settle<T>(
         &self,
         time: Duration,
@@ -178,7 +182,7 @@ impl Operation {
         tokio::select! {
             biased;
             () = self.cancel.notified() => None,
-            // What is asked last may take its time as well.
+            // The last question gets some time beyond the limit.
             done = self.clean_up_within(time + LONGEST_CLEAN_UP, work) => done,
         }
     }
@@ -191,7 +195,8 @@ impl Operation {
         tokio::time::timeout_at(until, work).await.ok()
     }
 
-    /// Sleeps, also while it cleans up; false at once when the host cancels or the deadline would pass.
+    /// Sleeps, also during the clean-up. Returns false at once if the host cancels or the deadline would
+    /// pass meanwhile.
     pub(crate) async fn rest(&self, pause: Duration) -> bool {
         let cancelled = self.cancel.notified();
         tokio::pin!(cancelled);
@@ -224,7 +229,7 @@ impl Operation {
         self.resent.fetch_add(1, Relaxed);
     }
 
-    /// The content has this many bytes, in this many parts.
+    /// Sets the total number of bytes and parts.
     pub(crate) fn set_total(&self, bytes: u64, parts: u32) {
         self.total.store(bytes, Relaxed);
         self.parts_total.store(parts, Relaxed);
@@ -251,7 +256,7 @@ impl Operation {
         }
     }
 
-    /// Completes a report with what the operation has cost.
+    /// Completes a report with the number of attempts and the bytes sent.
     pub(crate) fn complete(&self, report: &mut Report) {
         report.attempts = self.attempts();
         report.bytes_sent = self.sent.load(Relaxed);
@@ -262,7 +267,7 @@ impl Operation {
     }
 }
 
-/// After the clean-up, limits hold again.
+/// Ends the clean-up when it is dropped: the limits of the work hold again.
 struct WorkAgain<'a>(&'a AtomicBool);
 
 impl Drop for WorkAgain<'_> {
@@ -272,7 +277,7 @@ impl Drop for WorkAgain<'_> {
 }
 
 impl Limit {
-    /// None when the deadline is too far away to be told.
+    /// None when the deadline is too far away for an Instant.
     fn from_now(timeout: Duration, reserve: Duration) -> Option<Self> {
         let hard = Instant::now().checked_add(timeout)?;
         let reserve = (timeout / 4).min(reserve);
@@ -298,17 +303,17 @@ fn cancelled_by_host() -> Error {
     Error::new(Status::Cancelled, "the host cancelled the upload")
 }
 
-/// Counts the content of one request as it leaves. A piece has left when the connection drops
-/// it, unless the request failed before.
+/// Counts the content bytes of one request as they are sent. A piece counts as sent when the connection
+/// drops it, unless the request had failed before.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter(Arc<MeterState>);
 
 #[derive(Debug)]
 struct MeterState {
     operation: Arc<Operation>,
-    /// Bytes that left; None when the request has failed and nothing counts any more.
+    /// Bytes that were sent; None once the request has failed.
     sent: Mutex<Option<u64>>,
-    /// Pieces that are still on their way.
+    /// Pieces that the connection still holds.
     pieces: AtomicUsize,
 }
 
@@ -326,7 +331,7 @@ impl Meter {
         self.piece(bytes, true)
     }
 
-    /// The same bytes, whose leaving is watched; they are not content, and do not count.
+    /// The same bytes, tracked in the same way, but not counted as content.
     pub(crate) fn watch(&self, bytes: Bytes) -> Bytes {
         self.piece(bytes, false)
     }
@@ -340,12 +345,12 @@ impl Meter {
         })
     }
 
-    /// Whether every piece has left.
+    /// Whether every piece was sent.
     pub(crate) fn is_idle(&self) -> bool {
         self.0.pieces.load(Relaxed) == 0
     }
 
-    /// The request failed: what it sent is taken back, and what it still holds does not count.
+    /// The request failed: subtracts what it had sent; what the connection still holds does not count.
     pub(crate) fn take_back(&self) {
         let sent = self.lock().take().unwrap_or(0);
         self.0.operation.taken_back.fetch_add(sent, Relaxed);

@@ -1,4 +1,4 @@
-//! The queue of a client's uploads: `max_concurrent_uploads` of them run, the others wait in order.
+//! The queue of a client's uploads: `max_concurrent_uploads` of them run; the others wait in order.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// Uploads that may run at once.
+/// The number of uploads that may run at once.
 pub(crate) struct Queue(Arc<Semaphore>);
 
 /// An upload's place in the queue.
@@ -21,7 +21,7 @@ impl Queue {
         Self(Arc::new(Semaphore::new(running)))
     }
 
-    /// A place behind those that have one already.
+    /// Adds an upload at the end of the queue.
     pub(crate) fn join(&self) -> Permit {
         // A released permit goes to the first waiter, so a free permit means that nobody waits.
         if let Ok(permit) = self.0.clone().try_acquire_owned() {
@@ -37,12 +37,12 @@ impl Queue {
 }
 
 impl Permit {
-    /// Whether it need not be waited for.
+    /// Whether the upload may run at once.
     pub(crate) fn is_granted(&self) -> bool {
         matches!(self, Self::Granted(_))
     }
 
-    /// Waits for the turn, which lasts until the permit is dropped.
+    /// Waits until the upload may run. It counts as running until the permit is dropped.
     pub(crate) async fn granted(self) -> Option<OwnedSemaphorePermit> {
         match self {
             Self::Granted(permit) => permit,

@@ -1,8 +1,7 @@
 //! An upload that runs while the host does something else.
 //!
-//! The end is told three ways, in this order: the last progress and `on_complete`, on a library
-//! thread; then whoever waits; then the descriptor. Once a wait has returned, no callback runs
-//! any more.
+//! The end is reported in three ways, in this order: the last progress and `on_complete`, on a library
+//! thread; then the threads that wait; then the descriptor. After a wait has returned, no callback runs.
 
 use std::any::Any;
 use std::future::Future;
@@ -32,29 +31,29 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// Called on a library thread, one call at a time; `Break` cancels the upload.
 pub type OnProgress = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
 
-/// Called on a library thread, exactly once, whatever happens.
+/// Called on a library thread, exactly once, also after a panic.
 pub type OnComplete = Box<dyn FnOnce(&Result<Report>) + Send>;
 
-/// Resolves once the library holds nothing any more of what the host lent to an upload.
+/// Resolves when the library no longer uses the memory that the host lent to an upload.
 pub(crate) type Returned = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What the host wants to be told while an upload runs.
+/// The host's callbacks for an upload.
 #[derive(Default)]
 pub struct Watch {
-    /// At most every 100 ms while the upload runs (not while it waits for its turn), and once at
-    /// the end.
+    /// Called at most every 100 ms while the upload runs (not while it waits in the queue), and once at the
+    /// end.
     pub on_progress: Option<OnProgress>,
-    /// At the end, after the last progress.
+    /// Called at the end, after the last progress.
     pub on_complete: Option<OnComplete>,
 }
 
-/// The same, and what the end waits for.
+/// The callbacks, and what the end waits for.
 #[derive(Default)]
 pub(crate) struct Watched {
     pub(crate) watch: Watch,
-    /// The end is told no earlier than this.
+    /// The end is not reported before this resolves.
     pub(crate) returned: Option<Returned>,
-    /// Dropped when everybody was told.
+    /// Dropped when the end was reported to all.
     pub(crate) keep: Option<Box<dyn Any + Send>>,
 }
 
@@ -67,7 +66,7 @@ impl From<Watch> for Watched {
     }
 }
 
-/// A started upload. Dropping it lets the upload go on.
+/// A started upload. The upload continues when the task is dropped.
 pub struct Task {
     shared: Arc<Shared>,
 }
@@ -78,8 +77,8 @@ struct Shared {
 }
 
 impl Task {
-    /// What is to run, and the handle to it. The future must be driven to its end, or dropped,
-    /// which ends the task with an error.
+    /// Makes a task and its starter. Dropping the starter, or the future before its end, ends the task with
+    /// an error.
     pub(crate) fn new(
         operation: Arc<Operation>,
         host: HostThreads,
@@ -101,10 +100,9 @@ impl Task {
         (Self { shared }, driver)
     }
 
-    /// Waits for the end; None when it does not come in time. Without a timeout, for ever.
+    /// Waits for the end; None if it does not come in time. Without a timeout it waits for ever.
     ///
-    /// # Errors
-    /// Those of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
+    /// # Errors The error of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Report>> {
         if timeout != Some(Duration::ZERO)
             && let Err(error) = own_threads::check_may_block()
@@ -114,8 +112,8 @@ impl Task {
         self.shared.end.wait(timeout)
     }
 
-    /// Ends the upload as soon as possible; it then ends with `Cancelled`, unless it was over
-    /// before. From any thread, any number of times.
+    /// Cancels the upload: it ends as soon as possible, with `Cancelled` unless it had ended before. Any
+    /// thread, any number of times.
     pub fn cancel(&self) {
         self.shared.operation.cancel();
     }
@@ -125,7 +123,7 @@ impl Task {
         self.shared.operation.progress()
     }
 
-    /// A descriptor that polls readable once the upload is over. It belongs to the task.
+    /// A descriptor that is readable once the upload has ended. It belongs to the task.
     ///
     /// # Errors
     /// When the process has no descriptor left.
@@ -133,21 +131,21 @@ impl Task {
         self.shared.end.descriptor()
     }
 
-    /// Closes the descriptor at once, although somebody may still have the task: a host that freed it
-    /// must not find the descriptor in its event loop any more.
+    /// Closes the descriptor at once, even if others still hold the task: after the host has freed the
+    /// task, its event loop must not see the descriptor.
     pub(crate) fn close_descriptor(&self) {
         self.shared.end.close_descriptor();
     }
 }
 
 impl Drop for Task {
-    /// The thread that told the end may still be about to forget what it shares with the task.
+    /// The thread that reported the end may not have dropped its reference to the task yet.
     fn drop(&mut self) {
         self.close_descriptor();
     }
 }
 
-/// What sets a task going. Dropping it instead ends the task with an error.
+/// Starts a task. Dropping it without a start ends the task with an error.
 pub(crate) struct TaskStarter {
     assignment: Assignment,
     driver: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -168,7 +166,7 @@ impl TaskStarter {
     }
 }
 
-/// Tells everybody of the end, exactly once: when it is dropped, however that comes about.
+/// Reports the end exactly once: when it is dropped, for whatever reason.
 struct Completion {
     shared: Arc<Shared>,
     on_complete: Option<OnComplete>,
@@ -181,7 +179,7 @@ impl Drop for Completion {
         let mut result = self.result.take().unwrap_or_else(|| Err(panics::died()));
         self.shared.operation.complete(report_of_mut(&mut result));
         if let Some(on_complete) = self.on_complete.take() {
-            // A panic of the host's must not keep the others from being told.
+            // A panic in the host's callback must not prevent the other reports.
             let _ = panics::catch(|| on_complete(&result));
         }
         self.shared.end.tell(result);
@@ -209,13 +207,13 @@ async fn drive(
     }
 }
 
-/// A panic is an end as well.
+/// A panic also ends the task.
 async fn whatever_happens(running: impl Future<Output = Result<Report>>) -> Result<Report> {
     let caught = AssertUnwindSafe(running).catch_unwind().await;
     caught.unwrap_or_else(|payload| Err(panics::error(payload)))
 }
 
-/// Runs to the end; then reports once more and not again.
+/// Runs to the end and reports the progress meanwhile, for the last time at the end.
 async fn reported(
     running: impl Future<Output = Result<Report>>,
     on_progress: OnProgress,

@@ -1,9 +1,9 @@
-//! What to do about a failure: by what became of the object, then by what the service said, then by
+//! Advice for a failed call. It depends on the object's state first, then on the service's answer, then on
 //! the status.
 
 use crate::error::{CallbackState, ObjectState, Status};
 
-/// What is known of a call that failed. None: a number that this version does not know.
+/// What is known of a failed call. None stands for a number that this version does not know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failed<'a> {
     pub(crate) status: Option<Status>,
@@ -24,7 +24,7 @@ pub(crate) fn on(failed: &Failed<'_>) -> &'static str {
         .unwrap_or("This status is unknown here: a newer libus3 made it. Treat it as a failure.")
 }
 
-/// What became of the object matters more than why.
+/// The states of object and callback decide before the cause does.
 fn on_states(failed: &Failed<'_>) -> Option<&'static str> {
     match (failed.status, failed.object?, failed.callback?) {
         (Some(Status::InternalError), ..) => None,
@@ -48,7 +48,7 @@ const DAMAGED_OBJECT: &str = "do not use the stored object: delete it and upload
 const DAMAGED_PART: &str = "upload again. If it happens again, look for failing memory, and for a \
      proxy that alters requests.";
 
-/// What the service said decides before its numbers do: the numbers vary.
+/// The service's words decide before its numbers, because the numbers vary.
 fn on_answer(failed: &Failed<'_>) -> Option<&'static str> {
     let from_service = failed.http_status >= 300 || failed.ret_code != 0;
     let by_words = ANSWERS.iter().find(|row| failed.said.contains(row.says));
@@ -62,7 +62,7 @@ fn on_answer(failed: &Failed<'_>) -> Option<&'static str> {
     Some(row.advice)
 }
 
-/// Of a refusal that is not documented.
+/// The advice for a refusal that is not documented.
 fn on_http_status(failed: &Failed<'_>) -> Option<&'static str> {
     if failed.status != Some(Status::ServiceError) {
         return None;
@@ -81,7 +81,7 @@ fn on_http_status(failed: &Failed<'_>) -> Option<&'static str> {
 
 /// A row of the service's error table.
 struct Answer {
-    /// In lower case, part of its ErrMsg.
+    /// A part of the row's ErrMsg, in lower case.
     says: &'static str,
     http_status: i32,
     ret_code: i32,
@@ -99,7 +99,7 @@ const JSON_TYPE: &str = "the callback ran: do not repeat it. The callback servic
 const JSON_BODY: &str = "the callback ran: do not repeat it. The callback service must answer with strict JSON and nothing else, not \
      even an empty body. Do not upload the object again just to call back.";
 
-/// The documented rows, and the other numbers under which some of them were seen.
+/// The documented rows, with the other numbers under which some of them were seen.
 const ANSWERS: [Answer; 10] = [
     Answer {
         says: "bucket not exist",
@@ -169,7 +169,7 @@ const ANSWERS: [Answer; 10] = [
     },
 ];
 
-/// What to do when the service's answer does not say more.
+/// The advice by status alone.
 fn on_status(failed: &Failed<'_>) -> Option<&'static str> {
     Some(match failed.status? {
         Status::Ok => return None,
@@ -274,7 +274,7 @@ mod tests {
                 "expect json, but … not a strict json string",
                 "strict JSON",
             ),
-            // The words decide before the numbers, the numbers when there are no words.
+            // Words decide before numbers; without words the numbers decide.
             (
                 ServiceError,
                 404,
@@ -291,7 +291,7 @@ mod tests {
                 "cannot open /data/invalid signature",
                 "check the path",
             ),
-            // An undocumented refusal goes by its HTTP status.
+            // For an undocumented refusal the HTTP status decides.
             (ServiceError, 404, -1, "no", "nothing under that name"),
             (ServiceError, 429, -1, "no", "try again later"),
             (ServiceError, 503, -1, "no", "try again later"),

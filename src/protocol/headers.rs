@@ -1,11 +1,11 @@
-//! Headers that a caller may ask for, checked before anything is sent.
+//! Checks the headers that a caller may set, before anything is sent.
 
 use crate::error::{Error, Result};
 
 /// Bytes of all metadata names and values at most.
 const MAX_METADATA: usize = 8 << 10;
 
-/// A header value: visible ASCII and inner blanks. Empty means that the type is detected.
+/// Checks a content type: visible ASCII and inner blanks. Empty is allowed: the type is then detected.
 pub(crate) fn check_mime_type(mime_type: &str) -> Result<()> {
     check_value("mime_type", mime_type)
 }
@@ -60,7 +60,7 @@ fn check_metadata(metadata: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-/// CR and LF would add headers to the request, other characters do not reach the service whole.
+/// CR and LF would add headers to the request; other characters do not reach the service unchanged.
 fn check_value(what: &str, value: &str) -> Result<()> {
     let wrong = value.chars().find(|c| !matches!(c, ' '..='~'));
     if let Some(wrong) = wrong {

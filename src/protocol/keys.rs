@@ -1,4 +1,4 @@
-//! Names of objects and of unfinished uploads, checked before anything is sent.
+//! Checks object keys and upload ids before anything is sent.
 
 use crate::error::{Error, Result};
 
@@ -33,7 +33,7 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// 1 to 1024 visible ASCII characters, as the service makes them: anything else is another thing's name.
+/// 1 to 1024 visible ASCII characters, as in the service's ids. Anything else is not an upload id.
 pub(crate) fn check_upload_id(upload_id: &str) -> Result<()> {
     if upload_id.is_empty() {
         return Err(Error::argument(format!(

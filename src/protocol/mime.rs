@@ -1,20 +1,20 @@
-//! The content type when the caller gives none.
+//! Detects the content type when the caller gives none.
 
 use std::path::Path;
 use std::str;
 
-/// As many first bytes as are worth looking at.
+/// The number of bytes at the beginning that the detection uses.
 pub const HEAD_LEN: usize = 8 << 10;
 
 const UTF8_TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const UNKNOWN: &str = "application/octet-stream";
 
-/// How the compound files of older office programs begin.
+/// The magic number of the compound files of older office programs.
 const OLE_MAGIC: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 const OLE: &str = "application/x-ole-storage";
 
-/// Formats that are, or may be, readable text from the first byte on, with the beginning that
-/// no prose has. infer's own magic numbers are shorter ("GIF", "%!") or may stand anywhere ("%PDF").
+/// Formats that are, or may be, readable text from the first byte on, each with a beginning that ordinary
+/// text does not have. infer's own magic numbers are shorter ("GIF", "%!") or may stand anywhere ("%PDF").
 const READABLE_FORMATS: &[(&str, &str)] = &[
     ("%PDF-", "application/pdf"),
     ("{\\rtf", "application/rtf"),
@@ -25,12 +25,12 @@ const READABLE_FORMATS: &[(&str, &str)] = &[
     ("GIF89a", "image/gif"),
 ];
 
-/// What infer can tell apart within text.
+/// The text formats that infer recognises.
 const TEXT_FORMATS: &[&str] = &["text/html", "text/xml", SHELL_SCRIPT];
 const SHELL_SCRIPT: &str = "text/x-shellscript";
 
-/// Formats that infer knows by two letters. Each has a zero byte among the next few, so
-/// content without a binary byte is none of them, whatever its encoding.
+/// Formats that infer recognises by two letters. Each has a zero byte soon after, so content without a
+/// binary byte is none of them, whatever its encoding.
 const TWO_LETTER_FORMATS: &[&str] = &[
     "image/bmp",
     "application/vnd.microsoft.portable-executable",
@@ -41,9 +41,9 @@ const TWO_LETTER_FORMATS: &[&str] = &[
 /// beginning of the content, all of it when `complete`; [`HEAD_LEN`] bytes of it are enough.
 /// The result is always a valid header value.
 ///
-/// - A magic number does not make text binary: a letter that begins with "BM" is no bitmap.
-/// - Where the content tells a family only (zip, XML, HTML) and the extension a member
-///   of it, the extension counts: `.docx`, `.svg`, `.md`.
+/// - A magic number does not make text binary: a text that begins with "BM" is no bitmap.
+/// - If the content only shows a family (zip, XML, HTML) and the extension names a member of it (`.docx`,
+///   `.svg`, `.md`), the extension decides.
 /// - Without a known extension, UTF-8 without binary control characters is
 ///   `text/plain; charset=utf-8`, anything else `application/octet-stream`. Empty content is
 ///   UTF-8 like any other text.
@@ -54,7 +54,7 @@ pub fn detect(head: &[u8], complete: bool, name: Option<&Path>) -> String {
     let detected = match (by_content(head, text), by_extension) {
         (Some(family), Some(member)) if refines(member, family) => member,
         (Some(content), _) => content,
-        // A type without its charset shows as garbage outside ASCII.
+        // Without a charset, browsers show characters outside ASCII wrongly.
         (None, Some("text/plain")) if text.is_some() => UTF8_TEXT,
         (None, Some(extension)) => extension,
         (None, None) if text.is_some() => UTF8_TEXT,
@@ -63,7 +63,7 @@ pub fn detect(head: &[u8], complete: bool, name: Option<&Path>) -> String {
     detected.to_owned()
 }
 
-/// By the extension of `name` alone, for content that is not there yet.
+/// Detects by the extension of `name` alone, for content that is not known yet.
 pub fn of_name(name: &Path) -> Option<&'static str> {
     by_extension(name, false)
 }
@@ -73,8 +73,8 @@ fn by_content(head: &[u8], text: Option<&str>) -> Option<&'static str> {
         return by_text(text);
     }
     if head.starts_with(OLE_MAGIC) {
-        // Not through infer, which would parse the file system in a file that may be hostile,
-        // and of which there is only the beginning here.
+        // Not with infer: it would parse the file's internal file system, which may be hostile, and of
+        // which only the beginning is here.
         return Some(OLE);
     }
     let mime = infer::get(head)?.mime_type();
@@ -84,7 +84,7 @@ fn by_content(head: &[u8], text: Option<&str>) -> Option<&'static str> {
     Some(mime)
 }
 
-/// Of what infer finds in readable text, only its text formats (HTML, XML, scripts) are believed.
+/// In readable text, only infer's text formats (HTML, XML, scripts) are accepted.
 fn by_text(text: &str) -> Option<&'static str> {
     let readable = READABLE_FORMATS
         .iter()
@@ -101,7 +101,7 @@ fn by_text(text: &str) -> Option<&'static str> {
     Some(mime)
 }
 
-/// infer takes every script for a shell's; `#!/usr/bin/env python3` is none.
+/// infer takes every script for a shell script; `#!/usr/bin/env python3` is not one.
 fn runs_a_shell(script: &str) -> bool {
     script
         .lines()
@@ -111,14 +111,14 @@ fn runs_a_shell(script: &str) -> bool {
 
 fn by_extension(name: &Path, is_text: bool) -> Option<&'static str> {
     let extension = name.extension()?.to_str()?;
-    // TypeScript has taken the extension of MPEG transport streams, which are not text.
+    // `.ts` is TypeScript as well as MPEG transport streams; only TypeScript is text.
     if is_text && extension.eq_ignore_ascii_case("ts") {
         return None;
     }
     mime_guess::from_ext(extension).first_raw()
 }
 
-/// Whether the extension's type is a more precise name for what the content says.
+/// Whether the extension's type is a more precise name for the content's type.
 fn refines(extension: &str, content: &str) -> bool {
     let xml = extension.ends_with("+xml");
     let text = extension.starts_with("text/") && extension != "text/plain";
@@ -134,7 +134,7 @@ fn refines(extension: &str, content: &str) -> bool {
     }
 }
 
-/// The content as text: UTF-8 in which no byte is one that only binary data has.
+/// The content as text: UTF-8 without bytes that only occur in binary data.
 fn readable_text(head: &[u8], complete: bool) -> Option<&str> {
     let text = match str::from_utf8(head) {
         Ok(text) => text,

@@ -1,4 +1,5 @@
-//! What US3 says and means, without any I/O: from evidence about requests to what is known of them.
+//! The rules of US3's protocol, without any I/O, and the decisions: from evidence about a request to what
+//! is known of it.
 
 use std::time::Duration;
 
@@ -13,5 +14,5 @@ pub mod settle;
 pub mod sign;
 pub mod verdict;
 
-/// A4: two of the service's times can be apart by 2 s, and by one more because both are cut to whole seconds.
+/// A4: two of the service's clocks may differ by 2 s; one more second because both times are whole seconds.
 const CLOCKS_APART: Duration = Duration::from_secs(3);

@@ -1,11 +1,10 @@
-//! A finish with a policy that a killed process may have sent: how long the next run keeps from sending it
-//! again.
+//! How long the next run must wait before it sends a finish again that a killed process may have sent.
 
 use std::time::Duration;
 
 use super::CLOCKS_APART;
 
-/// A2: how long the service may still be at work once response_timeout_ms has passed.
+/// A2: how long the service may still execute a request after response_timeout_ms has passed.
 const GATEWAYS: Duration = Duration::from_secs(10);
 
 /// F, the time after its last byte in which a request runs, if it runs at all (A2).
@@ -51,7 +50,7 @@ mod tests {
             (Some(1000), Some(1072), 0, 1),
             (Some(1000), Some(1073), 0, 0),
             (Some(1000), Some(9999), 0, 0),
-            // A clock that was set back does not keep the upload waiting for ever.
+            // A clock that was set back does not make the upload wait for ever.
             (Some(5000), Some(1000), 0, 70),
             (Some(5000), Some(1000), 70, 0),
         ] {

@@ -1,7 +1,8 @@
-//! From what the service says afterwards to what became of a PutFile or finish that is in doubt.
+//! Decides what happened to a PutFile or finish whose answer left doubt, from what the service says
+//! afterwards.
 //!
-//! [`Settling`] says which question comes next, is told the answers, and ends in an [`Outcome`]. It knows no
-//! clock and no network: who drives it says whether time is left.
+//! [`Settling`] chooses the next question, receives the answers, and ends with an [`Outcome`]. It has no
+//! clock and no network: its caller says whether time is left.
 
 use std::time::Duration;
 
@@ -14,31 +15,31 @@ use crate::error::{CallbackState, ObjectState};
 pub struct Doubt {
     /// It was a FinishMultipartUpload.
     pub finish: bool,
-    /// Status and RetCode of the answer in the service's form; None when the answer is lost, now or at an
-    /// earlier try.
+    /// Status and RetCode of an answer in US3's form; None when the answer is lost, at this or an earlier
+    /// attempt.
     pub answered: Option<(u16, i32)>,
 }
 
-/// What HEAD says of the object under the key.
+/// What HEAD says about the object under the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Object {
     /// It has our ETag and is not older than the request.
     Ours,
-    /// It was there before the request.
+    /// It was stored before the request.
     Older,
     /// There is none.
     Absent,
-    /// It came with the request or after it, and its ETag is another, or cannot be compared.
+    /// It was not stored before the request, and its ETag differs or cannot be compared.
     Other,
-    /// It has our ETag, but the answer does not tell how old it is.
+    /// It has our ETag, but the answer does not say how old it is.
     OfUnknownAge,
     /// HEAD was refused with this status.
     Refused(u16),
-    /// HEAD was not answered, or in a way that says nothing.
+    /// HEAD was not answered, or its answer says nothing.
     NoAnswer,
 }
 
-/// What ListParts says of the upload.
+/// What ListParts says about the upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UploadListing {
     /// It still exists.
@@ -54,7 +55,7 @@ pub enum UploadListing {
 pub struct Head {
     /// The HTTP status.
     pub status: u16,
-    /// It is HTML without a session id: a gateway's page, unless it has the content's ETag.
+    /// It is HTML without a session id: a gateway's page, unless it has the ETag of the content.
     pub page: bool,
     /// The ETag held against the content; incomparable when there is none.
     pub etag: EtagMatch,
@@ -69,37 +70,38 @@ pub struct Head {
 pub enum Step {
     /// Ask HEAD for the object.
     AskObject,
-    /// Ask as the request did, by a GET without a policy (ListParts for a finish, else GetMultiUploadId).
+    /// Ask with a GET without a policy (ListParts for a finish, else GetMultiUploadId), to see whether the
+    /// service refuses it in the same way as the request.
     AskLikewise,
     /// Ask ListParts for the upload.
     AskUpload,
-    /// Wait a little, then go on.
+    /// Wait, then ask again.
     Pause,
-    /// There is nothing more to ask.
+    /// The questions have ended.
     End(Outcome),
 }
 
-/// What became of the request.
+/// What happened to the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It did not run, and will not.
+    /// It did not run, and will not run.
     NotRun,
     /// The object is stored.
     Stored,
-    /// The evidence does not decide, and why.
+    /// The evidence does not decide, for this reason.
     Unknown(Why),
 }
 
 /// Why the evidence does not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Why {
-    /// The object is not there, and the service may still be at work.
+    /// There is no object, but the service may still be executing the request.
     NotThere,
-    /// The object that is there is from before the request, and the service may still be at work.
+    /// The object is older than the request, but the service may still be executing the request.
     StillTheOlder,
-    /// A newer object is there that is not, or not provably, this one.
+    /// There is a newer object that is not, or not provably, the object of this request.
     Another,
-    /// An object with the right ETag is there, but not how old it is.
+    /// There is an object with the right ETag, but its age is unknown.
     NoAge,
     /// HEAD was refused with this status.
     Refused(u16),
@@ -107,7 +109,7 @@ pub enum Why {
     NoAnswer,
 }
 
-/// The questions of one doubt, and what was answered.
+/// The questions about one request, and their answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settling {
     doubt: Doubt,
@@ -127,14 +129,14 @@ impl Settling {
         }
     }
 
-    /// What to do next. Without time left nothing is asked a second time.
+    /// What to do next. If no time is left, no question is repeated.
     pub fn next(&self, time_left: bool) -> Step {
         let Some(object) = self.object else {
             return Step::AskObject;
         };
         match (self.doubt.answered, object) {
             (_, Object::Ours) => Step::End(Outcome::Stored),
-            // A3: a callback service that answered this left the object where it is.
+            // A3: if a callback service gave this answer, it did not remove the object.
             (Some(_), Object::Absent | Object::Older) => Step::End(Outcome::NotRun),
             (Some((status, _)), Object::Refused(refused)) if refused == status => {
                 match self.refused_likewise {
@@ -156,7 +158,7 @@ impl Settling {
         self.object = Some(object);
     }
 
-    /// The answer to the same question by GET: status and RetCode in the service's form, if it was refused.
+    /// The answer to the GET: status and RetCode, if it was refused in US3's form.
     pub fn saw_likewise(&mut self, refused: Option<(u16, i32)>) {
         self.refused_likewise = Some(refused.is_some() && refused == self.doubt.answered);
     }
@@ -166,12 +168,12 @@ impl Settling {
         self.upload = Some(upload);
     }
 
-    /// A pause is over: everything is asked again.
+    /// The pause is over: everything is asked again.
     pub fn ask_again(&mut self) {
         *self = Self::new(self.doubt);
     }
 
-    /// Whether the upload of a finish may still exist, after this outcome.
+    /// Whether the multipart upload of a finish may still exist after this outcome.
     pub fn upload_may_exist(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Stored => false,
@@ -181,7 +183,7 @@ impl Settling {
     }
 }
 
-/// Whether another look may show more. To an answer in the form the first look is the last (A4).
+/// Whether asking again may show more. After an answer in US3's form one question is enough (A4).
 fn may_change(answered: bool, object: Object) -> bool {
     match object {
         Object::Absent | Object::Older | Object::Other => !answered,
@@ -202,7 +204,7 @@ fn why(object: Object) -> Why {
 }
 
 impl Outcome {
-    /// What may be said of the object, and of the callback.
+    /// What this outcome says about the object and the callback.
     pub fn states(self, policy: bool) -> (ObjectState, CallbackState) {
         let (object, callback) = match self {
             Self::NotRun => (ObjectState::NotStored, CallbackState::NotDelivered),
@@ -216,9 +218,10 @@ impl Outcome {
     }
 }
 
-/// What HEAD's answer says of the object, when it came this long after the request began.
+/// What HEAD's answer says about the object. `since_request` is the time from the request's beginning to the
+/// answer.
 ///
-/// Age is measured by the service's own clock: its Date, less the time that passed here.
+/// The request's beginning by the service's own clock is its Date minus the time that passed here.
 pub fn object(head: Head, since_request: Duration) -> Object {
     match head.status {
         // An older page would pass for an older object, and that for proof that nothing was stored.

@@ -1,4 +1,4 @@
-//! String to sign → `Authorization` header.
+//! Signs a request: from the string to sign to the `Authorization` header.
 //!
 //! ```text
 //! Authorization: UCloud <public_key>:<signature>[:<encoded_policy>]
@@ -18,33 +18,33 @@ use sha1::Sha1;
 
 use crate::protocol::policy::PutPolicy;
 
-/// Headers whose names begin so are part of the signature; `X-Ufile-*` are not.
+/// Headers with this prefix are part of the signature; `X-Ufile-*` headers are not.
 const SIGNED_PREFIX: &str = "x-ucloud-";
 
-/// The parts of a request that the signature covers. Absent headers are empty.
+/// The parts of a request that the signature covers. A missing header is empty.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
     /// In capitals.
     pub method: &'a str,
-    /// The header's value as it is sent.
+    /// The value of the header, as it is sent.
     pub content_md5: &'a str,
-    /// The header's value as it is sent.
+    /// The value of the header, as it is sent.
     pub content_type: &'a str,
-    /// The header's value as it is sent.
+    /// The value of the header, as it is sent.
     pub date: &'a str,
-    /// All headers of the request; those that begin with `x-ucloud-` are picked out.
+    /// All headers of the request. Only those that begin with `x-ucloud-` are signed.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The bucket's name, also where it is not in the URL.
+    /// The bucket's name, even if it is not in the URL.
     pub bucket: &'a str,
-    /// Raw, never percent-encoded. Empty for calls about the bucket.
+    /// The raw key, never percent-encoded. Empty for calls about the bucket.
     pub key: &'a str,
     /// The policy that the request carries.
     pub policy: Option<&'a PutPolicy>,
 }
 
 impl Signed<'_> {
-    /// The value of the `Authorization` header. It needs no further check when both keys have
-    /// passed [`Config::check`](crate::config::Config::check).
+    /// The value of the `Authorization` header. It is a valid header value, because both keys have passed
+    /// [`Config::check`](crate::config::Config::check).
     pub fn authorization(&self, public_key: &str, private_key: &SecretString) -> String {
         let signature = signature(&self.string_to_sign(), private_key);
         match self.policy {

@@ -1,7 +1,8 @@
-//! From what was seen of one request to what is known of it, and whether it may be sent again.
+//! Decides what is known of one request from the evidence, and whether the request may be sent again.
 //!
-//! Everything that the library says of an object or a callback begins here. The rules are a table, in
-//! the tests below. A1 to A10 are the numbered assumptions of docs/reliability.md.
+//! Every statement of the library about an object or a callback rests on these decisions. The tests contain
+//! the rules as a table. A1 to A10 are the numbered assumptions of docs/reliability.md. An answer "in US3's
+//! form" is a JSON object with RetCode and ErrMsg.
 
 use crate::error::CallbackState;
 
@@ -12,7 +13,7 @@ pub struct Evidence {
     pub stores: bool,
     /// It carries a policy.
     pub policy: bool,
-    /// The whole body left. False only when the connection was stopped first and the bytes counted
+    /// The whole body was sent. False only when the connection was stopped first and the bytes were counted
     /// after that: while a connection may still write, nothing is known.
     pub through: bool,
     /// How the request ended.
@@ -24,7 +25,7 @@ pub struct Evidence {
 pub enum End {
     /// There was no connection.
     NoConnection {
-        /// Another try may find one.
+        /// Another attempt may find one.
         transient: bool,
     },
     /// The content could not be read.
@@ -41,19 +42,19 @@ pub enum End {
     Answered(Answer),
 }
 
-/// An answer, as far as it counts here.
+/// An answer, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// What kind of body it has.
     pub form: Form,
-    /// The body came to its end.
+    /// The body was received to its end.
     pub whole: bool,
 }
 
 impl Answer {
-    /// Status and RetCode, in the service's own form.
+    /// Status and RetCode of an answer in US3's form.
     pub fn refusal(&self) -> Option<(u16, i32)> {
         match self.form {
             Form::Service { ret_code, .. } => Some((self.status, ret_code)),
@@ -65,11 +66,11 @@ impl Answer {
 /// What kind of body an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
-    /// A JSON object with RetCode and ErrMsg: the service's, or a callback service's that answers alike.
+    /// US3's form: a JSON object with RetCode and ErrMsg. A callback service may also answer in this form.
     Service {
         /// The RetCode.
         ret_code: i32,
-        /// ErrMsg tells of a failed dial to the policy's own address: see [`is_failed_dial`].
+        /// ErrMsg reports a failed dial to the policy's own address: see [`is_failed_dial`].
         failed_dial: bool,
     },
     /// Other JSON.
@@ -85,30 +86,30 @@ pub enum Form {
 /// What is known of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Known {
-    /// It did not run: the service does not have all of it, or refused it before its policy.
+    /// It did not run: the service did not receive all of it, or refused it before the policy.
     NotRun,
-    /// The service says that it is done.
+    /// The service answered success.
     Done,
-    /// The object is stored, and this is known of its callback.
+    /// The object is stored; the callback has this state.
     Stored(CallbackState),
-    /// The service, or a callback service in the same form, answered an error. It is at work no more, and
-    /// HEAD tells whether the object is stored.
+    /// An error in US3's form, from the service or from a callback service. The request no longer runs, and
+    /// HEAD shows whether the object is stored.
     Answered,
     /// It may have run, and it may still be running.
     Lost,
 }
 
-/// What is known of a request, and whether trying again makes sense.
+/// What is known of a request, and whether another attempt makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Verdict {
     /// What is known.
     pub known: Known,
-    /// Another try may succeed.
+    /// Another attempt may succeed.
     pub transient: bool,
 }
 
-/// Whether a request may be sent again by itself. `twice`: running twice does no harm, or the host has
-/// chosen it.
+/// Whether the library may send a request again. `twice`: running twice does no harm, or the host allows
+/// it.
 pub fn may_send_again(verdict: Verdict, twice: bool) -> bool {
     let allowed = match verdict.known {
         Known::NotRun => true,
@@ -118,11 +119,12 @@ pub fn may_send_again(verdict: Verdict, twice: bool) -> bool {
     verdict.transient && allowed
 }
 
-/// What is known after this request when it is open what became of an earlier try, or of an earlier finish of the
-/// same upload: it was lost, or answered in the form and sent again all the same.
+/// What is known after this request, if it is unknown whether an earlier attempt, or an earlier finish of
+/// the same upload, ran: its answer was lost, or was an error in US3's form after which the request was
+/// sent again.
 pub fn after_a_lost_one(known: Known) -> Known {
     match known {
-        // The earlier one may have run, or may run yet.
+        // The earlier one may have run, or may still run.
         Known::NotRun | Known::Answered | Known::Lost => Known::Lost,
         Known::Stored(CallbackState::NotDelivered) => Known::Stored(CallbackState::Unknown),
         Known::Stored(_) | Known::Done => known,
@@ -142,7 +144,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     Verdict { known, transient }
 }
 
-/// A body that did not get through may get through the next time.
+/// Whether another attempt may succeed when the body was not sent to its end.
 fn is_transient_without_body(end: End) -> bool {
     match end {
         End::Broken | End::TimedOut => true,
@@ -151,12 +153,13 @@ fn is_transient_without_body(end: End) -> bool {
     }
 }
 
-/// The statuses of trouble that passes.
+/// The statuses of temporary failures.
 fn is_transient(answer: Answer) -> bool {
     matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// A 2xx. A portal says 200 to everything: a request that stores needs an answer as the service gives it.
+/// A 2xx. A portal answers 200 to everything, so a request that stores an object needs an answer of the
+/// service's kind.
 fn success(evidence: &Evidence, answer: Answer) -> (Known, bool) {
     let believable = match answer.form {
         Form::Json | Form::Service { .. } => true,
@@ -178,8 +181,8 @@ fn refusal(evidence: &Evidence, answer: Answer) -> Known {
         failed_dial,
     } = answer.form
     else {
-        // A gateway's, or a callback service's that is handed through. Requests that store nothing
-        // leave nothing behind when they are refused.
+        // From a gateway, or passed on from a callback service. A refused request that stores nothing has
+        // no effect.
         let refused = !stores && (400..500).contains(&answer.status) && answer.status != 408;
         return if refused { Known::NotRun } else { Known::Lost };
     };
@@ -187,7 +190,8 @@ fn refusal(evidence: &Evidence, answer: Answer) -> Known {
         status if is_before_the_policy(status, ret_code) => Known::NotRun,
         // A6: only sent when the object is stored.
         599 if policy => Known::Stored(callback_after_599(ret_code, failed_dial)),
-        // Without a policy no callback service can be speaking. 404 to a finish may mean "finished before".
+        // Without a policy the answer cannot come from a callback service. 404 to a finish may mean
+        // "finished before".
         503 if !policy => Known::NotRun,
         404 | 408 if stores => Known::Answered,
         400..500 if !policy => Known::NotRun,
@@ -208,7 +212,7 @@ pub fn is_before_the_policy(status: u16, ret_code: i32) -> bool {
     )
 }
 
-/// What the service's own 599 says of the callback.
+/// What a 599 in US3's form says about the callback.
 fn callback_after_599(ret_code: i32, failed_dial: bool) -> CallbackState {
     match ret_code {
         20_003 if failed_dial => CallbackState::NotDelivered,
@@ -217,17 +221,16 @@ fn callback_after_599(ret_code: i32, failed_dial: bool) -> CallbackState {
     }
 }
 
-/// Whether an answer other than 2xx to a request whose object turns out to be stored is the callback
-/// service's own, handed through: gateways answer in HTML or with nothing, and store nothing when they
-/// redirect.
+/// Whether an answer other than 2xx comes from the callback service, given that the object was found to be
+/// stored. Gateways answer with HTML or without a body, and a gateway that redirects stores nothing.
 pub fn is_of_the_callback_service(answer: Answer) -> bool {
     let json = matches!(answer.form, Form::Json | Form::Service { .. });
     !(200..300).contains(&answer.status) && (json || (300..400).contains(&answer.status))
 }
 
-/// Whether the ErrMsg of 599 / 20003 proves that the callback service was not reached: it ends in a dial or a
-/// TLS handshake that failed, to the policy's own URL (`is_own` says whether a URL is; the service's
-/// client follows redirects, so another URL means that the first one answered).
+/// Whether the ErrMsg of 599 / 20003 proves that the callback service was not reached: it reports a failed
+/// dial or TLS handshake to the policy's own URL. `is_own` says whether a URL is that one. The service's
+/// HTTP client follows redirects, so another URL means that the first one has answered.
 pub fn is_failed_dial(err_msg: &str, is_own: impl FnOnce(&str) -> bool) -> bool {
     let Some(rest) = err_msg.trim().strip_prefix("send request error: Post ") else {
         return false;
@@ -239,7 +242,7 @@ pub fn is_failed_dial(err_msg: &str, is_own: impl FnOnce(&str) -> bool) -> bool 
     split.is_some_and(|(url, why)| could_not_connect(why) && is_own(url))
 }
 
-/// Reasons of Go's net/http that come before the first byte of a request.
+/// Errors of Go's net/http that occur before the first byte of a request is sent.
 fn could_not_connect(why: &str) -> bool {
     let dialled = why.starts_with("dial tcp");
     let failed = [

@@ -1,5 +1,5 @@
-//! Work that may block on the disk, or take long, beside the threads that drive sockets; on them only
-//! when the process may have no more threads.
+//! Runs work that may block on the disk, or take long, on threads other than those that drive sockets. Only
+//! if no thread can be started does it run on those.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,19 +12,19 @@ use crate::error::Result;
 use crate::runtime::panics;
 use crate::runtime::sync::unpoisoned;
 
-/// Work that was begun; its panic is an error.
+/// Work that was begun. A panic in it becomes an error.
 #[derive(Debug)]
 pub(crate) enum Blocking<T> {
     Elsewhere(JoinHandle<Option<Result<T>>>),
-    /// None once it was told.
+    /// None once the result was taken.
     Done(Option<Result<T>>),
 }
 
-/// Begins the work. Within a runtime.
+/// Begins the work. Must be called within a runtime.
 pub(crate) fn begin<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Blocking<T> {
-    // The runtime panics when it gets no thread, and keeps what it was given.
+    // The runtime panics when it cannot start a thread, and keeps the closure that it was given.
     let work = Arc::new(Mutex::new(Some(work)));
     let shared = work.clone();
     let begun = panics::catch(move || spawn_blocking(move || do_once(&shared)));
@@ -49,7 +49,7 @@ impl<T> Future for Blocking<T> {
             Self::Elsewhere(thread) => ready!(Pin::new(thread).poll(cx)).ok().flatten(),
             Self::Done(done) => done.take(),
         };
-        // Nothing comes of work that the end of the runtime kept from running.
+        // The runtime ended before the work ran: there is no result.
         Poll::Ready(done.unwrap_or_else(|| Err(panics::died())))
     }
 }

@@ -1,7 +1,7 @@
 //! The threads that drive sockets and timers.
 //!
-//! Each has a runtime of its own. A runtime of several threads that the system refuses one of them
-//! waits for the others for ever; a runtime that is refused its only thread just fails.
+//! Each thread has its own single-threaded runtime. If the system refuses to start a thread, a runtime with
+//! several threads waits for ever; a runtime with one thread fails at once.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ use crate::runtime::panics;
 const BLOCKING_THREADS: usize = 32;
 const LEAST_BLOCKING_THREADS: usize = 8;
 
-/// Owns the threads: dropping it ends them and waits for that.
+/// Owns the threads: dropping it stops them and waits for their end.
 pub(crate) struct EventLoops(Vec<Runtime>);
 
 /// Assigns each piece of work to the event loop that has the fewest. The piece stays there, and its connection too, so
@@ -30,18 +30,18 @@ pub(crate) struct LoadBalancer(Arc<[EventLoop]>);
 
 struct EventLoop {
     handle: Handle,
-    /// Pieces that have their place there.
+    /// Number of pieces of work that are assigned to it.
     pieces: AtomicUsize,
 }
 
-/// A piece's place on a thread, until it is dropped.
+/// The assignment of a piece of work to an event loop, until it is dropped.
 pub(crate) struct Assignment {
     balancer: LoadBalancer,
     index: usize,
 }
 
 impl EventLoops {
-    /// Starts so many threads, or none.
+    /// Starts this number of threads, or none.
     pub(crate) fn start(count: usize) -> Result<(Self, LoadBalancer)> {
         let blocking = (BLOCKING_THREADS / count).max(LEAST_BLOCKING_THREADS);
         let runtimes = (0..count).map(|_| start_one(blocking));
@@ -51,7 +51,7 @@ impl EventLoops {
         Ok((Self(runtimes), balancer))
     }
 
-    /// Ends the threads without waiting for them.
+    /// Stops the threads without waiting for them.
     pub(crate) fn end_in_background(self) {
         self.0.into_iter().for_each(Runtime::shutdown_background);
     }
@@ -66,12 +66,12 @@ impl LoadBalancer {
         Self(handles.map(target).collect())
     }
 
-    /// The same threads, for work of another kind.
+    /// The same threads, with separate counters for another kind of work.
     pub(crate) fn for_other_work(&self) -> Self {
         Self::over(self.0.iter().map(|target| target.handle.clone()))
     }
 
-    /// A place for the next piece.
+    /// Assigns the next piece of work to the event loop that has the fewest.
     pub(crate) fn assign(&self) -> Assignment {
         let targets = self.0.iter().enumerate();
         let least = targets.min_by_key(|(_, target)| target.pieces.load(Relaxed));
@@ -89,12 +89,12 @@ impl Assignment {
         &self.balancer.0[self.index]
     }
 
-    /// Where it is.
+    /// The event loop of the assignment.
     pub(crate) fn handle(&self) -> &Handle {
         &self.target().handle
     }
 
-    /// Runs the piece there; its end gives up the assignment.
+    /// Runs the piece of work there. The assignment ends with it.
     pub(crate) fn spawn<T: Send + 'static>(
         self,
         piece: impl Future<Output = T> + Send + 'static,
@@ -121,7 +121,7 @@ fn start_one(blocking: usize) -> Result<Runtime> {
         .thread_name("us3")
         .on_thread_start(own_threads::mark_as_own_thread)
         .enable_all();
-    // It panics when it gets no thread.
+    // The runtime panics when it cannot start a thread.
     match catch_unwind(AssertUnwindSafe(|| builder.build())) {
         Ok(Ok(runtime)) => Ok(runtime),
         Ok(Err(cause)) => Err(no_threads(&cause.to_string(), cause.raw_os_error())),

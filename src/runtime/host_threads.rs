@@ -1,7 +1,8 @@
-//! Threads on which the host's own code runs: its callbacks and its readers.
+//! Threads on which the host's code runs: its callbacks and its read functions.
 //!
-//! They are not the threads that drive sockets or read files, because the host may take its time. Each call that runs has
-//! a thread to itself: a callback that sleeps, or waits for another callback, holds up its own upload and no other.
+//! They are not the threads that drive sockets or read files, because the host's code may block. Each
+//! running call has its own thread: a callback that sleeps, or waits for another callback, delays its own
+//! upload and no other.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::sleep;
 use crate::runtime::panics;
 use crate::runtime::thread_pool::{Submitted, ThreadPool};
 
-/// How often a call that waits for a thread asks the process for one.
+/// How often a call without a thread tries to start one.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// The threads; clones share them.
@@ -19,14 +20,14 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct HostThreads(ThreadPool);
 
 impl HostThreads {
-    /// No thread yet.
+    /// Starts no thread.
     pub(crate) fn new() -> Self {
         Self(ThreadPool::new("us3-host"))
     }
 
-    /// Runs the host's code and waits for it; None when it panicked. Once begun, it runs to its end
-    /// even when nobody waits any more. While the process may have no more threads, it waits for one that is
-    /// free, or for a thread that the process may have again; if there is none at all, it runs here and now.
+    /// Runs the host's code and waits for it; None if it panicked. Once begun, the code runs to its end
+    /// even if the caller stops waiting. If no thread can be started, the code waits until a thread is free
+    /// or can be started; if there is no thread at all, it runs on the current thread.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
@@ -38,7 +39,8 @@ impl HostThreads {
         match begun {
             Ok(Submitted::HasThread) => {}
             Ok(Submitted::Queued) => loop {
-                // The threads that there are may wait for this call.
+                // The busy threads may be waiting for this very call, so another thread is tried again and
+                // again.
                 tokio::select! {
                     answer = &mut told => return answer.ok(),
                     () = sleep(RETRY) => self.0.start_missing_threads(),
@@ -51,7 +53,7 @@ impl HostThreads {
         told.await.ok()
     }
 
-    /// Lets the threads run what they have, and waits for their end. Not from one of them.
+    /// Lets the threads finish their jobs, and waits for their end. Must not be called on one of them.
     pub(crate) fn close(&self) {
         self.0.close();
     }

@@ -1,5 +1,5 @@
-//! Threads: those that drive sockets, an elastic pool for work that may block, and those on which the host's own code
-//! runs. Knows no upload.
+//! Threads: those that drive sockets, an elastic pool for work that may block, and those on which the
+//! host's code runs. This module knows nothing of uploads.
 
 pub(crate) mod blocking;
 pub(crate) mod event_loops;

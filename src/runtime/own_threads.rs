@@ -1,5 +1,5 @@
-//! Whether the current thread is one of the library's own, and what that means: it leaves signals
-//! to the host, and nobody blocks on it.
+//! Marks the library's own threads: they block signals, so that signals go to the host's threads, and no
+//! blocking call is allowed on them.
 
 use std::cell::Cell;
 
@@ -12,19 +12,19 @@ thread_local! {
     static OURS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes the current thread one of ours.
+/// Marks the current thread as one of the library's, and blocks its signals.
 pub(crate) fn mark_as_own_thread() {
     OURS.set(true);
     leave_signals_to_the_host();
 }
 
-/// Whether the caller is one of our own threads, such as a callback of the host's.
+/// Whether the current thread is one of the library's, as in a callback of the host.
 pub(crate) fn is_own_thread() -> bool {
-    // At the very end of a thread its flags are gone; those of ours do not call the host then.
+    // While a thread exits, its thread-local flag is gone. The library's threads do not call the host then.
     OURS.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Refuses to block on a thread that others wait for.
+/// Refuses a blocking call on a thread of the library, because others may wait for that thread.
 pub(crate) fn check_may_block() -> Result<()> {
     if !is_own_thread() {
         return Ok(());
@@ -35,8 +35,9 @@ pub(crate) fn check_may_block() -> Result<()> {
     ))
 }
 
-/// A write to a dead socket raises SIGPIPE, which by default kills the host, and a handler of the
-/// host must not run on our threads. Faults of the thread itself stay deliverable.
+/// Blocks signals: a write to a broken socket raises SIGPIPE, which by default kills the process, and a
+/// signal handler of the host must not run on the library's threads. Signals for faults of the thread
+/// itself (such as SIGSEGV) stay unblocked.
 fn leave_signals_to_the_host() {
     let mut blocked = SigSet::all();
     for fault in [
@@ -46,11 +47,11 @@ fn leave_signals_to_the_host() {
         Signal::SIGILL,
         Signal::SIGABRT,
         Signal::SIGTRAP,
-        // A sandbox of the host's answers system calls with it.
+        // SIGSYS: a seccomp sandbox of the host uses it to handle system calls.
         Signal::SIGSYS,
     ] {
         blocked.remove(fault);
     }
-    // It can only fail for an unknown `how`, which thread_block does not pass.
+    // The call can only fail for an unknown `how`, and thread_block passes a known one.
     let _ = blocked.thread_block();
 }

@@ -1,5 +1,5 @@
-//! A panic is a mistake of the library's. It is caught before it reaches the host, told as an
-//! error with its message and place, and never printed.
+//! A panic is a bug in the library. It is caught before it reaches the host, becomes an error with the
+//! panic's message and source location, and is never printed.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -12,23 +12,23 @@ use crate::error::{CallbackState, Error, ObjectState, Result, Status};
 use crate::runtime::own_threads;
 
 thread_local! {
-    /// How many calls of [`catch`] this thread is in.
+    /// How many nested calls of [`catch`] this thread is in.
     static WATCHED: Cell<usize> = const { Cell::new(0) };
-    /// Where the last silent panic of this thread was.
+    /// The source location of this thread's last caught panic.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `call`; a panic in it is the error.
+/// Runs `call`. A panic in it becomes an error.
 pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T> {
     let _ = WATCHED.try_with(|depth| depth.set(depth.get() + 1));
-    // Nothing that a panic left half-done is looked at again: it is unreachable from here on, or
-    // behind locks that do not mind.
+    // No state that the panic left half-changed is used again: it is unreachable from here on, or behind
+    // locks that tolerate a panic.
     let outcome = catch_unwind(AssertUnwindSafe(call));
     let _ = WATCHED.try_with(|depth| depth.set(depth.get() - 1));
     outcome.map_err(error)
 }
 
-/// What is told of a panic: what became of the operation it struck, nobody knows.
+/// The error for a panic. Whether the object is stored is unknown.
 pub(crate) fn error(payload: Box<dyn Any + Send>) -> Error {
     let message = message(payload);
     let place = PLACE.try_with(|place| place.try_borrow_mut().ok()?.take());
@@ -42,7 +42,7 @@ pub(crate) fn error(payload: Box<dyn Any + Send>) -> Error {
     error
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn message(payload: Box<dyn Any + Send>) -> String {
     let message = match (
         payload.downcast_ref::<String>(),
@@ -56,7 +56,7 @@ pub(crate) fn message(payload: Box<dyn Any + Send>) -> String {
     message
 }
 
-/// What is told when nothing else can be: whatever had the result is gone.
+/// The error when there is no other: the thread or future that had the result is gone.
 pub(crate) fn died() -> Error {
     let mut error = Error::new(
         Status::InternalError,
@@ -67,11 +67,11 @@ pub(crate) fn died() -> Error {
     error
 }
 
-/// From now on the library's panics are not printed: standard error is the host's. Those of
-/// others, where host and library share a standard library, are handled as before.
+/// From now on the library's panics are not printed, because standard error belongs to the host. If host
+/// and library share one standard library, the host's own panics are handled as before.
 pub(crate) fn stay_silent() {
     static ONCE: Once = Once::new();
-    // While a thread panics the hook must not be changed: at the next call, then.
+    // The hook must not be changed while a thread panics. The next call tries again.
     if thread::panicking() {
         return;
     }
@@ -92,7 +92,7 @@ fn is_ours() -> bool {
 }
 
 fn note_place(info: &PanicHookInfo<'_>) {
-    // Of a path of the machine that built the library, the crate and what follows are enough.
+    // Cuts the path of the build machine: the crate name and what follows are enough.
     let text = info.location().map(|location| {
         let path = location.file();
         let path = path
@@ -108,7 +108,7 @@ fn note_place(info: &PanicHookInfo<'_>) {
     });
 }
 
-/// Drops what a panic carried. It may be of any type, whose destructor may panic as well.
+/// Drops the payload of a panic. It may have any type, and its destructor may panic too.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(another);
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(error.report().object, ObjectState::Unknown);
     }
 
-    /// Looked at from outside: what a test prints is caught by its harness.
+    /// Runs in another process, because the test harness captures what a test prints.
     #[test]
     fn only_the_panics_of_others_are_printed() {
         if std::env::var_os(CHILD).is_some() {

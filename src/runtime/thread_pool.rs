@@ -1,5 +1,5 @@
-//! An elastic thread pool for work that may take its time. Each job gets an idle thread or a new one, so no job waits
-//! for another while the process may have threads; a thread that was idle for a while ends.
+//! An elastic thread pool: a job gets an idle thread or a new one, so no job waits for another unless the
+//! system refuses to start a thread. A thread ends after 10 s without work.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::runtime::own_threads;
 use crate::runtime::panics;
 use crate::runtime::sync::{self, Builder, Condvar, JoinHandle, Mutex, MutexGuard};
 
-/// A thread without work ends after this long.
+/// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -37,14 +37,14 @@ struct State {
     idle: usize,
     /// Threads that were started and have not looked for a job yet.
     starting: usize,
-    /// Threads that will look for a job again.
+    /// Threads that will take another job, now or after their current one.
     serving: usize,
     threads: Vec<JoinHandle<()>>,
     closed: bool,
 }
 
 impl ThreadPool {
-    /// No thread yet; the name is that of all of them.
+    /// Starts no thread. All threads will have this name.
     pub(crate) fn new(name: &'static str) -> Self {
         Self(Arc::new(Shared {
             name,
@@ -53,7 +53,7 @@ impl ThreadPool {
         }))
     }
 
-    /// Lets the threads run what they have, and waits for their end. Not from one of them.
+    /// Lets the threads finish their jobs, and waits for their end. Must not be called on one of them.
     pub(crate) fn close(&self) {
         let threads = {
             let mut state = self.0.lock();
@@ -62,15 +62,14 @@ impl ThreadPool {
         };
         self.0.work.notify_all();
         for thread in threads {
-            // It cannot have panicked: it catches what its jobs do.
+            // The thread cannot have panicked: it catches the panics of its jobs.
             let _ = thread.join();
         }
     }
 
-    /// Begins a job, on a thread of its own if the process may have one.
+    /// Begins a job on a thread of its own, if one is idle or can be started.
     ///
-    /// # Errors
-    /// The job itself, when there is no thread at all that could run it.
+    /// # Errors The job itself, if there is no thread that could run it.
     pub(crate) fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<Submitted, Job> {
         let job: Job = Box::new(job);
         let mut state = self.0.lock();
@@ -90,7 +89,7 @@ impl ThreadPool {
         Err(job)
     }
 
-    /// Starts threads for jobs that are queued, as far as the process may have some by now.
+    /// Tries again to start threads for queued jobs.
     pub(crate) fn start_missing_threads(&self) {
         let mut state = self.0.lock();
         let without_thread = state.jobs.len().saturating_sub(state.idle + state.starting);
@@ -106,7 +105,7 @@ impl ThreadPool {
         self.0.work.let_time_pass(&self.0.lock());
     }
 
-    /// Whether the process may have another thread.
+    /// Starts a thread. False if the system refuses.
     fn start_thread(&self, state: &mut State) -> bool {
         let shared = self.0.clone();
         let started = Builder::new()
@@ -126,9 +125,9 @@ impl ThreadPool {
 /// How a job was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Submitted {
-    /// A thread is there for it.
+    /// A thread is there for the job.
     HasThread,
-    /// The process may have no more threads: the first that is free takes it, unless [`ThreadPool::start_missing_threads`] gets it another.
+    /// No thread could be started. The first free thread takes the job, unless [`ThreadPool::start_missing_threads`] starts one before.
     Queued,
 }
 

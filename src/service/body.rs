@@ -1,4 +1,4 @@
-//! Request bodies: produced while they are sent, never from more than a few chunks of memory.
+//! Request bodies: produced while they are sent, with at most a few chunks in memory.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::operation::{Meter, Operation};
 /// What a request carries.
 #[derive(Debug)]
 pub(crate) enum Payload {
-    /// The protocol's own bytes, such as the list of ETags, or none: not counted as content.
+    /// Bytes of the protocol, such as the list of ETags, or none. They do not count as content.
     Protocol(Bytes),
     /// Content of the object.
     Content(Chunks),
@@ -35,13 +35,13 @@ impl Payload {
     }
 }
 
-/// What the sender may still ask of a body that the connection owns.
+/// The sender's view of a body that the connection owns.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     exhausted: Arc<AtomicBool>,
     /// The connection has asked for more than the source has given so far.
     awaits_source: Arc<AtomicBool>,
-    /// What [`Self::is_complete`] said when the connection stopped.
+    /// The result of [`Self::is_complete`] at the moment when the connection stopped.
     decided: Arc<AtomicU8>,
     outcome: Option<ReadOutcome>,
     meter: Meter,
@@ -53,13 +53,13 @@ const COMPLETE: u8 = 1;
 const INCOMPLETE: u8 = 2;
 
 impl Delivery {
-    /// A connection begins to send it.
+    /// A connection begins to send the body.
     pub(super) fn begin(&self) {
         self.decided.store(UNDECIDED, Ordering::Release);
     }
 
-    /// The connection writes nothing more. Called before it drops the pieces that it still holds: a dropped piece
-    /// counts as sent.
+    /// The connection will write nothing more. Called before the connection drops the pieces that it still
+    /// holds, because a dropped piece counts as sent.
     pub(super) fn decide(&self) {
         let decided = if self.is_complete() {
             COMPLETE
@@ -74,9 +74,9 @@ impl Delivery {
         self.meter.take_back();
     }
 
-    /// Whether the whole body left. Until then the service cannot have run the request: its Content-Length was
-    /// not reached. Proves nothing while the connection may still write. What a broken or encrypted
-    /// connection took over counts as left.
+    /// Whether the whole body was sent. If not, the service cannot have run the request, because it lacks
+    /// bytes of the Content-Length. Proves nothing while the connection may still write. Bytes that a
+    /// broken or encrypted connection has accepted count as sent.
     pub(super) fn is_complete(&self) -> bool {
         match self.decided.load(Ordering::Acquire) {
             UNDECIDED => self.exhausted.load(Ordering::Acquire) && self.meter.is_idle(),
@@ -84,7 +84,7 @@ impl Delivery {
         }
     }
 
-    /// Whether the connection waits for the source: the disk, a comparison, or hashing.
+    /// Whether the connection is waiting for the source: for the disk, a comparison, or hashing.
     pub(super) fn awaits_source(&self) -> bool {
         self.awaits_source.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! One call of the protocol, and the signed HTTP request that is made of it.
+//! One call of the protocol, and the signed HTTP request for it.
 
 use std::fmt::{self, Display};
 
@@ -38,9 +38,9 @@ pub(crate) struct Call<'a> {
     /// The operation's name in messages.
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
-    /// Raw; empty for a call on the bucket.
+    /// The raw key; empty for a call on the bucket.
     pub(crate) key: &'a str,
-    /// Already encoded, without the `?`.
+    /// The query, already encoded, without the `?`.
     pub(crate) query: String,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) content_md5: Option<&'a str>,
@@ -164,12 +164,12 @@ impl Service {
         signed.authorization(&self.config.public_key, &self.config.private_key)
     }
 
-    /// What the service has said, without the secrets of the request.
+    /// A text of the service, with the secrets of the request masked.
     pub(super) fn masked(&self, text: &str, call: &Call<'_>) -> String {
         masked(text, &[&self.secrets, &self.public, &self.secrets_of(call)])
     }
 
-    /// What only this request must not show: its signature.
+    /// The secret of this request alone: its signature.
     pub(super) fn secrets_of(&self, call: &Call<'_>) -> Secrets {
         Secrets::new(&[signature(&self.authorization(call))])
     }
@@ -194,7 +194,7 @@ fn target(call: &Call<'_>) -> String {
     format!("/{path}{mark}{}", call.query)
 }
 
-/// A header value that appears in no Debug output.
+/// A header value that Debug output never shows.
 fn secret(text: &str) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(text).map_err(|_| {
         Error::new(

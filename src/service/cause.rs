@@ -1,4 +1,4 @@
-//! Why the HTTP client failed, told for people.
+//! Turns a failure of the HTTP client into a message for people.
 
 use std::error::Error as StdError;
 use std::fmt::Display;
@@ -8,19 +8,19 @@ use super::connector::ConnectTimeout;
 use crate::error::{Error, Status};
 use crate::protocol::verdict::End;
 
-/// A failure below HTTP's answers.
+/// A failure without an HTTP answer.
 pub(super) struct Cause {
     status: Status,
     text: String,
     os_error: i32,
-    /// The request never left.
+    /// The request was never sent.
     pub(super) unsent: bool,
     /// How the request ended.
     pub(super) end: End,
 }
 
 impl Cause {
-    /// No connection: name, socket, proxy or TLS.
+    /// The error when no connection could be made: name, socket, proxy or TLS.
     pub(super) fn connecting(error: &(dyn StdError + 'static)) -> Self {
         let chain = chain(Some(error));
         let timeout = chain.iter().any(|cause| cause.is::<ConnectTimeout>());
@@ -63,7 +63,7 @@ impl Cause {
         }
     }
 
-    /// The error of the request that is named.
+    /// The error, with the name of its request.
     pub(super) fn error(&self, what: &dyn Display) -> Error {
         let mut error = Error::new(self.status, format!("{what}: {}", self.text));
         error.report_mut().os_error = self.os_error;
@@ -73,12 +73,12 @@ impl Cause {
 
 type Chain<'a> = Vec<&'a (dyn StdError + 'static)>;
 
-/// An error and the errors behind it.
+/// An error and its chain of sources.
 fn chain<'a>(error: Option<&'a (dyn StdError + 'static)>) -> Chain<'a> {
     std::iter::successors(error, |&cause| behind(cause)).collect()
 }
 
-/// An I/O error names as its source what is behind the error that it wraps, and so skips that one.
+/// The `source` of an I/O error skips the error that it wraps; this function does not skip it.
 fn behind<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     let wrapped = cause
         .downcast_ref::<io::Error>()
@@ -125,7 +125,7 @@ fn advise_connecting(chain: &Chain<'_>) -> String {
     if let Some(error) = tls_error(chain) {
         return format!("no TLS connection: {reasons}; {}", advise_tls(error));
     }
-    // The words of hyper-util's resolver, which has no type of its own for it.
+    // The message of hyper-util's resolver, which has no error type of its own.
     if let Some(why) = reasons.strip_prefix("dns error: ") {
         return format!(
             "cannot connect: the host name does not resolve: {why}; check file_host or endpoint"

@@ -22,20 +22,20 @@ use crate::config::Config;
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// Bytes that the kernel may hold back: what it has taken counts as sent, so it should not be
-/// much more than what is on its way.
+/// Bytes that may wait in the kernel's send buffer. They count as sent, so there should not be many more
+/// than are in transit.
 const MOST_UNSENT: u32 = 256 << 10;
 
-/// Makes connections: the whole of it within the connect timeout.
+/// Makes connections, each within the connect timeout.
 #[derive(Clone)]
 pub(super) struct Connector {
     route: Route,
-    /// None for http: what is not made takes no memory.
+    /// None for http: TLS then takes no memory.
     tls: Option<Arc<ClientConfig>>,
     timeout: Duration,
 }
 
-/// No connection within the connect timeout.
+/// The error: no connection within the connect timeout.
 #[derive(Debug)]
 pub(super) struct ConnectTimeout(Duration);
 
@@ -90,7 +90,7 @@ impl Connector {
     }
 }
 
-/// The proxy on the way to the service: the one that was configured, or the environment's when asked for.
+/// The proxy to use: the configured one, or the environment's if the configuration allows it.
 pub(super) fn proxy(config: &Config, service: &Uri) -> Option<Intercept> {
     let configured = config.proxy.as_ref().filter(|proxy| !proxy.is_empty());
     let proxies = match configured {
@@ -101,7 +101,7 @@ pub(super) fn proxy(config: &Config, service: &Uri) -> Option<Intercept> {
     proxies.intercept(service)
 }
 
-/// Straight to the service, or through a proxy: by CONNECT for https, by absolute URLs for http.
+/// Connects to the service, or to it through a proxy: with CONNECT for https, with absolute URLs for http.
 #[derive(Clone)]
 struct Route {
     tcp: Tcp,
@@ -140,7 +140,7 @@ fn tunnel(tcp: Tcp, proxy: &Intercept, destination: Uri) -> BoxFuture<Socket> {
     Box::pin(async move { tunnel.call(destination).await.map_err(BoxError::from) })
 }
 
-/// A proxy's address without the password that it may carry.
+/// A proxy's address without its password.
 fn redacted(uri: &Uri) -> String {
     let scheme = uri.scheme_str().unwrap_or("http");
     let host = uri.host().unwrap_or_default();
@@ -166,7 +166,7 @@ impl Service<Uri> for Tcp {
         let connecting = self.0.call(destination);
         Box::pin(async move {
             let io = connecting.await?;
-            // A kernel without it only keeps more.
+            // A kernel without this option only buffers more.
             let _ = SockRef::from(io.inner()).set_tcp_notsent_lowat(MOST_UNSENT);
             Ok(Socket::new(io))
         })

@@ -1,25 +1,25 @@
-//! A request that failed: the error, and what is known of it.
+//! A failed request: the error, and what is known of the request.
 
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::protocol::verdict::{self, Answer, End, Evidence, Known, Verdict};
 
-/// A request that failed.
+/// A failed request.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) verdict: Verdict,
-    /// The answer that it was, if there was one.
+    /// The answer, if there was one.
     pub(crate) answer: Option<Answer>,
-    /// The service's words say that the upload is not, or no longer, there.
+    /// The service's message says that the upload does not exist, or no longer.
     pub(super) gone: bool,
     /// The answer is a gateway's page.
     pub(crate) page: bool,
-    /// An earlier try may have run.
+    /// An earlier attempt may have run.
     pub(super) lost_before: bool,
     pub(super) retry_after: Option<Duration>,
-    /// The connection had been idle, and broke without a byte of an answer.
+    /// The connection had been idle, and broke before a byte of an answer.
     pub(super) stale: bool,
 }
 
@@ -45,7 +45,7 @@ impl Failure {
         Self::new(error, verdict::judge(&evidence), answer)
     }
 
-    /// A failure without an answer, of which this is known.
+    /// A failure without an answer; `known` is what is known of the request.
     fn known(error: Error, known: Known) -> Self {
         let transient = false;
         Self::new(error, Verdict { known, transient }, None)
@@ -61,17 +61,18 @@ impl Failure {
         Self::known(error, Known::Lost)
     }
 
-    /// The service, in its own words, does not know the upload.
+    /// Whether the service itself says that it does not know the upload.
     pub(crate) fn upload_is_gone(&self) -> bool {
         self.gone
     }
 
-    /// The last try was answered 404, and an earlier try whose answer was lost may be the reason.
+    /// Whether the last attempt was answered 404, and an earlier attempt whose answer was lost may be the
+    /// reason.
     pub(crate) fn an_earlier_try_may_have_succeeded(&self) -> bool {
         self.lost_before && self.error.report().http_status == 404
     }
 
-    /// Status and RetCode of an answer in the service's own form.
+    /// Status and RetCode of an answer in US3's form.
     pub(crate) fn refusal(&self) -> Option<(u16, i32)> {
         self.answer.and_then(|answer| answer.refusal())
     }

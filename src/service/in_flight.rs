@@ -1,4 +1,4 @@
-//! A request in flight: watched for stalls, and its end told apart.
+//! A request in flight: detects stalls, and how the request ends.
 
 use std::fmt::Display;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::protocol::verdict::End;
 
-/// A request between its first byte and its end.
+/// A request from its first byte to its end.
 pub(super) struct InFlight<'a> {
     socket: SocketControl,
     /// The connection has carried a request before.
@@ -39,9 +39,9 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// Waits until nothing has moved for too long, and says what was waited for. Time in which the body waits for its
-    /// own source, such as a slow disk, does not count: it is not the network that stands still. A timer that still
-    /// runs since an earlier request is waited for as well: all it does is make us look sooner.
+    /// Waits until a time limit has passed, and says which one. Time in which the body waits for its own
+    /// source, such as a slow disk, does not count: the network is not stalled. A timer of an earlier
+    /// request may still run on this connection; it only causes an additional check.
     pub(super) async fn stalled(&self, config: &Config, mut timer: Pin<&mut Sleep>) -> Error {
         let mut complete_since = None;
         let mut since = self.started;
@@ -64,7 +64,7 @@ impl<'a> InFlight<'a> {
             if Instant::now() >= due {
                 return waited_for(complete, limit);
             }
-            // Short naps, because the limit changes when the body's end is reached, and to see the source being slow.
+            // Short sleeps, because the limit changes at the end of the body, and to notice a slow source.
             let longest = config.response_timeout.min(config.idle_timeout) / 8;
             let nap = due.saturating_duration_since(Instant::now()).min(longest);
             if timer.is_elapsed() {
@@ -75,20 +75,20 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// Stops the connection; then whether the whole body had left.
+    /// Stops the connection, then says whether the whole body was sent.
     fn stop(&self) -> bool {
         self.socket.hang_up();
         self.delivery.is_complete()
     }
 
-    /// The library stops waiting: no further byte goes out.
+    /// Gives the request up: no further byte is sent.
     pub(super) fn gave_up(&self, call: &Call<'_>, why: Error, end: End) -> Failure {
         let through = self.stop();
         Failure::judged(why, call.evidence(through, end))
     }
 
-    /// Reads the answer. One that comes before the body is through is a refusal: no more of the
-    /// body is sent, and the connection is of no further use.
+    /// Reads the answer. An answer that comes before the whole body was sent is a refusal: no more of the
+    /// body is sent, and the connection cannot be reused.
     pub(super) async fn read(&self, response: Response<Incoming>, limit: Duration) -> Reply {
         self.socket.park_unless(|| self.delivery.is_complete());
         let (head, incoming) = response.into_parts();
@@ -99,7 +99,7 @@ impl<'a> InFlight<'a> {
         reply
     }
 
-    /// Whether request and answer are through, so that the connection can carry another.
+    /// Whether request and answer are complete, so that the connection can be reused.
     pub(super) fn is_over(&self, reply: &Reply) -> bool {
         self.delivery.is_complete() && !self.socket.is_parked() && reply.incomplete.is_none()
     }
@@ -124,7 +124,7 @@ impl<'a> InFlight<'a> {
     }
 }
 
-/// What the connection does afterwards is not about this request.
+/// Later events of the connection do not concern this request.
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.socket.carry(None);

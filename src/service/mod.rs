@@ -1,8 +1,8 @@
-//! The wire: a bucket's service, with its pool of connections.
+//! The service of one bucket: sends its calls over a pool of connections.
 //!
-//! `object` and `multipart` make the calls of the protocol, `call` turns one into a signed request, `send` sends it
-//! once and reads its answer, `retry` sends it again. What is known of a failed request, and whether it may be sent
-//! again, `protocol::verdict` decides.
+//! `object` and `multipart` have the calls of the protocol. `call` turns a call into a signed request,
+//! `send` sends it once, `reply` reads its answer, `retry` sends it again. `protocol::verdict` decides what
+//! is known of a failed request, and whether it may be sent again.
 
 mod body;
 mod call;
@@ -46,7 +46,7 @@ use connector::Connector;
 use pool::Pool;
 use secrets::Secrets;
 
-/// A bucket's service, with its pool of connections.
+/// The service of one bucket, with its pool of connections.
 pub(crate) struct Service {
     config: Config,
     origin: Origin,
@@ -54,14 +54,14 @@ pub(crate) struct Service {
     pub(crate) wire: Box<dyn Wire>,
     /// Requests go through it, with absolute URLs. None for https, which goes through a tunnel.
     http_proxy: Option<Intercept>,
-    /// Of the account and the proxy: what no message must show.
+    /// The secrets of the account and the proxy, which no message may show.
     secrets: Secrets,
-    /// The same, but no secret where a name of the service's is compared: the public key.
+    /// The public key: masked in messages as well, but allowed in a name that the service chooses.
     public: Secrets,
 }
 
 impl Service {
-    /// Prepares connections; makes none yet.
+    /// Prepares the connector; makes no connection yet.
     pub(crate) fn new(config: Config, origin: Origin, balancer: LoadBalancer) -> Result<Self> {
         let address = address(&origin);
         let root: Uri = address.parse().map_err(|cause| {
@@ -96,7 +96,7 @@ fn address(origin: &Origin) -> String {
     format!("{scheme}://{}", origin.authority)
 }
 
-/// A public key of a few letters is a word that may stand anywhere.
+/// A very short public key is not masked: it may be an ordinary word.
 fn public_key(config: &Config) -> &str {
     match config.public_key.len() {
         0..8 => "",
@@ -104,14 +104,14 @@ fn public_key(config: &Config) -> &str {
     }
 }
 
-/// Private key and token; the password of the proxy.
+/// The secrets: private key, token, and the password of the proxy.
 fn account_secrets(config: &Config, proxy: Option<&Intercept>) -> Secrets {
     let token = config.security_token.as_ref();
     let login = proxy.and_then(Intercept::basic_auth);
     let login = login.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
     let login = login.and_then(|encoded| String::from_utf8(STANDARD.decode(encoded).ok()?).ok());
     let login = Zeroizing::new(login.unwrap_or_default());
-    // Its base64 is found as well.
+    // Its base64 form is masked as well.
     let password = login.split_once(':').map_or("", |(_, password)| password);
     Secrets::new(&[
         config.private_key.expose_secret(),

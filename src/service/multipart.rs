@@ -15,16 +15,16 @@ use crate::operation::Operation;
 use crate::protocol::keys::check_upload_id;
 use crate::protocol::policy::PutPolicy;
 
-/// Parts of BlkSize must fit memory when the host holds them; the service's own value is 4 MiB.
+/// The largest accepted BlkSize: a part must fit into memory. The service's own value is 4 MiB.
 pub(crate) const LARGEST_PART: u64 = 1 << 30;
 
-/// Parts that are listed at a time.
+/// Parts per page of ListParts.
 const PAGE: u32 = 1000;
 
-/// More than any ETag that can be compared.
+/// The longest accepted ETag of a part: longer than any ETag that can be compared.
 const LONGEST_ETAG: usize = 64;
 
-/// An upload that the service has begun.
+/// A multipart upload that the service has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Initiated {
     pub(crate) upload_id: String,
@@ -39,7 +39,7 @@ pub(crate) struct ListedPart {
     pub(crate) size: u64,
 }
 
-/// Where an upload goes.
+/// The object and the headers of a new multipart upload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UploadRef<'a> {
     pub(crate) key: &'a str,
@@ -75,7 +75,8 @@ struct PartAnswer {
 }
 
 impl Service {
-    /// Begins an upload. The answer of the service is never trusted with our memory.
+    /// Begins an upload. The part size in the answer is checked, so that the service cannot exhaust the
+    /// memory.
     pub(crate) async fn initiate(
         &self,
         key: &str,
@@ -128,7 +129,8 @@ impl Service {
         self.call(&call, payload, operation).await
     }
 
-    /// Joins the parts to the object, by one request; with a policy, the answer is the callback's.
+    /// Joins the parts into the object, with one request. With a policy, the answer is that of the callback
+    /// service.
     pub(crate) async fn finish(
         &self,
         target: UploadRef<'_>,
@@ -146,7 +148,7 @@ impl Service {
             .await
     }
 
-    /// Drops an upload and its parts.
+    /// Aborts an upload.
     pub(crate) async fn abort(
         &self,
         target: UploadRef<'_>,
@@ -157,8 +159,8 @@ impl Service {
         self.call(&call, Payload::none, operation).await
     }
 
-    /// Whether the service still has the upload, by one request: an error, [`Failure::upload_is_gone`] or not,
-    /// if it does not say so.
+    /// Asks whether the service still has the upload, with one request. Fails if it does not; see
+    /// [`Failure::upload_is_gone`].
     pub(crate) async fn upload_exists(
         &self,
         upload_id: &str,
@@ -169,8 +171,8 @@ impl Service {
         self.listed(&call, &reply).map(drop)
     }
 
-    /// Asks for one unfinished upload whose key begins with this, by one request: for how the service refuses
-    /// it, not for the answer.
+    /// Asks for one unfinished upload whose key begins with this, with one request. Only the way in which
+    /// the service refuses it matters, not the answer.
     pub(crate) async fn any_upload(
         &self,
         prefix: &str,
@@ -181,8 +183,8 @@ impl Service {
         self.call_once(&call, operation).await
     }
 
-    /// Of the upload's first `count` parts those that the service has, by number, and the service's Date. However
-    /// much the service lists, no more is kept.
+    /// The parts that the service has, by number, and the service's Date. Only numbers below `count` are
+    /// kept, however many parts the service lists.
     pub(crate) async fn list_parts(
         &self,
         upload_id: &str,
@@ -232,8 +234,9 @@ fn list_parts(upload_id: &str, marker: Option<u32>, most: u32) -> Call<'static> 
     call
 }
 
-/// What can be used of the answer; else why not, with the upload that is to be dropped. `is_secret` says whether an id
-/// repeats a secret of the request: an id goes into messages, logs and checkpoints.
+/// Checks the answer to initiate. If it is unusable, the error says why and names the upload, if there is
+/// one, which must be aborted. `is_secret` says whether an id repeats a secret of the request: ids go into
+/// messages, logs and checkpoints.
 fn initiated(
     body: &[u8],
     is_secret: impl Fn(&str) -> bool,

@@ -9,7 +9,7 @@ use crate::content::Chunks;
 use crate::operation::Operation;
 use crate::protocol::policy::PutPolicy;
 
-/// What HeadFile tells of an object.
+/// The answer of HeadFile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileInfo {
@@ -35,7 +35,7 @@ pub(crate) struct Put<'a> {
 }
 
 impl Service {
-    /// Stores an object, by one request; with a policy, the answer is the callback's.
+    /// Stores an object, with one request. With a policy, the answer is that of the callback service.
     pub(crate) async fn put(
         &self,
         put: Put<'_>,
@@ -63,7 +63,7 @@ impl Service {
         self.call(&call, Payload::none, operation).await
     }
 
-    /// Asks for an object's metadata by one request.
+    /// Asks for an object's metadata, with one request.
     pub(crate) async fn head_once(
         &self,
         key: &str,
@@ -73,7 +73,7 @@ impl Service {
         self.call_once(&call, operation).await
     }
 
-    /// Removes an object.
+    /// Deletes an object.
     pub(crate) async fn delete(
         &self,
         key: &str,

@@ -1,8 +1,8 @@
-//! Connections that wait for their next request.
+//! The pool of idle connections.
 //!
-//! hyper-util has a pool too, but it races a new connection against one that is about to come back,
-//! and so opens more than an upload has parts in flight. Here a request waits for nothing: it takes
-//! an idle connection or makes one, and gives it back before the next request of its kind begins.
+//! hyper-util has a pool too, but it races a new connection against one that is about to become idle, and
+//! so opens more connections than an upload has parts in flight. Here a request takes an idle connection or
+//! makes a new one, and gives it back before the next request of the same part slot begins.
 
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -21,30 +21,32 @@ use super::socket::SocketControl;
 use crate::runtime::event_loops::{Assignment, LoadBalancer};
 use crate::runtime::sync::unpoisoned;
 
-/// Shorter than the idle limit of common servers, so that a connection that the service is about
-/// to close is not picked.
+/// The longest idle time of a connection. It is shorter than the idle limit of common servers, so that a
+/// connection that the service is about to close is not used. An older connection closes when the pool is
+/// used next.
 pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(15);
 
-/// More than any sensible answer's header; also how much of a request is buffered.
+/// The largest header of an answer; larger than any reasonable one. Also the size of hyper's buffer.
 const MAX_HEADER: usize = 128 << 10;
 
-/// A connection is handed back as soon as its answer was read; the client behind it needs a
-/// moment, but never this long.
+/// How long to wait until hyper's connection is ready again after its answer was read. It needs a moment,
+/// but never this long.
 const LONGEST_HANDOVER: Duration = Duration::from_millis(100);
 
 /// One connection, for one request at a time.
 pub(super) struct PooledConnection {
     pub(super) sender: SendRequest<Body>,
     pub(super) socket: SocketControl,
-    /// It has carried a request before, so the service may have closed it since.
+    /// The connection has carried a request before, so the service may have closed it since.
     pub(super) reused: bool,
-    /// For those who watch its requests. It is kept because setting a timer interrupts the thread that drives it,
-    /// while one that is still running costs nothing.
+    /// The timer that watches the connection's requests. It is reused, because setting a new timer wakes
+    /// the thread that drives it, while a running timer costs nothing.
     pub(super) timer: Pin<Box<Sleep>>,
     _task: AbortOnDrop<hyper::Result<()>>,
 }
 
-/// Aborts the task when dropped: it may hold content of a request, and must not outlive the request.
+/// Aborts the connection's task when dropped: the task may hold content of a request, and must not outlive
+/// the request.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
@@ -92,7 +94,7 @@ impl Pool {
         }
     }
 
-    /// Takes a connection back whose answer was read to its end.
+    /// Takes back a connection whose answer was read to its end.
     pub(super) async fn give_back(&self, mut connection: PooledConnection) {
         let ready = tokio::time::timeout(LONGEST_HANDOVER, connection.sender.ready()).await;
         if matches!(ready, Ok(Ok(()))) {
@@ -102,7 +104,7 @@ impl Pool {
         }
     }
 
-    /// The idle connections, without those that are closed or were idle for too long.
+    /// The idle connections. Drops those that are closed or were idle for too long.
     fn usable(&self) -> MutexGuard<'_, Vec<Idle>> {
         let mut idle = unpoisoned(self.idle.lock());
         idle.retain(|idle| {
@@ -124,7 +126,7 @@ impl Pool {
     }
 }
 
-/// Makes a connection, which is driven where this runs.
+/// Makes a connection. Its task runs on the current event loop.
 async fn connect(
     connector: Connector,
     service: Uri,

@@ -1,4 +1,4 @@
-//! Answers: read within bounds, and told apart.
+//! Answers: read within bounds, and classified. The RetCode is read here.
 
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
@@ -15,10 +15,11 @@ use super::secrets::{MASK, Secrets, masked};
 use crate::error::{Error, Report, Status};
 use crate::protocol::verdict::{Answer, Form, is_before_the_policy, is_failed_dial};
 
-/// More than any documented answer, and than any sensible callback's reply.
+/// The most bytes of a body that are kept: more than any documented answer, or any reasonable reply of a
+/// callback service.
 pub(super) const MAX_BODY: usize = 1 << 20;
 
-/// Bytes of a session id that are told; more than any ETag has.
+/// The most bytes of a session id or ETag that are kept.
 const LONGEST_TOLD: usize = 256;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("x-sessionid");
@@ -33,7 +34,7 @@ pub(crate) struct Reply {
     pub(crate) incomplete: Option<String>,
 }
 
-/// What to do about a redirect of the service or a gateway.
+/// The advice after a redirect.
 pub(crate) const CORRECT_THE_ADDRESS: &str = "correct file_host or endpoint";
 
 #[derive(Deserialize)]
@@ -45,8 +46,7 @@ struct Refusal {
 }
 
 impl Reply {
-    /// Reads the body to its end, so that the connection can be used again, but never more
-    /// than [`MAX_BODY`].
+    /// Reads the body to its end, so that the connection can be reused, but never more than [`MAX_BODY`].
     pub(super) async fn read(head: Parts, mut incoming: Incoming, limit: Duration) -> Self {
         let mut body = Vec::new();
         let reading = read_body(&mut incoming, &mut body);
@@ -65,7 +65,8 @@ impl Reply {
         }
     }
 
-    /// Takes the request's secrets out of what is told of the headers. An ETag with a secret is none.
+    /// Masks the request's secrets in the headers that are reported. An ETag that contains a secret is
+    /// dropped.
     pub(super) fn hide_secrets(&mut self, secrets: &[&Secrets; 2], public: &Secrets) {
         if let Some(value) = self.headers.get(&SESSION_ID) {
             let text = String::from_utf8_lossy(value.as_bytes());
@@ -73,7 +74,7 @@ impl Reply {
             let shown = masked(&cut, &[secrets[0], secrets[1], public]);
             if shown != text {
                 let shown = HeaderValue::from_str(&shown);
-                // That there was one tells the service from a gateway.
+                // Kept even if masked: the header shows that the service answered, and not a gateway.
                 let shown = shown.unwrap_or(HeaderValue::from_static(MASK));
                 self.headers.insert(SESSION_ID, shown);
             }
@@ -112,7 +113,7 @@ impl Reply {
         Some(date.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
-    /// The facts that every answer has.
+    /// The facts that a report takes from an answer.
     pub(crate) fn report(&self) -> Report {
         let session_id = self.headers.get(&SESSION_ID);
         Report {
@@ -125,7 +126,7 @@ impl Reply {
         }
     }
 
-    /// As evidence. `is_own` says whether a URL is the one that the request's policy calls.
+    /// The answer as evidence. `is_own` says whether a URL is the one that the request's policy calls.
     pub(super) fn answer(&self, is_own: impl FnOnce(&str) -> bool) -> Answer {
         Answer {
             status: self.status,
@@ -141,7 +142,7 @@ impl Reply {
                 failed_dial: is_failed_dial(&refusal.err_msg, is_own),
             };
         }
-        // The service's own success has an ETag (A9), a portal's page does not.
+        // A success of the service has an ETag (A9); a portal's page has none.
         let portal = self.is_success() && self.is_page() && self.etag().is_none();
         if self.incomplete.is_some() {
             Form::Other
@@ -158,8 +159,8 @@ impl Reply {
         }
     }
 
-    /// Whether the service itself says that it does not know the upload. What a gateway says does not count,
-    /// which may repeat the URL and its uploadId.
+    /// Whether the service itself says that it does not know the upload. A gateway's text does not count,
+    /// because it may repeat the URL with its uploadId.
     pub(super) fn says_upload_is_gone(&self) -> bool {
         let Some(refusal) = self.refusal() else {
             return false;
@@ -183,7 +184,7 @@ impl Reply {
         content_type.starts_with(text) && !self.headers.contains_key(&SESSION_ID)
     }
 
-    /// Seconds since 1970 that a header tells as an HTTP date.
+    /// A header with an HTTP date, as seconds since 1970.
     pub(crate) fn date(&self, name: &str) -> Option<u64> {
         let date = httpdate::parse_http_date(self.header(name)?).ok()?;
         let since = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
@@ -194,7 +195,7 @@ impl Reply {
         if self.is_success() {
             return None;
         }
-        // serde also takes an array for a struct.
+        // serde would also read a struct from an array.
         if !self.body.trim_ascii_start().starts_with(b"{") {
             return None;
         }
@@ -202,8 +203,7 @@ impl Reply {
         (refusal.ret_code != 0).then_some(refusal)
     }
 
-    /// The error that an answer other than 2xx stands for.
-    /// `mask` takes the request's secrets out of a text.
+    /// The error for an answer other than 2xx. `mask` masks the request's secrets in a text.
     pub(super) fn error(
         &self,
         what: &dyn Display,
@@ -225,7 +225,7 @@ impl Reply {
         error
     }
 
-    /// An answer that makes no sense.
+    /// The error for an answer that makes no sense.
     pub(crate) fn protocol_error(&self, what: &dyn Display, why: impl Display) -> Error {
         let mut error = Error::new(
             Status::ProtocolError,
@@ -247,7 +247,7 @@ impl Reply {
                 self.status
             ),
         );
-        // With a policy it may be the callback service's answer.
+        // With a policy the answer may come from the callback service.
         if !policy {
             error.add(CORRECT_THE_ADDRESS);
         }
@@ -275,15 +275,16 @@ fn ret_code(refusal: &Refusal) -> i32 {
     i32::try_from(refusal.ret_code).unwrap_or(-1)
 }
 
-/// A text from outside for a message: secrets masked, then cut to 300 characters. Masking comes first, so that the
-/// cut leaves no part of a secret.
+/// A text from outside, for a message: secrets are masked, then the text is cut to 300 characters. Masking
+/// comes first, so that no part of a secret remains at the cut.
 fn shown(text: &str, mask: impl Fn(&str) -> String) -> String {
     const MASKED: usize = 16 << 10;
     const SHOWN: usize = 300;
     let begin = first(text, MASKED);
     let cut = begin.len() < text.len();
     let mut text = mask(begin);
-    // A repeated secret may have been cut in two, and half of one is not found.
+    // The limit of the body may have cut a secret in two, and half a secret is not recognised. So a cut
+    // text ends after the last mask.
     if let Some(last) = text.rfind(MASK).filter(|_| cut) {
         text.truncate(last + MASK.len());
     }

@@ -1,4 +1,4 @@
-//! Sending again: what is safe, how often, and after which pause.
+//! Retries: which requests may be sent again, how often, and after which pause.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,24 +11,25 @@ use crate::operation::Operation;
 use crate::operation::events;
 use crate::protocol::verdict::{Known, may_send_again};
 
-/// First pause at most, doubled for each failure. Full jitter: the real pause is a random part of it.
+/// The upper bound of the first pause, doubled after each failure. Backoff with full jitter: the pause is a
+/// random part of the bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A service may ask for more; it does not get to hold an upload longer at a time.
+/// The longest pause that Retry-After can cause.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The tries of one request.
+/// The attempts of one request.
 #[derive(Debug, Default)]
 pub(crate) struct Tries {
     begun: u32,
-    /// Those that count in `max_retries`.
+    /// The failures that count for `max_retries`.
     failures: u32,
 }
 
 impl Service {
-    /// Sends a request that may safely run twice, again if need be; the body is produced anew for each try.
-    /// The failure is that of the last try.
+    /// Sends a request that is safe to repeat, with retries. The body is produced again for each attempt.
+    /// The failure is that of the last attempt.
     pub(super) async fn call(
         &self,
         call: &Call<'_>,
@@ -54,7 +55,7 @@ impl Service {
         }
     }
 
-    /// Sends a request without a body once; again only when its idle connection broke.
+    /// Sends a request without a body once. It is sent again only if an idle connection broke.
     pub(super) async fn call_once(
         &self,
         call: &Call<'_>,
@@ -89,8 +90,8 @@ impl Service {
         sent
     }
 
-    /// Whether to send a request again, after the pause that is due. `twice`: running twice does no harm, or
-    /// the host has chosen it.
+    /// Decides whether to send a request again; if so, waits for the pause first. `twice`: running twice
+    /// does no harm, or the host allows it.
     pub(crate) async fn wait_to_retry(
         &self,
         failure: &mut Failure,
@@ -116,13 +117,14 @@ impl Service {
         true
     }
 
-    /// Whether the next connection is tried at once: an idle one broke that the service had closed, which says
-    /// nothing about this request. They run out, and a new one is not stale.
+    /// Whether to try the next connection at once: an idle connection broke, because the service had closed
+    /// it. That says nothing about this request. It cannot repeat for ever: the idle connections run out,
+    /// and a new one is not stale.
     fn replaces_connection(&self, failure: &Failure) -> bool {
         failure.stale && self.config().max_retries > 0
     }
 
-    /// How long to wait after so many failures; None to give up.
+    /// The pause after this number of failures; None to give up.
     fn pause(&self, failure: &Failure, failures: u32) -> Option<Duration> {
         let policy = ExponentialBackoff::builder()
             .retry_bounds(FIRST_PAUSE, LONGEST_PAUSE)

@@ -1,29 +1,30 @@
-//! Secrets of a request, taken out of what the service and gateways say: some repeat a request's headers.
+//! Masks the secrets of a request in texts from outside: some gateways repeat the request's headers in
+//! their pages.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-/// What a secret is replaced by.
+/// The replacement of a secret.
 pub(super) const MASK: &str = "***";
 
-/// Shorter secrets would be found everywhere, and the base64 of short ones as well.
+/// The shortest secret that is masked. Shorter ones, and their base64, would be found in ordinary text.
 const SHORTEST: usize = 4;
 const SHORTEST_IN_BASE64: usize = 8;
 
-/// So many bytes of a longer secret are enough: gateways cut what they repeat.
+/// This many first bytes of a longer secret are recognised, because gateways cut what they repeat.
 const CUT_OFF: usize = 16;
 
-/// Blanks and line breaks within a secret that was wrapped.
+/// The most blanks and line breaks at one place within a secret that was wrapped.
 const WRAPPED: usize = 8;
 
-/// A text may be escaped several times; a hostile one must not take a long time to read.
+/// The most levels of escaping that are read: a hostile text must not take long.
 const MOST_ESCAPES: usize = 8;
 
-/// What follows an `&` that HTML has escaped.
+/// The text after an `&` that HTML has escaped.
 const AMP: &[u8] = b"amp;";
 
-/// Characters that HTML writes by name, of those that secrets are made of.
+/// HTML's names for characters that occur in secrets.
 const NAMED: [(&[u8], u8); 7] = [
     (b"lt;", b'<'),
     (b"gt;", b'>'),
@@ -34,10 +35,10 @@ const NAMED: [(&[u8], u8); 7] = [
     (b"equals;", b'='),
 ];
 
-/// What must not be shown.
+/// The secrets that must not be shown.
 pub(super) struct Secrets {
     needles: Vec<Needle>,
-    /// Bytes at which a secret may begin in a text.
+    /// The bytes with which a secret can begin in a text.
     begins: [bool; 256],
 }
 
@@ -48,7 +49,7 @@ struct Needle {
 }
 
 impl Secrets {
-    /// Those of less than four bytes are left out.
+    /// Secrets of less than four bytes are ignored.
     pub(super) fn new(secrets: &[&str]) -> Self {
         let mut needles = Vec::new();
         for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
@@ -117,7 +118,7 @@ impl Needle {
 
     fn written_at(&self, text: &[u8]) -> Option<usize> {
         let (first, others) = self.bytes.split_first()?;
-        // A text can be read in several ways: `%25` as three characters or as one.
+        // A text can be decoded in several ways: `%25` is three characters or one.
         let mut ends = self.read(text, 0, *first, Vec::new());
         for (found, expected) in (1..).zip(others) {
             let longer = Vec::with_capacity(ends.len());
@@ -133,7 +134,7 @@ impl Needle {
         ends.into_iter().max()
     }
 
-    /// Adds where the text goes on behind this byte.
+    /// Adds the positions in the text after this byte.
     fn read(&self, text: &[u8], at: usize, expected: u8, mut ends: Vec<usize>) -> Vec<usize> {
         for (byte, len) in readings(&text[at..]) {
             if self.in_one_alphabet(byte) == expected && !ends.contains(&(at + len)) {
@@ -144,14 +145,14 @@ impl Needle {
     }
 }
 
-/// Blanks and line breaks at the beginning of a text, some at most.
+/// The number of blanks and line breaks at the beginning of a text, up to a limit.
 fn blanks(text: &[u8]) -> usize {
     let blanks = text.iter().take(WRAPPED);
     blanks.take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-/// The same text without any of the secrets, as they are, cut off or wrapped, percent-encoded, escaped as in JSON, C or HTML, once or
-/// several times, or in base64.
+/// The text with every secret masked: unchanged, cut off, wrapped, percent-encoded, escaped as in JSON, C
+/// or HTML (once or several times), or in base64.
 pub(super) fn masked(text: &str, secrets: &[&Secrets]) -> String {
     if !secrets
         .iter()
@@ -174,7 +175,7 @@ pub(super) fn masked(text: &str, secrets: &[&Secrets]) -> String {
     shown
 }
 
-/// Each way to read one byte at the beginning of a text: the byte, and how long it is written.
+/// Every way to decode one byte at the beginning of a text: the byte, and the length of its spelling.
 fn readings(text: &[u8]) -> impl Iterator<Item = (u8, usize)> {
     let plain = text.first().map(|byte| (*byte, 1));
     let escaped = match text.first() {
@@ -192,12 +193,13 @@ fn readings(text: &[u8]) -> impl Iterator<Item = (u8, usize)> {
     plain.into_iter().chain(escaped.into_iter().flatten())
 }
 
-/// `%2B`, and `%252B` when it was encoded twice.
+/// `%2B`, and `%252B` when the text was encoded twice.
 fn percent(text: &[u8], begin: usize) -> Option<(u8, usize)> {
     Some((number(text.get(begin..begin + 2)?, 16)?, begin + 2))
 }
 
-/// `\u002b`, `\u{2b}`, `\x2b`, `\053` and `\/`, with more backslashes when it was escaped more than once.
+/// `\u002b`, `\u{2b}`, `\x2b`, `\053` and `\/`, with more backslashes when the text was escaped more than
+/// once.
 fn backslash(text: &[u8]) -> Option<(u8, usize)> {
     let begin = repeated(text, b"\\");
     let rest = &text[begin..];
@@ -220,8 +222,8 @@ fn backslash(text: &[u8]) -> Option<(u8, usize)> {
     Some((byte, begin + len))
 }
 
-/// `&#43;`, `&#x2b;` and `&plus;`, with `amp;` in between when it was escaped more than once; and these alone, which
-/// may be an escaped `&` with other text behind it.
+/// `&#43;`, `&#x2b;` and `&plus;`, with `amp;` in between when the text was escaped more than once. Also
+/// `&amp;` alone, an escaped `&`.
 fn html(text: &[u8]) -> [Option<(u8, usize)>; 3] {
     let begin = 1 + repeated(&text[1..], AMP);
     let ampersand = |len| (begin >= len).then_some((b'&', len));
@@ -248,7 +250,7 @@ fn numbered(digits: &[u8]) -> Option<(u8, usize)> {
     Some((byte, end + 1))
 }
 
-/// How many bytes at the beginning of a text are this, again and again, some times at most.
+/// The length of the repetitions of `what` at the beginning of a text, up to a limit.
 fn repeated(text: &[u8], what: &[u8]) -> usize {
     let count = text
         .chunks_exact(what.len())
@@ -259,13 +261,13 @@ fn repeated(text: &[u8], what: &[u8]) -> usize {
 
 fn number(digits: &[u8], radix: u32) -> Option<u8> {
     let digits = std::str::from_utf8(digits).ok()?;
-    // A sign is no digit.
+    // from_str_radix would accept a sign.
     let all = digits.bytes().all(|digit| digit.is_ascii_alphanumeric());
     u8::from_str_radix(digits, radix).ok().filter(|_| all)
 }
 
-/// The base64 characters that depend on the secret alone, for each offset (0, 1, 2 modulo 3) at which the secret can
-/// begin in the encoded text.
+/// The base64 characters that depend only on the secret, for each offset (0, 1, 2 modulo 3) of the secret
+/// in the encoded text.
 fn in_base64(secret: &str) -> [Zeroizing<Vec<u8>>; 3] {
     [0, 1, 2].map(|before| {
         let mut bytes = Zeroizing::new(vec![0; before]);

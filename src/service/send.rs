@@ -1,4 +1,4 @@
-//! The one place that sends a request and reads its answer.
+//! Sends one request and reads its answer: the only place that does so.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::error::Error;
 use crate::operation::Operation;
 use crate::protocol::verdict::{self, End, Known};
 
-/// A request that must not run twice goes over a connection that was used a moment ago, or a new
-/// one: when an older one breaks, nobody can tell whether the request ran.
+/// The longest idle time of a connection for a request that must not run twice. When a connection breaks
+/// that was idle for longer, nobody can tell whether the request ran.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// What carries requests: connections, and in tests a service in memory.
@@ -163,7 +163,7 @@ impl Service {
         })
     }
 
-    /// An answer that makes no sense.
+    /// The error for an answer that makes no sense.
     pub(super) fn protocol_error(
         &self,
         call: &Call<'_>,

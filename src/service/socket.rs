@@ -1,7 +1,9 @@
-//! A socket that can be watched and stopped: what an HTTP client hides, and the promises need.
+//! A socket that can be observed and stopped. HTTP client libraries hide this, but the rules of evidence
+//! need it.
 //!
-//! [`SocketControl`] tells the sender that bytes still leave, stops them, hangs up, and makes sure that whether the
-//! whole request had left is decided when nothing more can leave.
+//! [`SocketControl`] tells the sender whether bytes are still being sent, stops the sending, and closes the
+//! connection. It guarantees that "was the whole request sent?" is only decided when no more bytes can
+//! leave.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -21,7 +23,7 @@ use super::body::Delivery;
 
 use crate::runtime::sync::unpoisoned;
 
-/// What the library knows of one socket, shared with the request that uses it.
+/// The state of one socket, shared with the request that uses it.
 #[derive(Clone, Debug)]
 pub(super) struct SocketControl(Arc<State>);
 
@@ -32,9 +34,9 @@ struct State {
     written: AtomicU64,
     writing: AtomicU8,
     writer: AtomicWaker,
-    /// Held while the connection is driven.
+    /// Locked while the connection's task runs.
     driven: Mutex<()>,
-    /// The request that it sends.
+    /// The request that the socket is sending.
     delivery: Mutex<Option<Delivery>>,
 }
 
@@ -42,7 +44,7 @@ struct State {
 const OPEN: u8 = 0;
 /// Nothing more is written, but an answer may still be read.
 const PARKED: u8 = 1;
-/// The next write fails, which makes the HTTP client drop the socket.
+/// The next write fails, so that hyper drops the socket.
 const HUNG_UP: u8 = 2;
 
 impl Socket {
@@ -71,12 +73,12 @@ impl SocketControl {
         self.0.born + Duration::from_millis(self.0.written.load(Ordering::Relaxed))
     }
 
-    /// The request that is sent from now on, or none.
+    /// Sets the request that is sent from now on, or none.
     pub(super) fn carry(&self, delivery: Option<Delivery>) {
         *self.carried() = delivery;
     }
 
-    /// Nothing more is written: whether the request has left is decided now.
+    /// Nothing more will be written: now it is decided whether the whole request was sent.
     fn decide(&self) {
         if let Some(delivery) = self.carried().as_ref() {
             delivery.decide();
@@ -87,14 +89,14 @@ impl SocketControl {
         unpoisoned(self.0.delivery.lock())
     }
 
-    /// Keeps the connection's task from running. While this is held no write is under way, and whatever a
-    /// write has sent is counted.
+    /// Keeps the connection's task from running. While the lock is held, no write is in progress, and the
+    /// bytes of all earlier writes are counted.
     fn still(&self) -> MutexGuard<'_, ()> {
         unpoisoned(self.0.driven.lock())
     }
 
-    /// Drives the connection of this socket. Whoever parks the socket or hangs up waits for the end of a write,
-    /// so that nothing leaves after it.
+    /// Drives the connection of this socket. Parking the socket, or hanging up, waits for the end of a
+    /// write, so that nothing is sent afterwards.
     pub(super) async fn drive<T>(self, connection: impl Future<Output = T>) -> T {
         let mut connection = pin!(connection);
         poll_fn(|cx| {
@@ -108,7 +110,8 @@ impl SocketControl {
         .await
     }
 
-    /// Sends nothing more, unless the whole request has left; an answer may still be read.
+    /// Parks the socket: sends nothing more, unless the whole request was sent already. An answer may still
+    /// be read.
     pub(super) fn park_unless(&self, complete: impl FnOnce() -> bool) {
         let _still = self.still();
         if !complete() {
@@ -117,8 +120,8 @@ impl SocketControl {
         }
     }
 
-    /// Gives the socket up, and with it the request body that it may still hold. Once this returns, no
-    /// further byte leaves.
+    /// Hangs up: gives up the socket and the request body that it may still hold. After this returns, no
+    /// further byte is sent.
     pub(super) fn hang_up(&self) {
         let still = self.still();
         self.0.writing.store(HUNG_UP, Ordering::Relaxed);
@@ -134,7 +137,7 @@ impl SocketControl {
             .compare_exchange(OPEN, PARKED, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Whether nothing more is sent.
+    /// Whether the socket is parked or closed.
     pub(super) fn is_parked(&self) -> bool {
         self.0.writing.load(Ordering::Relaxed) != OPEN
     }
@@ -159,9 +162,9 @@ impl SocketControl {
         }
     }
 
-    /// A service that refuses an upload answers and closes before it has read the body, so the
-    /// write fails although an answer waits to be read. A failed write therefore only parks the
-    /// socket: the answer, the end or the reset that the reading side meets decides.
+    /// A service that refuses an upload may answer and close before it has read the body. The write then
+    /// fails although an answer can be read. So a failed write only parks the socket; what the reading side
+    /// receives (answer, end or reset) decides.
     fn after_write(
         &self,
         cx: &mut Context<'_>,
@@ -189,7 +192,7 @@ pub(super) struct Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // What the kernel still holds of a request that was given up must not go out either.
+        // Bytes of an abandoned request that are still in the kernel's send buffer must not be sent either.
         if self.control.is_hung_up() {
             let _ = self.io.inner().set_zero_linger();
         }

@@ -10,8 +10,8 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 
-/// Trusts `ca_file`, else the system's store. None for http, which spares it milliseconds and memory; a `ca_file` is
-/// read all the same, lest a wrong one be found only on the day of the change to https.
+/// Trusts `ca_file`, or else the system's certificates. None for http, which saves time and memory. A
+/// `ca_file` is read even for http, so that a wrong one is noticed now and not after a change to https.
 pub(super) fn client_config(config: &Config, https: bool) -> Result<Option<Arc<ClientConfig>>> {
     let ca_file = config.ca_file.as_deref();
     let given = ca_file.filter(|path| !path.as_os_str().is_empty());
@@ -29,7 +29,7 @@ pub(super) fn client_config(config: &Config, https: bool) -> Result<Option<Arc<C
     Ok(Some(Arc::new(config)))
 }
 
-/// An unreadable store trusts nobody, which the first connection reports.
+/// If the system's certificates cannot be read, none is trusted; the first connection reports that.
 fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -17,23 +17,23 @@ use crate::protocol::mime;
 use crate::protocol::policy::PutPolicy;
 use crate::runtime::sync::unpoisoned;
 
-/// An upload in progress that the host drives. Parts may be sent from any thread in any order.
-/// Dropping it leaves the upload with the service.
+/// A multipart upload in progress that the host drives. Parts may be sent from any thread in any order.
+/// When it is dropped, the upload stays at the service.
 #[must_use = "an upload that is neither finished nor aborted stays with the service"]
 pub struct Multipart {
     engine: Arc<Engine>,
     session: Arc<Session>,
-    /// No content yet; the parts belong to it.
+    /// An empty content; the parts share its buffers and hashing.
     content: Content,
     progress: Mutex<PartsInFlight>,
 }
 
-/// What the host has under way.
+/// The state of the host's calls.
 #[derive(Debug, Default)]
 struct PartsInFlight {
-    /// Bytes of the parts that are being sent.
+    /// The sizes of the parts that are being sent.
     in_flight: BTreeMap<u32, u64>,
-    /// Finishing, or finished, or aborted: no part may come any more.
+    /// The upload is being finished, or is finished or aborted: no part is accepted any more.
     closed: Option<&'static str>,
 }
 
@@ -56,7 +56,7 @@ impl Multipart {
         Ok((upload, report))
     }
 
-    /// The service's name for this upload.
+    /// The upload id.
     pub fn upload_id(&self) -> &str {
         &self.session.upload_id
     }
@@ -66,13 +66,12 @@ impl Multipart {
         self.session.part_size
     }
 
-    /// Sends one part, numbered from 0; a part sent before is replaced. Blocks. When it returns,
-    /// the library no longer reads `data`, but the last clone may be dropped a moment later.
+    /// Sends one part, numbered from 0. A part that was sent before is replaced. Blocks. After it returns,
+    /// the library no longer reads `data`, but may drop the last clone a moment later.
     ///
-    /// # Errors
-    /// `InvalidArgument` for a number above 999,999, an empty or too long part, a second short
-    /// part, a part beyond the short one, one that is being sent by another thread, or an upload
-    /// that has ended. Otherwise as the service or the network fails; the upload goes on.
+    /// # Errors `InvalidArgument` for a number above 999,999, an empty or too long part, a second short
+    /// part, a part beyond the short one, one that is being sent by another thread, or an upload that has
+    /// ended. Otherwise the failure of the service or the network; the upload continues.
     pub fn upload_part(&self, part_number: u32, data: Bytes) -> Result<Report> {
         let size = data.len() as u64;
         self.begin_part(part_number, size)?;
@@ -86,12 +85,11 @@ impl Multipart {
         result
     }
 
-    /// Joins the parts to the object and fires the callback. Blocks. After a failure that did not store the
-    /// object it can be called again, with the same or another policy; no part is sent again.
+    /// Joins the parts into the object and fires the callback. Blocks. After a failure that did not store
+    /// the object it can be called again, with the same or another policy; no part is sent again.
     ///
-    /// # Errors
-    /// `InvalidArgument` when a part is missing or still being sent, or the upload has ended.
-    /// Otherwise as the service or the network fails, with the upload named in the report.
+    /// # Errors `InvalidArgument` when a part is missing or still being sent, or the upload has ended.
+    /// Otherwise the failure of the service or the network; the report has the upload id.
     pub fn finish(&self, policy: Option<PutPolicy>) -> Result<Report> {
         self.close("is being finished by another thread")?;
         let session = self.session.clone();
@@ -107,7 +105,7 @@ impl Multipart {
         self.progress().closed = stored.then_some("is finished");
         result.map_err(|mut error| {
             let report = error.report_mut();
-            // Nothing was sent, but what became of an earlier finish is open.
+            // Nothing was sent now, but an earlier finish may have run.
             if self.session.is_lost() && report.object == ObjectState::NotStored {
                 report.object = ObjectState::Unknown;
                 if requested {
@@ -119,11 +117,10 @@ impl Multipart {
         })
     }
 
-    /// Drops the upload and its parts. Blocks.
+    /// Aborts the upload. Blocks.
     ///
-    /// # Errors
-    /// `InvalidArgument` while parts are being sent or when the upload has ended. Otherwise as the
-    /// service or the network fails; it can be called again.
+    /// # Errors `InvalidArgument` while parts are being sent or when the upload has ended. Otherwise the
+    /// failure of the service or the network; it can be called again.
     pub fn abort(&self) -> Result<Report> {
         self.close("is being aborted by another thread")?;
         let session = self.session.clone();
@@ -188,7 +185,7 @@ impl Multipart {
         }
     }
 
-    /// Bytes of the parts that the service has.
+    /// The sizes of the parts that the service has.
     fn sizes(&self) -> BTreeMap<u32, u64> {
         let parts = self.session.parts();
         parts
@@ -197,7 +194,7 @@ impl Multipart {
             .collect()
     }
 
-    /// Lets no part begin any more; fails while some are under way.
+    /// From now on no part may begin. Fails while parts are being sent.
     fn close(&self, how: &'static str) -> Result<()> {
         let mut progress = self.progress();
         let refuse = |why: String| {
@@ -216,7 +213,7 @@ impl Multipart {
         Ok(())
     }
 
-    /// Every number from 0 to the highest must be there.
+    /// Checks that no number from 0 to the highest is missing.
     fn check_parts(&self) -> Result<()> {
         self.check_gaps()
             .map_err(|error| self.session.name_in(error))
@@ -242,7 +239,7 @@ impl Multipart {
     }
 }
 
-/// There is no content to look at yet.
+/// Detects the type from the key, because there is no content yet.
 fn type_of_key(key: &str) -> String {
     let known = mime::of_name(Path::new(key));
     known.unwrap_or(mime::UNKNOWN).to_owned()

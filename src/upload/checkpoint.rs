@@ -1,5 +1,5 @@
-//! What the checkpoint of a resumable upload says: which upload it is, of which file, and no secrets. Which parts
-//! are there the service itself tells.
+//! The content of a checkpoint: which upload it is, and of which file. It contains no secret. The list of
+//! parts is not in it: the service knows them.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::content::Identity;
 use crate::protocol::etag::EtagHasher;
 use crate::service::LARGEST_PART;
 
-/// Changes when an older library must not read a newer checkpoint.
+/// The format version. It changes when an older library must not read a newer checkpoint.
 const VERSION: u32 = 2;
 
-/// It does not tell when the finish was sent.
+/// The first format version, which lacks the time of the finish.
 const FIRST_VERSION: u32 = 1;
 
-/// More than any checkpoint; the file may be anything.
+/// The most bytes that are read: more than any checkpoint, because the file may be anything.
 pub(super) const MAX_LEN: u64 = 64 << 10;
 
 pub(super) const FILE_CHANGED: &str =
@@ -27,20 +27,20 @@ const HEADERS_CHANGED: &str = "the content type, storage class or metadata chang
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     version: u32,
-    /// Scheme and authority.
+    /// Scheme and authority of the service.
     pub(super) endpoint: String,
     pub(super) bucket: String,
     pub(super) key: String,
     pub(super) file: Identity,
-    /// A digest of the content type, the storage class and the metadata that the upload was begun with. Earlier
-    /// checkpoints do not tell.
+    /// A digest of the content type, the storage class and the metadata of the upload. Earlier checkpoints
+    /// lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     begun_with: Option<String>,
     pub(super) part_size: u64,
     pub(super) upload_id: String,
     /// The finish may have been sent.
     pub(super) finishing: bool,
-    /// When that was. Checkpoints of the first version do not tell.
+    /// The finish. Checkpoints of the first version lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) finish: Option<FinishSent>,
 }
@@ -50,12 +50,12 @@ pub(super) struct Checkpoint {
 pub(super) struct FinishSent {
     /// It carries a policy.
     pub(super) policy: bool,
-    /// By the service's Date, in seconds since 1970; None when it had not told the time.
+    /// The time by the service's Date header, in seconds since 1970; None when no answer had a Date.
     pub(super) at: Option<u64>,
-    /// Milliseconds after `at` until it can no longer run.
+    /// Milliseconds after `at` until the finish can no longer run.
     lasts_ms: u64,
-    /// The ETag of the object that it stores. None when it cannot be told: parts of another size than the ETag's
-    /// blocks, or no digests.
+    /// The ETag of the object that the finish stores. None when it cannot be computed: the part size is not
+    /// that of the ETag's blocks, or there are no digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) etag: Option<String>,
 }
@@ -75,14 +75,14 @@ impl FinishSent {
         }
     }
 
-    /// The time after `at` until it can no longer run.
+    /// The time after `at` until the finish can no longer run.
     pub(super) fn lasts(&self) -> Duration {
         Duration::from_millis(self.lasts_ms)
     }
 }
 
 impl Checkpoint {
-    /// Of an upload that has not begun.
+    /// The checkpoint of an upload that has not begun.
     pub(super) fn new(endpoint: String, bucket: &str, upload: &Upload, file: Identity) -> Self {
         Self {
             version: VERSION,
@@ -98,20 +98,20 @@ impl Checkpoint {
         }
     }
 
-    /// Whether both are about the same object.
+    /// Whether both checkpoints are about the same object.
     pub(super) fn same_object(&self, other: &Self) -> bool {
         (&self.endpoint, &self.bucket, &self.key) == (&other.endpoint, &other.bucket, &other.key)
     }
 
-    /// Whether content type, storage class and metadata are the same, as far as both tell.
+    /// Whether content type, storage class and metadata are the same, as far as both checkpoints have them.
     pub(super) fn same_headers(&self, other: &Self) -> bool {
         let told = self.begun_with.as_ref().zip(other.begun_with.as_ref());
         told.is_none_or(|(ours, theirs)| ours == theirs)
     }
 }
 
-/// Metadata may be private, and is long: a digest is enough to see a difference. Its order does not count, nor the
-/// case of names.
+/// A digest of the headers: metadata may be private and long, and a digest shows every difference. The
+/// order of the metadata and the case of names do not matter.
 fn digest_of_headers(upload: &Upload) -> String {
     let headers = upload.plan.headers.iter();
     let mut lines: Vec<_> = headers
@@ -157,11 +157,11 @@ impl Changes {
 pub(super) enum Found {
     Nothing,
     Checkpoint(Box<Checkpoint>),
-    /// It could not be read as a checkpoint, and why. What it held was kept, beside it.
+    /// It is not a checkpoint, for this reason. Its content was kept in a file beside it.
     Damaged(String),
 }
 
-/// What a file that is not empty says.
+/// Reads a checkpoint from the content of a file that is not empty.
 pub(super) fn parse(text: &[u8]) -> Found {
     match serde_json::from_slice::<Checkpoint>(text) {
         Ok(read) if !(FIRST_VERSION..=VERSION).contains(&read.version) => {

@@ -1,12 +1,12 @@
-//! The file of a checkpoint, which one upload at a time has to itself.
+//! The file of a checkpoint: locked by one upload at a time, and written atomically.
 //!
-//! Whoever works on it holds a lock on it. It is written when the upload has begun, before each finish, and after a
-//! finish that did not run. Each write is atomic, so that a process that is killed leaves the old or the new
-//! checkpoint.
+//! An upload that uses the file holds a lock on it. The checkpoint is written when the upload has begun,
+//! before each finish, and after a finish that did not run. Each write is atomic, so a killed process
+//! leaves the old or the new checkpoint.
 //!
-//! The folder may be one that other users write to, such as /tmp. What they put in the file's place is neither
-//! followed nor read. Only a checkpoint, or an empty file in its place, is ever replaced or removed; what else is there
-//! keeps its content, and other files beside it keep their names as well.
+//! Other users may be able to write to the folder, as in /tmp. A link or file that they put at the path is
+//! neither followed nor read. Only a checkpoint or an empty file is ever replaced or removed. Any other
+//! file at the path keeps its content, and other files in the folder keep their names too.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,30 +21,30 @@ use super::trusted::{failed, folder_of, followed, metadata, open};
 use crate::content::Identity;
 use crate::error::{Error, Result, Status};
 
-/// Rounds of opening and locking, when others remove or replace the file meanwhile.
+/// How often opening and locking is repeated when another process removes or replaces the file meanwhile.
 const TRIES: usize = 100;
 
-/// Names that are tried for a file beside the checkpoint, when others have them.
+/// How many names are tried for a file beside the checkpoint, when names are taken.
 const MOST_NAMES: usize = 100;
 
-/// Of the temporary file, and of what was found in the checkpoint's place and is none.
+/// The suffixes of the temporary file, and of a file at the checkpoint's path that is no checkpoint.
 const TEMPORARY: &str = ".us3-tmp";
 const DAMAGED: &str = ".damaged";
 
-/// A checkpoint file that nobody else may use while this value lives. Without a checkpoint in
-/// it, the file is removed at the end.
+/// A checkpoint file that nobody else may use while this value lives. If it contains no checkpoint at the
+/// end, it is removed.
 #[derive(Debug)]
 pub(super) struct Claim {
-    /// Where the file is; no symbolic link.
+    /// The path of the file; not of a symbolic link.
     path: PathBuf,
     locked: File,
     keep: bool,
-    /// Why the last checkpoint may not outlive a power failure.
+    /// Why the last checkpoint may be lost in a power failure.
     unsynced: Option<io::Error>,
 }
 
 impl Claim {
-    /// Locks the file, which is made if need be. Blocks on the disk, never on another's lock.
+    /// Locks the file, and creates it if it does not exist. Blocks on the disk, never on another's lock.
     pub(super) fn take(path: &Path, source: &Identity) -> Result<(Self, Found)> {
         let (path, by_link) = &followed(path)?;
         check_names(path, source)?;
@@ -62,7 +62,7 @@ impl Claim {
                     path.display()
                 )));
             }
-            // Between opening and locking, its owner may have removed or replaced it.
+            // Between opening and locking, the previous owner may have removed or replaced the file.
             if !is_at(&locked, path) {
                 continue;
             }
@@ -92,7 +92,7 @@ impl Claim {
         Err(in_use(path))
     }
 
-    /// Replaces what the file holds, at once or not at all.
+    /// Writes a checkpoint: replaces the file atomically.
     pub(super) fn write(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let text = serde_json::to_vec_pretty(checkpoint)
             .map_err(|cause| Error::new(Status::InternalError, format!("checkpoint: {cause}")))?;
@@ -107,7 +107,7 @@ impl Claim {
             }
             error
         })?;
-        // The old file is held until the new one is.
+        // The old file stays locked until the new one is locked.
         let _ = self.locked.unlock();
         self.locked = locked;
         self.unsynced = unsynced;
@@ -115,7 +115,7 @@ impl Claim {
         Ok(())
     }
 
-    /// What the host should know of the last write.
+    /// What the host should know about the last write.
     pub(super) fn note(&self) -> Option<String> {
         let cause = self.unsynced.as_ref()?;
         let path = self.path.display();
@@ -124,7 +124,7 @@ impl Claim {
         ))
     }
 
-    /// The upload is over: the file is removed at the end.
+    /// The upload has ended: the file will be removed.
     pub(super) fn forget(&mut self) {
         self.keep = false;
     }
@@ -133,15 +133,16 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.keep && is_at(&self.locked, &self.path) {
-            // A checkpoint that stays is found out to be over by the next run.
+            // If the removal fails, the next run finds out that the upload has ended.
             let _ = std::fs::remove_file(&self.path);
         }
-        // Closing would not do: a process that was forked meanwhile holds the lock as well.
+        // Unlocked explicitly: closing is not enough, because a process that was forked meanwhile holds the
+        // lock as well.
         let _ = self.locked.unlock();
     }
 }
 
-/// A path with something added to its last segment, and from the second on a number as well.
+/// A path with a suffix added to its last segment, and from the second attempt on also a number.
 fn beside(path: &Path, ending: &str, number: usize) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
@@ -151,7 +152,7 @@ fn beside(path: &Path, ending: &str, number: usize) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The first name beside `path` that nobody has, and what `make` made under it.
+/// The first free name beside `path`, and what `make` created under it.
 fn under_a_free_name<T>(
     path: &Path,
     ending: &str,
@@ -169,8 +170,8 @@ fn under_a_free_name<T>(
     }
 }
 
-/// Fails when the source has one of the names that the checkpoint needs. Where it has another of them it is only in
-/// the way, as any other file.
+/// Fails when the source has the first name of the temporary file or of a damaged checkpoint. A source with
+/// one of the numbered names only occupies that name, like any other file.
 fn check_names(path: &Path, source: &Identity) -> Result<()> {
     for ending in [TEMPORARY, DAMAGED] {
         let name = beside(path, ending, 1);
@@ -185,7 +186,7 @@ fn check_names(path: &Path, source: &Identity) -> Result<()> {
     Ok(())
 }
 
-/// Keeps what is no checkpoint: it may be a file of the host's that was named by mistake.
+/// Renames a file that is no checkpoint: the host may have named it by mistake.
 fn move_away(path: &Path) -> Result<()> {
     let moved = under_a_free_name(path, DAMAGED, |name| rename_to_free(path, name));
     moved
@@ -193,10 +194,10 @@ fn move_away(path: &Path) -> Result<()> {
         .map_err(|cause| failed("move away", path, &cause))
 }
 
-/// Renames unless the new name is taken.
+/// Renames the file, unless the new name is taken.
 fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
-        // Not every file system can.
+        // Not every file system supports this.
         Err(cause) if is_unsupported(&cause) => {
             std::fs::hard_link(from, to)?;
             std::fs::remove_file(from)
@@ -205,8 +206,8 @@ fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a checkpoint to a temporary file, locks that and moves it to `path`. The locked file, and why it may not
-/// outlive a power failure. A failure leaves nothing behind.
+/// Writes a checkpoint to a temporary file, locks it and moves it to `path`. Returns the locked file, and
+/// why it may be lost in a power failure. A failure leaves no file behind.
 fn replace(
     path: &Path,
     checkpoint: &Checkpoint,
@@ -237,8 +238,8 @@ fn replace(
     }
 }
 
-/// Whether a process that was killed left this temporary file: a checkpoint of the same object, written by this user
-/// and in use by nobody.
+/// Whether a killed process left this temporary file: it is a checkpoint of the same object, belongs to
+/// this user, and nobody has locked it.
 fn is_left_over(temporary: &Path, checkpoint: &Checkpoint) -> bool {
     let opened = OpenOptions::new()
         .read(true)
@@ -250,12 +251,12 @@ fn is_left_over(temporary: &Path, checkpoint: &Checkpoint) -> bool {
         return false;
     }
     let left = matches!(read(&file), Ok(Found::Checkpoint(left)) if left.same_object(checkpoint));
-    // A process that was forked meanwhile must not keep the lock.
+    // Unlocked explicitly, because a process that was forked meanwhile would keep the lock.
     let _ = file.unlock();
     left
 }
 
-/// What a file holds, from where it was read to.
+/// The content of a file from its current position on.
 fn read(file: &File) -> io::Result<Found> {
     let mut text = Vec::new();
     file.take(MAX_LEN + 1).read_to_end(&mut text)?;
@@ -268,7 +269,7 @@ fn read(file: &File) -> io::Result<Found> {
     Ok(parse(&text))
 }
 
-/// Writes and locks a new file. Some file systems cannot sync, and say why.
+/// Writes and locks a new file. Returns the error of a file system that cannot sync.
 fn fill(mut file: &File, text: &[u8]) -> io::Result<Option<io::Error>> {
     file.write_all(text)?;
     let unsynced = match file.sync_all() {
@@ -286,7 +287,8 @@ fn is_unsupported(cause: &io::Error) -> bool {
         .is_some_and(|errno| unsupported.contains(&errno))
 }
 
-/// The new file is in its place whatever comes of this: it only has to outlive a power failure as well.
+/// Syncs the folder. The new file is in place even if this fails; the sync only protects it against a power
+/// failure.
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
@@ -308,7 +310,7 @@ fn in_use(path: &Path) -> Error {
     )
 }
 
-/// It may be any file of the host's, and whoever made the link may be another.
+/// The target of the link may be any file of the host, and another user may have made the link.
 fn no_checkpoint(path: &Path, why: &str) -> Error {
     Error::new(
         Status::FileError,

@@ -1,5 +1,5 @@
-//! What an earlier run left of a resumable upload, and whether to go on with it: the checkpoint, reconciled with what
-//! the service has and the file holds.
+//! Decides whether to resume the upload of an earlier run: compares the checkpoint with this run's request,
+//! the file, and the parts at the service.
 
 use std::time::Duration;
 
@@ -18,31 +18,31 @@ use crate::protocol::settle::{Outcome, Why};
 use crate::runtime::blocking;
 use crate::service::{Failure, Reply};
 
-/// Between two looks at an upload whose finish may still run.
+/// The pause between two checks of an upload whose finish may still run.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 const FORGOTTEN: &str =
     "the service no longer knows the upload of the checkpoint; the upload started afresh";
 
-/// What the checkpoint leads to.
+/// The decision.
 pub(super) enum ResumeDecision {
-    /// Go on with an upload, whose finish may have been sent.
+    /// Resume an upload. Its finish may have been sent.
     Resume(Session, Option<FinishSent>),
-    /// Begin anew.
+    /// Begin a new upload.
     Afresh {
-        /// Why.
+        /// The reason.
         note: Option<String>,
-        /// A finish of an earlier run may still store the object: the one that is to be stored now, never another.
+        /// A finish of an earlier run may still store the object; if so, with this run's content.
         open: bool,
-        /// The upload of the checkpoint, if it could not be aborted.
+        /// The checkpoint's upload, if it could not be aborted.
         left: Option<String>,
     },
-    /// An earlier run had finished it.
+    /// An earlier run finished the upload.
     Over(Result<Report>),
 }
 
 impl ResumeDecision {
-    /// Begin anew; nothing of an earlier run is left.
+    /// Begin a new upload; nothing of an earlier run is left.
     fn afresh(note: Option<String>) -> Self {
         Self::Afresh {
             note,
@@ -72,7 +72,7 @@ pub(super) async fn decide(
             "the checkpoint is of another upload, to key {:?} of bucket {} at {}; use one resume_path for each upload",
             checkpoint.key, checkpoint.bucket, checkpoint.endpoint
         ));
-        // The same object may have another address.
+        // The same bucket may be reached by another address.
         let same = (&checkpoint.bucket, &checkpoint.key) == (&asked.bucket, &asked.key);
         return Err(in_doubt(error, upload, same && checkpoint.finishing));
     }
@@ -88,7 +88,7 @@ pub(super) async fn decide(
     Box::pin(earlier.decide()).await
 }
 
-/// What an earlier run left, and what this run makes of it.
+/// The state of an earlier run's upload, while this run decides.
 struct Earlier<'a> {
     run: &'a Run,
     upload: &'a Upload,
@@ -97,7 +97,7 @@ struct Earlier<'a> {
     changes: Changes,
     /// When this run began to look.
     begun: Instant,
-    /// Of the file, once it was computed.
+    /// The file's digest, once it was computed.
     digest: Option<ContentDigest>,
 }
 
@@ -153,14 +153,15 @@ impl Earlier<'_> {
         }
     }
 
-    /// How long the earlier finish may still run, at this Date of the service; zero when it cannot.
+    /// How long the earlier finish may still run, at this Date of the service; zero when it cannot run any
+    /// more.
     fn finish_may_run(&self, date: Option<u64>) -> Duration {
         self.finish.as_ref().map_or(Duration::ZERO, |finish| {
             may_still_run(finish.at, finish.lasts(), date, self.begun.elapsed())
         })
     }
 
-    /// Waits until the earlier finish may have ended, or fails at once when the deadline does not allow that.
+    /// Waits until the earlier finish can no longer run. Fails at once if the deadline does not allow that.
     async fn wait_before_next_look(&self, left: Duration) -> Result<()> {
         let operation = &self.run.operation;
         if operation.time_left().is_none_or(|time| left < time) {
@@ -187,7 +188,7 @@ impl Earlier<'_> {
         operation.work(Box::pin(abort)).await
     }
 
-    /// Aborts an upload that is of no use to this run, and whose finish is over.
+    /// Aborts an upload that this run cannot use, and whose finish can no longer run.
     async fn drop_upload(&self, why: &str) -> Result<ResumeDecision> {
         let aborted = self
             .abort()
@@ -201,8 +202,9 @@ impl Earlier<'_> {
         })
     }
 
-    /// Aborts an upload that is of no use to this run. Its finish may still run for as long as is `left`, and would replace
-    /// what this run stores: an abort prevents that only if it found the upload. None after a pause, to look again.
+    /// Aborts an upload that this run cannot use. Its finish may still run for the time `left`, and would
+    /// then replace what this run stores. Only an abort that finds the upload prevents that. Returns None
+    /// after a pause: check again.
     async fn start_over(&mut self, why: &str, left: Duration) -> Result<Option<ResumeDecision>> {
         if left.is_zero() {
             return self.drop_upload(why).await.map(Some);
@@ -218,8 +220,8 @@ impl Earlier<'_> {
         }
     }
 
-    /// The service does not know the upload any more. If its finish may have been sent, the object may be stored and the
-    /// callback fired: then it must not be uploaded again. None after a pause, to look again.
+    /// The service no longer knows the upload. If its finish may have been sent, the object may be stored
+    /// and its callback fired, so it must not be uploaded again. Returns None after a pause: check again.
     async fn gone(&mut self) -> Result<Option<ResumeDecision>> {
         let note = self.changes.of_no_use.unwrap_or(FORGOTTEN);
         let Some(finish) = self.finish.clone() else {
@@ -255,7 +257,7 @@ impl Earlier<'_> {
         let settled = settle::run(run, question, digest.as_ref()).await;
         let (outcome, head) = (settled.outcome, settled.head);
         let date = head.as_ref().and_then(|head| head.date("date"));
-        // What the finish stores is there.
+        // The object of the finish is stored.
         let ended = match (outcome, etag) {
             (Outcome::Stored | Outcome::Unknown(Why::Another), Some(etag)) => {
                 head.as_ref().and_then(Reply::etag).as_deref() == Some(etag)
@@ -268,7 +270,7 @@ impl Earlier<'_> {
         (error.report_mut().object, error.report_mut().callback) = outcome.states(policy);
         settle::explain(&mut error, outcome, policy);
         let decision = match (outcome, head) {
-            // What it is stored with is not what this run asks for.
+            // It was stored with another content type, storage class or metadata than this run asks for.
             (Outcome::Stored, _) if headers_differ && !policy => afresh(true),
             (Outcome::Stored, Some(head)) => {
                 let mut report = head.report();
@@ -286,7 +288,7 @@ impl Earlier<'_> {
                 }
             }
             _ if harmless => afresh(same),
-            // The callback of this content was never asked for: the earlier run had another.
+            // The callback for this content was never requested: the earlier run had other content.
             (Outcome::Unknown(Why::Another), _) if other_content => afresh(false),
             _ => {
                 error.add("if it never appears, remove the checkpoint to upload afresh");
@@ -296,7 +298,7 @@ impl Earlier<'_> {
         if same || ended {
             return Ok(Some(decision));
         }
-        // The finish may still replace what is there, or what this run stores.
+        // The finish may still replace the present object, or the object that this run stores.
         let date = match date {
             None => self.service_date().await,
             date => date,
@@ -308,7 +310,8 @@ impl Earlier<'_> {
         self.wait_before_next_look(left).await.map(|()| None)
     }
 
-    /// The file's digest. The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
+    /// The digest of the whole file. The object's ETag is defined over blocks of 4 MiB, so it cannot be
+    /// computed from parts of another size.
     async fn digest(&mut self) -> Result<Option<ContentDigest>> {
         if self.digest.is_none() && self.session.part_size == BLOCK_SIZE {
             let content = self.upload.content.clone();
@@ -325,7 +328,7 @@ impl Earlier<'_> {
         Ok(self.digest.clone())
     }
 
-    /// The service's Date, by a question about the key that changes nothing.
+    /// The service's Date, from a request that changes nothing.
     async fn service_date(&self) -> Option<u64> {
         let service = self.run.service();
         let asked = service.any_upload(&self.session.key, &self.run.operation);
@@ -335,7 +338,7 @@ impl Earlier<'_> {
 
 /// The finish that the run before may have sent.
 fn earlier_finish(run: &Run, checkpoint: &Checkpoint) -> Option<FinishSent> {
-    // The first version does not tell when, nor whether it had a policy.
+    // The first format version contains neither the time of the finish nor whether it had a policy.
     let untold = || {
         let lasts = longest_run(run.config().response_timeout);
         FinishSent::new(true, None, lasts, None)
@@ -345,7 +348,7 @@ fn earlier_finish(run: &Run, checkpoint: &Checkpoint) -> Option<FinishSent> {
         .then(|| checkpoint.finish.clone().unwrap_or_else(untold))
 }
 
-/// The error of a run that ends before it knows what became of an earlier run's finish, if that is `open`.
+/// The error of a run that ends while it is unknown (`open`) whether an earlier run's finish has run.
 pub(super) fn in_doubt(mut error: Error, upload: &Upload, open: bool) -> Error {
     let report = error.report_mut();
     if open && report.object == ObjectState::NotStored {
@@ -357,7 +360,7 @@ pub(super) fn in_doubt(mut error: Error, upload: &Upload, open: bool) -> Error {
     error
 }
 
-/// The error of a run whose upload the next run can go on with.
+/// The error of a run whose upload the next run can resume.
 pub(super) fn kept(session: &Session, mut error: Error) -> Error {
     error.add("what was uploaded is kept: run it again with the same resume_path to go on");
     session.name_in(error)

@@ -1,11 +1,10 @@
-//! How a content is cut into parts.
+//! How a content is divided into parts.
 
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 
-/// Parts of one upload at most: beyond it the list of ETags that finishes the upload would not be
-/// taken by any service.
+/// The most parts of one upload. No service would accept a longer list of ETags in a finish.
 pub(super) const MAX_PARTS: u32 = 1_000_000;
 
 /// All parts of a content, in order.

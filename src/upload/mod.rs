@@ -1,4 +1,4 @@
-//! The strategies: one PutFile, or multipart with one or many parts in flight.
+//! Runs an upload: chooses the strategy (PutFile, parts, stream or resume) and opens the source.
 
 mod by_hand;
 mod checkpoint;
@@ -35,18 +35,20 @@ use crate::operation::queue::Permit;
 use crate::protocol::mime;
 use crate::runtime::blocking;
 
-/// Up to here one request is quicker than the three or more of a multipart upload.
+/// The largest content that US3_MODE_AUTO sends with one PutFile. Up to this size one request is faster
+/// than the three or more of a multipart upload.
 pub(crate) const AUTO_PUT_SIZE: u64 = 16 << 20;
 
-/// A plan with its content opened.
+/// A plan and its opened content.
 struct Upload {
     plan: Arc<Plan>,
     content: Content,
-    /// As it was given, or detected.
+    /// The content type, given or detected.
     mime_type: String,
 }
 
-/// Runs an upload to its end, once its turn has come. What is open already is not opened again.
+/// Waits for the upload's turn in the queue, then runs it to its end. A source that is open already is not
+/// opened again.
 pub(crate) async fn run(
     run: &Run,
     permit: Permit,
@@ -88,7 +90,7 @@ async fn run_in_turn(
         Mode::Multipart => size == 0,
         Mode::Auto => size == 0 || (size <= AUTO_PUT_SIZE && plan.resume_path.is_none()),
     };
-    // In boxes, so that the one that runs is made where it stays.
+    // Boxed, so that the future of the chosen strategy is created on the heap.
     match &plan.resume_path {
         _ if put => Box::pin(put::run(run, &upload)).await,
         Some(path) => Box::pin(resume::run(run, &upload, path)).await,

@@ -1,4 +1,4 @@
-//! A source cut into parts, some of them in flight at once.
+//! The strategy "parts": a file or memory in parts, `jobs` of them in flight at once.
 
 use std::ops::Range;
 
@@ -21,8 +21,8 @@ pub(super) async fn run(run: &Run, upload: &Upload) -> Result<Report> {
         .await
 }
 
-/// Sends every part that the session lacks. The first failure ends it: parts in flight are
-/// dropped, which closes their connections.
+/// Sends every part that the session lacks. The first failure ends the upload: parts in flight are dropped,
+/// which closes their connections.
 pub(super) async fn send_parts(session: &Session, upload: &Upload, run: &Run) -> Result<()> {
     let size = upload.content.size();
     let missing = missing(size, session.part_size, &session.parts())?;
@@ -45,7 +45,7 @@ pub(super) async fn send_parts(session: &Session, upload: &Upload, run: &Run) ->
     run.operation.work(unchanged).await?
 }
 
-/// The parts of a content that are not yet there, in order.
+/// The parts that are still missing, in order.
 fn missing(size: u64, part_size: u64, have: &Parts) -> Result<Vec<(u32, Range<u64>)>> {
     Ok(parts_of(size, part_size)?
         .filter(|(number, _)| !have.contains_key(number))

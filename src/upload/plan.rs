@@ -1,4 +1,4 @@
-//! A request after its one check: what every strategy works with.
+//! The plan: a request after its only check. Every strategy works with it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use crate::error::{Error, Result};
 use crate::protocol::policy::PutPolicy;
 use crate::protocol::{headers, keys};
 
-/// Parts in flight at most.
+/// The upper limit of `jobs`.
 pub const MAX_JOBS: i32 = 256;
 
-/// A checked request, with nothing left to interpret.
+/// A checked request: every default is filled in.
 pub(crate) struct Plan {
     /// A file's path is absolute: the host may change its working directory.
     pub(super) source: Source,
     pub(super) key: String,
     pub(super) mode: Mode,
-    /// None: it is detected.
+    /// None: the type is detected.
     pub(super) mime_type: Option<String>,
     /// Storage class and metadata.
     pub(super) headers: Vec<(String, String)>,
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
 }
 
 impl UploadRequest {
-    /// Looks for what no upload can succeed with, and makes paths absolute; touches neither disk nor network.
+    /// Refuses what cannot succeed, and makes paths absolute. Uses neither disk nor network.
     ///
     /// # Errors
     /// `InvalidArgument` names the member that is wrong.
@@ -63,7 +63,7 @@ impl UploadRequest {
     }
 }
 
-/// The content type that the caller gave, checked. An empty one counts as none.
+/// Checks the caller's content type. An empty one counts as none.
 pub(super) fn given_type(mime_type: Option<String>) -> Result<Option<String>> {
     let given = mime_type.filter(|given| !given.is_empty());
     if let Some(given) = &given {
@@ -72,7 +72,7 @@ pub(super) fn given_type(mime_type: Option<String>) -> Result<Option<String>> {
     Ok(given)
 }
 
-/// Some ways to send need to know the length, or to read twice.
+/// Refuses a stream where the length must be known, or the source must be read twice.
 fn check_mode(request: &UploadRequest) -> Result<()> {
     let stream = matches!(request.source, Source::Reader(_));
     match (request.mode, request.resume_path.is_some()) {

@@ -1,4 +1,4 @@
-//! PutFile: the whole content in one request.
+//! The strategy "put": the whole content in one PutFile request.
 
 use super::Upload;
 use super::store::{Request, Store, Storing};
@@ -12,7 +12,7 @@ use crate::service::{Failure, Put, Reply, Tries};
 /// The largest content of one PutFile, a limit of the service: 512 MiB.
 pub const MAX_PUT_SIZE: u64 = 512 << 20;
 
-/// Refuses what the service would refuse after half of it was sent.
+/// Refuses content that is too large for PutFile, before anything is sent.
 pub(super) fn check_size(content: &Content) -> Result<()> {
     if content.size() <= MAX_PUT_SIZE {
         return Ok(());

@@ -14,8 +14,8 @@ use crate::protocol::etag::{ContentDigest, EtagHasher, EtagMatch};
 use crate::runtime::blocking;
 use crate::service::ListedPart;
 
-/// Before the parts become an object: fails unless the file is as it was opened. If it was perhaps written to, all
-/// parts of it are read once more and compared with what was sent.
+/// Before the parts become an object: fails unless the file is unchanged. If it may have been written to,
+/// all parts are read again and compared with what was sent.
 pub(super) async fn check_unchanged(
     session: &Session,
     content: &Content,
@@ -37,12 +37,13 @@ pub(super) async fn check_unchanged(
     Err(content.touched_again())
 }
 
-/// A file that is only fresh is not compared with verify_etag off.
+/// Whether every part has a digest. Without digests (verify_etag off), a file that is only fresh is not
+/// compared.
 fn all_are_hashed(session: &Session) -> bool {
     session.parts().values().all(|part| part.digest.is_some())
 }
 
-/// So that a write while the parts are compared leaves a trace.
+/// After the next clock tick, a write during the comparison changes the file's times.
 async fn wait_for_next_tick(touched: Touched) -> Result<()> {
     blocking::begin(move || {
         touched.wait_for_next_tick();
@@ -65,7 +66,7 @@ async fn check_parts(session: &Session, content: &Content, jobs: usize) -> Resul
         .await
 }
 
-/// What was hashed while it was sent tells; without that, what the service called the part.
+/// Compares with the digest computed during the sending, or else with the service's ETag of the part.
 fn check_part(content: &Content, now: &ContentDigest, part: &Part) -> Result<()> {
     let same = match &part.digest {
         Some(sent) if sent == now => EtagMatch::Same,
@@ -116,6 +117,6 @@ fn hashed<'a, T: Send + 'a>(
             }
         })
         .buffer_unordered(jobs)
-        // Boxed, because the compiler does not see through the closures that it is Send.
+        // Boxed, because the compiler cannot prove through the closures that the stream is Send.
         .boxed()
 }

@@ -1,4 +1,4 @@
-//! What a host asks for when it uploads.
+//! The request of an upload, as the host makes it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::content::Source;
 use crate::protocol::policy::PutPolicy;
 
-/// Parts in flight when the caller does not say.
+/// The default number of parts in flight.
 pub const DEFAULT_JOBS: i32 = 10;
 
 /// How the content travels.
@@ -21,34 +21,34 @@ pub enum Mode {
     Multipart,
 }
 
-/// Everything an upload can want.
+/// The parameters of an upload.
 #[derive(Clone, Debug)]
 pub struct UploadRequest {
-    /// Where the bytes come from.
+    /// The source of the bytes.
     pub source: Source,
-    /// The object's name: 1 to 1023 bytes, no `.` or `..` segment.
+    /// The object's key: 1 to 1023 bytes, without `.` and `..` segments.
     pub key: String,
     /// How the content travels.
     pub mode: Mode,
-    /// None or empty: detected.
+    /// The content type. None or empty: detected.
     pub mime_type: Option<String>,
-    /// The callback to fire once the object is stored.
+    /// The put policy: the callback to fire once the object is stored.
     pub policy: Option<PutPolicy>,
     /// Parts in flight; below 1 is 1, above 256 is 256.
     pub jobs: i32,
-    /// STANDARD, IA or ARCHIVE; None is the bucket's own.
+    /// STANDARD, IA or ARCHIVE; None is the bucket's default.
     pub storage_class: Option<String>,
     /// `X-Ufile-Meta-<name>: <value>`, 8 KiB in all.
     pub metadata: Vec<(String, String)>,
-    /// A checkpoint file: a multipart upload that fails is kept, and the next run with the same
-    /// checkpoint sends only what is missing. Needs a file.
+    /// A checkpoint file: a multipart upload that fails is kept, and the next run with the same checkpoint
+    /// sends only the missing parts. Requires a file as the source.
     pub resume_path: Option<PathBuf>,
-    /// One deadline over the whole upload, retries and clean-up included; None for none.
+    /// The limit for the whole upload, including retries and clean-up; None for no limit.
     pub timeout: Option<Duration>,
 }
 
 impl UploadRequest {
-    /// The source under a key; everything else has its default.
+    /// A request with this source and key; everything else has its default.
     pub fn new(source: Source, key: impl Into<String>) -> Self {
         Self {
             source,

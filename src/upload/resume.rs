@@ -1,4 +1,5 @@
-//! Resumable uploads: what is missing is sent, and the checkpoint says at each moment what the next run has to know.
+//! The strategy "resume": sends the missing parts, and decides when the checkpoint is written, so that at
+//! every moment it has what the next run needs.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -19,11 +20,11 @@ use crate::protocol::rerun::longest_run;
 use crate::runtime::blocking;
 use crate::runtime::sync::unpoisoned;
 
-/// Written on threads that may block.
+/// The claimed checkpoint file, shared with the threads that may block on the disk.
 type SharedClaim = Arc<Mutex<Claim>>;
 
-/// Sends what the service does not have yet, and joins the parts. After a failure the upload is
-/// kept for the next run with the same checkpoint.
+/// Sends the missing parts and joins all parts. After a failure the upload is kept for the next run with
+/// the same checkpoint.
 pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Report> {
     let Some(identity) = upload.content.identity() else {
         return Err(Error::argument(
@@ -58,14 +59,14 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
     let resumed = session.parts().len() as u32;
     checkpoint.part_size = session.part_size;
     checkpoint.upload_id = session.upload_id.clone();
-    // Once a finish may have been sent, that stays true of this upload.
+    // Never reset for this upload: once a finish may have been sent, that stays true.
     checkpoint.finishing = finish.is_some();
     checkpoint.finish = finish.clone();
     let saved = run.operation.work(save(&claim, &checkpoint)).await;
     if let Err(error) = saved.and_then(|saved| saved) {
         let mut error = in_doubt(error, upload, open);
         error.report_mut().note = note;
-        // The checkpoint that is there names this upload as well.
+        // The existing checkpoint already has this upload's id.
         return Err(match resumes {
             true => kept(&session, error),
             false => session.abandon(error, run).await,
@@ -78,8 +79,8 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
         let policy = upload.plan.policy.as_ref();
         let about_to_send = || {
             let mut checkpoint = checkpoint.clone();
-            // An earlier finish that may still run stays in the checkpoint: its policy, and that it may
-            // store other content.
+            // An earlier finish that may still run stays in the checkpoint: whether it had a policy, and
+            // whether it may store other content.
             let earlier = finish.as_ref().filter(|_| session.is_lost());
             let mut now = sent_now(run, &session, policy.is_some());
             if let Some(earlier) = earlier {
@@ -102,7 +103,7 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
     report.note = joined([report.note.take(), note, lock(&claim).note()]);
     let refused = report.object == ObjectState::NotStored;
     if refused && recorded.load(Relaxed) {
-        // No finish is open, so the next run need not wait for one.
+        // No finish can be running, so the next run need not wait.
         checkpoint.finishing = false;
         checkpoint.finish = None;
         let _ = run.operation.clean_up(save(&claim, &checkpoint)).await;
@@ -110,8 +111,8 @@ pub(super) async fn run(run: &Run, upload: &Upload, path: &Path) -> Result<Repor
     conclude(result, &claim, &session, run).await
 }
 
-/// What the checkpoint says of a finish that is about to be sent. Connecting comes before it, and a finish is small
-/// enough to leave at once.
+/// The checkpoint's entry for a finish that is about to be sent. Its time limit includes connecting; a
+/// finish is small enough to be sent at once.
 fn sent_now(run: &Run, session: &Session, policy: bool) -> FinishSent {
     let config = run.config();
     let lasts = config.connect_timeout + longest_run(config.response_timeout);
@@ -119,8 +120,8 @@ fn sent_now(run: &Run, session: &Session, policy: bool) -> FinishSent {
     FinishSent::new(policy, session.service_time(), lasts, etag)
 }
 
-/// The error of a run that was to begin anew, and could not. `left`: the upload of the checkpoint, which could not be
-/// aborted.
+/// The error of a run that could not begin a new upload. `left`: the checkpoint's upload, which could not
+/// be aborted.
 fn not_begun(
     error: Error,
     upload: &Upload,
@@ -134,7 +135,7 @@ fn not_begun(
             error.add(left_behind(&left));
             error.report_mut().upload_id.get_or_insert(left);
         }
-        // The upload of the checkpoint is gone, and its finish is over.
+        // The checkpoint's upload no longer exists, and its finish can no longer run.
         None if !open => over(claim),
         None => {}
     }
@@ -146,7 +147,7 @@ fn joined(notes: [Option<String>; 3]) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
-/// Keeps or drops upload and checkpoint, as the result demands.
+/// Keeps or removes upload and checkpoint, depending on the result.
 async fn conclude(
     result: Result<Report>,
     claim: &SharedClaim,
@@ -164,7 +165,7 @@ async fn conclude(
         over(claim);
         return Err(error);
     }
-    // What an earlier finish may still store, the next run has to know.
+    // The next run must know about an earlier finish that may still run.
     if error.status() == Status::FileChanged && !session.is_lost() {
         over(claim);
         return Err(session.abandon(error, run).await);
@@ -199,7 +200,7 @@ async fn save(claim: &SharedClaim, checkpoint: &Checkpoint) -> Result<()> {
     blocking::begin(move || lock(&claim).write(&checkpoint)).await
 }
 
-/// There is nothing to resume any more.
+/// Removes the checkpoint: there is nothing to resume.
 fn over(claim: &SharedClaim) {
     lock(claim).forget();
 }

@@ -1,7 +1,7 @@
-//! One multipart upload at the service: the parts that it has, and the calls that add to them.
+//! One multipart upload at the service: its parts by number, and the calls that send, finish and abort.
 //!
-//! What is left to do is a value, the set of parts that are missing from [`Parts`], so that
-//! going on with an upload is the same code as starting one.
+//! The remaining work is a value, the set of parts that are missing from [`Parts`]. So the same code starts
+//! and resumes an upload.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -44,9 +44,10 @@ pub(super) struct Session {
     /// Bytes of every part but the last.
     pub(super) part_size: u64,
     parts: Mutex<Parts>,
-    /// The service's Date as it was last told, and when. Our clock may have slept since an earlier one.
+    /// The last Date of the service, and when it was received. Only the last one counts, because the
+    /// monotonic clock stops while the machine sleeps.
     date: Mutex<Option<(u64, Moment)>>,
-    /// When the first finish began of which nobody knows what became.
+    /// When the first finish began whose outcome is unknown.
     lost: Mutex<Option<Begun>>,
 }
 
@@ -89,7 +90,7 @@ impl Session {
         Ok((session, report))
     }
 
-    /// An upload that an earlier run has begun, with no part known yet.
+    /// The upload of an earlier run, with no part known yet.
     pub(super) fn known(checkpoint: &Checkpoint) -> Self {
         Self {
             key: checkpoint.key.clone(),
@@ -101,17 +102,17 @@ impl Session {
         }
     }
 
-    /// A finish of an earlier run is lost, which began then.
+    /// Sets when a finish of an earlier run began, whose outcome is unknown.
     pub(super) fn set_lost(&self, begun: Begun) {
         *self.lost() = Some(begun);
     }
 
-    /// Whether a finish was sent of which nobody knows what became.
+    /// Whether a finish was sent whose outcome is unknown.
     pub(super) fn is_lost(&self) -> bool {
         self.lost().is_some()
     }
 
-    /// The service has told its Date just now.
+    /// Remembers a Date that was received just now.
     pub(super) fn set_date(&self, date: Option<u64>) {
         if let Some(told) = told_now(date) {
             *self.date() = Some(told);
@@ -122,7 +123,7 @@ impl Session {
         unpoisoned(self.date.lock())
     }
 
-    /// The time by the service's clock, in seconds since 1970, if it has told it.
+    /// The present time by the service's clock, in seconds since 1970, if an answer had a Date.
     pub(super) fn service_time(&self) -> Option<u64> {
         let (date, told) = (*self.date())?;
         Some(date + told.elapsed().as_secs())
@@ -132,7 +133,7 @@ impl Session {
         unpoisoned(self.parts.lock())
     }
 
-    /// Sends one part and remembers what the service called it.
+    /// Sends one part and remembers its ETag.
     pub(super) async fn send_part(
         &self,
         number: u32,
@@ -182,7 +183,7 @@ impl Session {
         let Some(etag) = reply.etag() else {
             return Err(reply.protocol_error(&what, "without an ETag for the part"));
         };
-        // It goes into a list joined with commas.
+        // The finish sends the ETags as a list with commas.
         if !etag.chars().all(|c| c.is_ascii_graphic() && c != ',') {
             return Err(reply.protocol_error(&what, "with an ETag that no list can hold"));
         }
@@ -194,8 +195,8 @@ impl Session {
         }
     }
 
-    /// Joins the parts. They are in order whatever order they came in, because the map is. Before each request
-    /// `about_to_send` is called.
+    /// Joins the parts, in the order of their numbers, which is that of the map. `about_to_send` is called
+    /// before each request.
     pub(super) async fn finish<'a>(
         &'a self,
         policy: Option<&'a PutPolicy>,
@@ -238,7 +239,8 @@ impl Session {
         unpoisoned(self.lost.lock())
     }
 
-    /// The object's ETag is defined over blocks of 4 MiB: parts of another size do not tell it.
+    /// The digest of the object. Its ETag is defined over blocks of 4 MiB, so it cannot be computed from
+    /// parts of another size.
     fn object_digest(&self, run: &Run, parts: &Parts) -> Option<ContentDigest> {
         let verify = run.config().verify_etag;
         if self.part_size != BLOCK_SIZE || !verify {
@@ -249,14 +251,14 @@ impl Session {
         ContentDigest::concat(digests?)
     }
 
-    /// The ETag of the object that a finish stores, if the parts tell it.
+    /// The ETag of the object that a finish stores, if it can be computed from the parts.
     pub(super) fn object_etag(&self, run: &Run) -> Option<String> {
         let digest = self.object_digest(run, &self.parts());
         digest.map(|digest| digest.object_etag())
     }
 
-    /// Ends a finish for which nobody keeps the upload: one that was refused is aborted. One that may still run
-    /// is left alone, and named.
+    /// Ends a failed finish whose upload nobody keeps. If the finish was refused, the upload is aborted. If
+    /// the finish may still run, the upload is left alone, and its id is reported.
     pub(super) async fn finish_or_abandon(
         &self,
         policy: Option<&PutPolicy>,
@@ -270,8 +272,8 @@ impl Session {
         }
     }
 
-    /// Drops the upload and its parts. One that the service does not know is gone: an earlier try
-    /// may have run without its answer arriving.
+    /// Aborts the upload. Success also if the service no longer knows it: an earlier attempt whose answer
+    /// was lost may have aborted it.
     pub(super) async fn abort(&self, run: &Run) -> Result<Report> {
         let aborted = run.service().abort(self.target(), &run.operation).await;
         let mut report = match aborted {
@@ -283,7 +285,7 @@ impl Session {
         Ok(report)
     }
 
-    /// Cleans up after `error`, which stays the one reported. What remains is named in it.
+    /// Cleans up after `error`, which stays the reported error. If the upload remains, the error names it.
     pub(super) async fn abandon(&self, mut error: Error, run: &Run) -> Error {
         let aborted = run.operation.clean_up(Box::pin(self.abort(run))).await;
         error.report_mut().upload_id = None;
@@ -294,7 +296,7 @@ impl Session {
         error
     }
 
-    /// The upload still exists, and an error says so.
+    /// Adds to an error that the upload still exists.
     pub(super) fn name_in(&self, mut error: Error) -> Error {
         error.report_mut().upload_id = Some(self.upload_id.clone());
         error
@@ -308,7 +310,7 @@ impl Session {
     }
 }
 
-/// What is said of an upload that is of no use, and whose abort failed.
+/// The note about an unusable upload that could not be aborted.
 pub(super) fn left_behind(upload_id: &str) -> String {
     format!("the multipart upload {upload_id} could not be aborted and still holds its parts")
 }
@@ -326,7 +328,7 @@ struct FinishRequest<'a> {
     etags: Bytes,
     policy: Option<&'a PutPolicy>,
     about_to_send: Option<&'a AboutToSend<'a>>,
-    /// Of the parts, which were hashed while they were sent.
+    /// From the digests of the parts, which were computed during the sending.
     digest: Option<ContentDigest>,
 }
 

@@ -1,5 +1,5 @@
-//! Asks the service what became of a PutFile or finish. Which question comes next, and what the answers
-//! mean, `protocol::settle` decides.
+//! Asks the service whether a PutFile or finish in doubt has run. `protocol::settle` chooses the questions
+//! and interprets the answers.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,11 +13,12 @@ use crate::protocol::settle::{
 };
 use crate::service::{Failure, Reply};
 
-/// Between two looks at first; then twice as long each time.
+/// The first pause between two questions; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A moment by two clocks: the monotonic one stops while the machine sleeps, the wall clock may be set.
+/// A moment by two clocks, because each can be wrong: the monotonic clock stops while the machine sleeps,
+/// the wall clock may be set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(Instant, SystemTime);
 
@@ -26,18 +27,18 @@ impl Moment {
         Self(Instant::now(), SystemTime::now())
     }
 
-    /// The time since then, at most.
+    /// The longest time that can have passed since then.
     pub(super) fn elapsed(self) -> Duration {
         self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
     }
 }
 
-/// When the request in doubt began: an object from before is not its object.
+/// When the request in doubt began: an older object is not its object.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Begun {
     /// In this process.
     Here(Moment),
-    /// In an earlier one, by the service's Date, in seconds since 1970; None when nobody knows.
+    /// In an earlier process, by the service's Date, in seconds since 1970; None if unknown.
     Date(Option<u64>),
 }
 
@@ -46,7 +47,7 @@ impl Begun {
         Self::Here(Moment::now())
     }
 
-    /// How long ago that was when the service's Date was `date`.
+    /// How long before the service's Date `date` that was.
     fn ago(self, date: Option<u64>) -> Option<Duration> {
         match self {
             Self::Here(begun) => Some(begun.elapsed()),
@@ -55,22 +56,23 @@ impl Begun {
     }
 }
 
-/// What is asked about.
+/// The request in doubt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     pub(super) key: &'a str,
-    /// It was a finish of this upload.
+    /// The upload id, if the request was a finish.
     pub(super) upload_id: Option<&'a str>,
-    /// Status and RetCode of the answer in the service's form; None when the answer is lost.
+    /// Status and RetCode of an answer in US3's form; None when the answer is lost.
     pub(super) answered: Option<(u16, i32)>,
-    /// That answer had a session id, as all of the service's have: an error of HEAD without one is a gateway's.
+    /// That answer had a session id, as all answers of the service have. Then an error of HEAD without one
+    /// comes from a gateway.
     pub(super) session: bool,
     pub(super) begun: Begun,
-    /// One look is enough: running twice does no harm.
+    /// Ask only once, because running the request twice does no harm.
     pub(super) one_look: bool,
 }
 
-/// What was found out.
+/// The result of the questions.
 pub(super) struct Settled {
     pub(super) outcome: Outcome,
     /// The upload of a finish may still exist.
@@ -79,7 +81,7 @@ pub(super) struct Settled {
     pub(super) head: Option<Reply>,
 }
 
-/// Asks until the answers decide, or the time is up.
+/// Asks until the answers decide, or the time has passed.
 pub(super) async fn run(
     run: &Run,
     question: Question<'_>,
@@ -181,7 +183,7 @@ impl Asking<'_> {
     }
 }
 
-/// What HEAD's 2xx answer says of a request that began then and has this digest.
+/// What a 2xx answer of HEAD says about a request with this beginning and digest.
 pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) -> Object {
     let etag = reply.etag();
     let compared = etag.as_deref().zip(digest);
@@ -199,7 +201,7 @@ pub(super) fn seen(reply: &Reply, begun: Begun, digest: Option<&ContentDigest>) 
     object(head, ago.unwrap_or_default())
 }
 
-/// What a HEAD without a 2xx answer says.
+/// What a failed HEAD says.
 pub(super) fn refused(failure: &Failure) -> Object {
     let Some(answer) = failure.answer else {
         return Object::NoAnswer;
@@ -211,14 +213,14 @@ pub(super) fn refused(failure: &Failure) -> Object {
         last_modified: None,
         date: None,
     };
-    // A 2xx among the failures broke off.
+    // A failure with status 2xx is an answer that broke off.
     match answer.status {
         200..300 => Object::NoAnswer,
         _ => object(head, Duration::ZERO),
     }
 }
 
-/// Adds to an error what was found out, and what to do.
+/// Adds the result of the questions to an error, and what to do.
 pub(super) fn explain(error: &mut Error, outcome: Outcome, policy: bool) {
     let callback = |with: &'static str, without: &'static str| if policy { with } else { without };
     match outcome {

@@ -1,7 +1,7 @@
-//! A PutFile or finish, sent until it is known what became of it.
+//! Sends a PutFile or finish until its outcome is known. Decides whether a finish is sent again.
 //!
-//! A 2xx is checked against the content. Anything else is judged by `protocol::verdict`; what is in doubt is
-//! settled, and sent again only when it did not run, or may run twice.
+//! A 2xx is compared with the content. `protocol::verdict` judges anything else. A request in doubt is
+//! settled (`upload::settle`), and sent again only if it did not run, or may run twice.
 
 use super::settle::{self, Begun, Question, Settled};
 use super::verify::{self, FOREIGN, Look, compare};
@@ -12,7 +12,7 @@ use crate::protocol::settle::Outcome;
 use crate::protocol::verdict::{Known, Verdict, after_a_lost_one, is_of_the_callback_service};
 use crate::service::{CORRECT_THE_ADDRESS, Failure, Reply, Tries};
 
-/// What is to be stored.
+/// The request to send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Storing<'a> {
     /// The operation and the key, for messages.
@@ -22,18 +22,18 @@ pub(super) struct Storing<'a> {
     pub(super) policy: bool,
     /// It is a finish of this upload.
     pub(super) upload_id: Option<&'a str>,
-    /// When an earlier finish of the upload began that is lost.
+    /// When an earlier finish of the upload began whose outcome is unknown.
     pub(super) lost: Option<Begun>,
 }
 
-/// The request, and the digest of its content.
+/// How to send the request, and the digest of its content.
 pub(super) trait Request: Sync {
     /// Sends it once.
     fn send(
         &self,
         tries: &mut Tries,
     ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send;
-    /// The digest of what was sent; None when it was not, or cannot be, computed.
+    /// The digest of what was sent; None if it was not computed or cannot be computed.
     fn digest_sent(&self) -> impl Future<Output = Result<Option<ContentDigest>>> + Send;
     /// The same, computed anew if need be.
     fn digest(&self) -> impl Future<Output = Option<ContentDigest>> + Send {
@@ -41,7 +41,7 @@ pub(super) trait Request: Sync {
     }
 }
 
-/// A request at the service, and what is asked about it.
+/// A request in progress.
 pub(super) struct Store<'a, R> {
     pub(super) run: &'a Run,
     pub(super) storing: Storing<'a>,
@@ -49,7 +49,7 @@ pub(super) struct Store<'a, R> {
 }
 
 impl<R: Request> Store<'_, R> {
-    /// Sends until it is known what became of it, or until nothing more can be known.
+    /// Sends until the outcome is known, or until nothing more can be found out.
     pub(super) async fn run(&self) -> Result<Report> {
         let config = self.run.config();
         let twice = config.may_run_twice(self.storing.policy);
@@ -72,7 +72,7 @@ impl<R: Request> Store<'_, R> {
                 Next::End(result) => return *result,
                 Next::Doubt(failure) => failure,
             };
-            // Known only now not to have run, and therefore not sent again above.
+            // Only the questions showed that the request did not run, so it was not sent again above.
             if twice || !self.wait_to_retry(&mut failure, false, &mut tries).await {
                 return Err(failure.error);
             }
@@ -86,7 +86,7 @@ impl<R: Request> Store<'_, R> {
             .await
     }
 
-    /// Sends one request, and checks what the service says to have stored.
+    /// Sends one request, and compares the stored object with the content.
     async fn attempt(&self, tries: &mut Tries, lost: Option<Begun>, begun: Begun) -> Next {
         let since = lost.unwrap_or(begun);
         let failure = match self.request.send(tries).await {
@@ -99,7 +99,7 @@ impl<R: Request> Store<'_, R> {
         }
     }
 
-    /// A 2xx: what is stored must be what was sent.
+    /// After a 2xx: the stored bytes must be the bytes that were sent.
     async fn accept(&self, reply: Reply, since: Begun) -> Next {
         let what = self.storing.what;
         let mut report = reply.report();
@@ -109,7 +109,7 @@ impl<R: Request> Store<'_, R> {
         }
         let digest = match self.request.digest_sent().await {
             Ok(digest) => digest,
-            // It is stored, but nobody can tell whether as sent.
+            // The object is stored, but it is unknown whether with the bytes that were sent.
             Err(mut error) => {
                 *error.report_mut() = report;
                 return Next::end(Err(error));
@@ -133,8 +133,8 @@ impl<R: Request> Store<'_, R> {
         Next::end(compare(what, &report, digest.as_ref().filter(|_| verify)).map(|()| report))
     }
 
-    /// 599: the object is stored, its callback failed. The host is told to keep the object, so it must be the
-    /// right one.
+    /// After a 599: the object is stored, its callback failed. The error advises the host to keep the
+    /// object, so it must be the right one.
     async fn callback_failed(
         &self,
         failure: Failure,
@@ -181,8 +181,8 @@ impl<R: Request> Store<'_, R> {
         Next::end(same.and(Err(error)))
     }
 
-    /// Whether the ETag of a success can be trusted. Portals send ETags of other forms, so with a policy an ETag that cannot
-    /// be compared counts as none.
+    /// Whether the ETag of a success can be trusted. Portals send ETags of other forms, so with a policy an
+    /// ETag that cannot be compared counts as missing.
     fn is_told_apart(&self, etag: Option<&str>, digest: Option<&ContentDigest>) -> bool {
         etag.is_some_and(|etag| {
             let comparable =
@@ -195,8 +195,8 @@ impl<R: Request> Store<'_, R> {
         verify::look(self.run, self.storing.key, since, digest).await
     }
 
-    /// Finds out what became of a request that was not sent again. A failure that is still in doubt did not run, and
-    /// may be sent again.
+    /// Finds out whether a request ran that was not sent again. [`Next::Doubt`] returns the failure of a
+    /// request that did not run, and may be sent again.
     async fn settle(&self, failure: Failure, lost: Option<Begun>, begun: Begun) -> Next {
         let known = together(&failure, lost);
         if known == Known::NotRun {
@@ -253,7 +253,7 @@ impl<R: Request> Store<'_, R> {
         Err(error)
     }
 
-    /// The states, and the upload that may still exist.
+    /// Adds to an error the states, and the upload that may still exist.
     fn tell(&self, error: &mut Error, outcome: Outcome, upload_may_exist: bool) {
         let upload_id = self.storing.upload_id.filter(|_| upload_may_exist);
         let report = error.report_mut();
@@ -272,7 +272,7 @@ fn not_compared(why: &str) -> String {
     format!("the answer has no ETag to compare, and {why}")
 }
 
-/// What is known of this request, and of the earlier one that is lost.
+/// What is known of this request and of the earlier one whose outcome is unknown.
 fn together(failure: &Failure, lost: Option<Begun>) -> Known {
     match lost {
         Some(_) => after_a_lost_one(failure.verdict.known),
@@ -280,10 +280,10 @@ fn together(failure: &Failure, lost: Option<Begun>) -> Known {
     }
 }
 
-/// What comes after a request.
+/// What to do after a request.
 enum Next {
     End(Box<Result<Report>>),
-    /// It is to be sent again, or settled.
+    /// Send the request again, or settle it.
     Doubt(Failure),
 }
 

@@ -1,7 +1,7 @@
-//! A stream: content of unknown length, read while it is sent.
+//! The strategy "stream": content of unknown length, read while it is sent.
 //!
-//! Each part is read whole into memory and sent, and sent again, from there. Reading counts among
-//! the parts in flight, so that there are never more than `jobs` parts in memory.
+//! Each part is read completely into memory, sent from there, and sent again from there. A part that is
+//! being read counts as in flight, so there are never more than `jobs` parts in memory.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::protocol::etag::BLOCK_SIZE;
 use crate::protocol::mime;
 use crate::runtime::host_threads::HostThreads;
 
-/// What is read before anything is sent: a stream that ends within it need not travel in parts.
+/// The bytes that are read before anything is sent: a stream that ends within them is sent with one
+/// PutFile.
 const FIRST_PIECE: usize = BLOCK_SIZE as usize;
 
 /// Reads the stream to its end and sends it.
@@ -53,7 +54,7 @@ async fn in_parts(run: &Run, upload: &Upload, feed: Feed) -> Result<Report> {
         .await
 }
 
-/// Sends part after part. The first failure ends it: parts in flight are dropped.
+/// Sends part after part. The first failure ends the upload: parts in flight are dropped.
 async fn send(session: &Session, upload: &Upload, feed: Feed, run: &Run) -> Result<()> {
     let parts = stream::try_unfold((feed, 0), |(feed, number)| {
         next_part(feed, number, session.part_size, run)
@@ -62,14 +63,14 @@ async fn send(session: &Session, upload: &Upload, feed: Feed, run: &Run) -> Resu
         .map(|part| send_part(session, &upload.content, part, run))
         .buffer_unordered(upload.plan.jobs)
         .try_for_each(|()| std::future::ready(Ok(())))
-        // Boxed, because the compiler does not see through the closures that it is Send.
+        // Boxed, because the compiler cannot prove through the closures that the stream is Send.
         .boxed()
         .await
 }
 
 type Part = (u32, Bytes);
 
-/// Reads a part; with it, what reads the one after it. None behind the last.
+/// Reads a part, and returns it with the reader of the next part. None after the last part.
 async fn next_part(
     mut feed: Feed,
     number: u32,
@@ -106,15 +107,15 @@ async fn send_part(
 
 /// Reads the stream piece by piece, on one thread at a time.
 struct Feed {
-    /// None while it reads; and for good once it panicked.
+    /// None while a read is in progress, and for ever after a panic.
     reader: Option<Box<dyn Read + Send>>,
     host: HostThreads,
     buffers: Buffers,
-    /// Read, but not handed out.
+    /// Bytes that were read but not returned yet.
     held: Bytes,
-    /// Bytes read.
+    /// Number of bytes read.
     offset: u64,
-    /// The stream has ended; only `held` is left.
+    /// The stream has ended; only `held` remains.
     ended: bool,
 }
 
@@ -137,7 +138,7 @@ impl Feed {
         })
     }
 
-    /// The next piece: `size` bytes, fewer only at the end, none behind it.
+    /// The next piece: `size` bytes, fewer at the end, empty after the end.
     async fn next(&mut self, size: usize) -> Result<Bytes> {
         if self.held.len() < size && !self.ended {
             self.held = self.read(size).await?;
@@ -145,18 +146,18 @@ impl Feed {
         Ok(self.held.split_to(size.min(self.held.len())))
     }
 
-    /// Hands a piece out again.
+    /// Puts a piece back: the next read returns it again.
     fn give_back(&mut self, piece: Bytes) {
         debug_assert!(self.held.is_empty());
         self.held = piece;
     }
 
-    /// What is held, and as much more as makes `size`.
+    /// Reads until `held` has `size` bytes.
     async fn read(&mut self, size: usize) -> Result<Bytes> {
         let Some(mut reader) = self.reader.take() else {
             return Err(broken());
         };
-        // The part size is the service's wish: there may be no memory for it.
+        // The service chooses the part size, so the allocation may fail.
         let mut buffer = self.buffers.take(size)?;
         let held = self.held.len();
         buffer.data[..held].copy_from_slice(&self.held);
@@ -187,7 +188,7 @@ fn broken() -> Error {
     Error::new(Status::InternalError, "the reader panicked")
 }
 
-/// Whether somebody still waits for what is being read.
+/// Whether somebody still waits for the read.
 struct Wanted(Arc<AtomicBool>);
 
 impl Wanted {
@@ -202,8 +203,8 @@ impl Drop for Wanted {
     }
 }
 
-/// Reads until the buffer is full, the stream ends, or nobody waits any more: a short read is not
-/// the end. A failure comes with the count before it.
+/// Reads until the buffer is full, the stream ends, or nobody waits any more. A short read is not the end.
+/// A failure is returned with the number of bytes before it.
 fn fill(
     reader: &mut (dyn Read + Send),
     buffer: &mut [u8],

@@ -1,4 +1,4 @@
-//! Opening a checkpoint in a folder that other users may write to: what they have put there is not used.
+//! Opens a checkpoint safely in a folder that other users may write to: their files and links are not used.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -9,10 +9,10 @@ use rustix::process::geteuid;
 
 use crate::error::{Error, Result, Status};
 
-/// Symbolic links that lead to one another; as many as the system follows.
+/// The most symbolic links in a chain; as many as Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// In mode bits: others than its owner may write to a folder.
+/// Mode bits: group or others may write to a folder.
 const SHARED: u32 = 0o022;
 
 const ROOT: u32 = 0;
@@ -23,7 +23,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Where the file is that a path leads to, and whether by a symbolic link: renaming to a link would replace it.
+/// The path of the file after following symbolic links, and whether there was one. Renaming a file to a
+/// link's name would replace the link.
 pub(super) fn followed(path: &Path) -> Result<(PathBuf, bool)> {
     let mut file = path.to_owned();
     for links in 0..MOST_LINKS {
@@ -41,9 +42,10 @@ pub(super) fn followed(path: &Path) -> Result<(PathBuf, bool)> {
     Err(failed("follow", path, &cause))
 }
 
-/// Fails when another user may have put this into its folder: when it is neither ours nor root's, and others may write
-/// to the folder, or its owner is neither of both. Linux itself refuses some of that, in folders like /tmp
-/// (fs.protected_symlinks, fs.protected_regular), unless a system has switched it off.
+/// Fails if another user may have put this file or link into its folder: if it belongs neither to this user
+/// nor to root, and others may write to the folder or the folder belongs to another user. In folders like
+/// /tmp, Linux itself refuses some of that (fs.protected_symlinks, fs.protected_regular), unless a system
+/// has switched it off.
 fn check_trusted(path: &Path, found: &Metadata, what: &str) -> Result<()> {
     let trusted = |uid: u32| uid == geteuid().as_raw() || uid == ROOT;
     if trusted(found.uid()) {
@@ -71,7 +73,8 @@ pub(super) fn open(path: &Path) -> Result<File> {
         .create(true)
         .truncate(false)
         .mode(0o600)
-        // A FIFO must not hold the caller, and a link that came meanwhile is not followed.
+        // Non-blocking, so that a FIFO does not block the caller; and a link that appeared meanwhile is not
+        // followed.
         .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
         .open(path)
         .map_err(|cause| failed("open", path, &cause))?;

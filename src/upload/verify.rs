@@ -1,4 +1,4 @@
-//! Whether what is stored is what was sent.
+//! Checks that the stored bytes are the bytes that were sent, by ETag.
 
 use std::time::Duration;
 
@@ -8,28 +8,29 @@ use crate::error::{Error, Report, Result, Status};
 use crate::protocol::etag::{ContentDigest, EtagMatch};
 use crate::protocol::settle::Object;
 
-/// What HEAD tells of a stored object.
+/// What HEAD says about a stored object.
 pub(super) enum Look {
     Etag(String),
-    /// No object, or one from before the request.
+    /// There is no object, or it is older than the request.
     Absent,
-    /// An ETag of another form, which cannot be compared.
+    /// It has an ETag of another form, which cannot be compared.
     Foreign(String),
-    /// No ETag, and why.
+    /// HEAD gave no ETag, for this reason.
     NoEtag(String),
 }
 
-/// Why an ETag of another form says nothing.
+/// The note about an ETag that cannot be compared.
 pub(super) const FOREIGN: &str = "HEAD tells one of another form";
 
-/// Asks HEAD once for the ETag of what a request has stored that began then.
+/// Asks HEAD once for the ETag of the object that a request has stored. `begun` is the beginning of the
+/// request.
 pub(super) async fn look(
     run: &Run,
     key: &str,
     begun: Begun,
     digest: Option<&ContentDigest>,
 ) -> Look {
-    // Web servers and portals give ETags of other forms.
+    // Web servers and portals have ETags of other forms.
     let foreign = |etag: &str| {
         digest.is_some_and(|digest| digest.compare_object(etag) == EtagMatch::Incomparable)
     };
@@ -53,7 +54,8 @@ pub(super) async fn look(
     }
 }
 
-/// Holds the ETag of what is stored against the content, as far as both are known. `what` names the request.
+/// Compares the ETag of the stored object with the content, as far as both are known. `what` names the
+/// request.
 pub(super) fn compare(what: &str, report: &Report, digest: Option<&ContentDigest>) -> Result<()> {
     let (Some(etag), Some(digest)) = (&report.etag, digest) else {
         return Ok(());
@@ -66,7 +68,7 @@ pub(super) fn compare(what: &str, report: &Report, digest: Option<&ContentDigest
     Err(error)
 }
 
-/// The service holds other bytes than were sent.
+/// The error: the service has stored other bytes than were sent.
 pub(super) fn differs(what: &str, answered: &str, expected: &str, report: Report) -> Error {
     let mut error = Error::new(
         Status::IntegrityError,

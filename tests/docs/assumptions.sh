@@ -1,5 +1,6 @@
 #!/bin/sh
-# Holds docs/assumptions.md against what `make probe` reports of the emulator: sound, and with each assumption broken.
+# Compares docs/assumptions.md with the reports of `make probe` on the emulator: as it is, and with each assumption
+# broken.
 #
 # EMULATOR and US3_LIB are in the environment, as for run.sh. US3_WRITE_DOCS=1 writes the reports anew.
 set -eu

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks a JSON block of a document by what it is: a put policy, a configuration, a rule of the
-# emulator (or a list of them), or just JSON.
+# Checks a JSON block of a document according to its kind: a put policy, a configuration, a rule of the emulator (or a
+# list of them), or other JSON.
 #
 #   check-json.sh FILE      with CHECK_JSON_PROGRAM and EMULATOR in the environment
 set -eu

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Holds docs/errors.md against what the code does.
+# Compares docs/errors.md with the code.
 #
 #   errors.sh complete     it lists every status of include/us3.h, and every RetCode that the code knows
 #   errors.sh messages     each failure that it shows is met for real, and reads as it says;

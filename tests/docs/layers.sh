@@ -1,5 +1,5 @@
 #!/bin/sh
-# Holds the table "Who may call whom" of docs/architecture.md, and the limits of scripts/house.sh, against what src uses.
+# Compares the table "Who may call whom" of docs/architecture.md with the code of src, and checks the limits of scripts/house.sh.
 set -eu
 
 cd "$(dirname "$0")/../.."

@@ -1,5 +1,5 @@
-# What the scripts that page.awk makes are written in. DOCS, REPORT and OUT are in the environment: the
-# folder of this file, the file that results are told to, and the folder for what blocks print.
+# The functions that the scripts of page.awk use. From the environment: DOCS is the folder of this file, REPORT the
+# file for the results, OUT the folder for the output of the blocks.
 
 now=
 kind=
@@ -21,7 +21,7 @@ not_run() {
     echo "fragment $1 $2: $3" >>"$REPORT"
 }
 
-# A mistake of the page itself, which is no reason to leave the rest of it out.
+# Reports a mistake of the page itself; the rest of the page is still tested.
 wrong() {
     echo "FAIL $1 $2" >>"$REPORT"
 }
@@ -74,7 +74,7 @@ stop() {
     wait "$last" 2>/dev/null || true
 }
 
-# Something of the page has printed this in the background; it may take a moment.
+# Waits until a background block of the page has printed this text.
 seen() {
     waits=0
     until cat "$OUT"/background_* | grep -qF -- "$1"; do

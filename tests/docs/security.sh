@@ -1,5 +1,5 @@
 #!/bin/sh
-# Holds SECURITY.md against the tests: each row of its tables names tests that exist.
+# Checks that each row of the tables of SECURITY.md names tests that exist.
 set -eu
 
 cd "$(dirname "$0")/../.."

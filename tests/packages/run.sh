@@ -1,6 +1,6 @@
 #!/bin/sh
-# The packages as strangers use them: the installed library itself, and an outside project that is compiled with
-# pkg-config and with CMake, shared and static, against each kind of tree, and uploads to a US3 emulator.
+# Tests the packages: the installed library itself, and an outside project that is compiled with pkg-config and with
+# CMake, shared and static, against each kind of tree, and uploads to a US3 emulator.
 #
 #   run.sh EMULATOR LIB_DIR VERSION MAJOR
 #
@@ -20,7 +20,7 @@ multiarch=$(${CC:-cc} -print-multiarch)
 
 # ---- out of sight ------------------------------------------------------------------------------------
 
-# Runs a command that cannot see the source tree, where the system lets us take it away.
+# Runs a command that cannot see the source tree, if the system allows hiding it.
 out_of_sight() {
     if [ "$can_hide" = yes ]; then
         # shellcheck disable=SC2016 # expanded inside

@@ -1,5 +1,5 @@
-//! Explains a signature that does not verify: what was to be signed, and, when a well-known slip
-//! gives the signature that came, what was signed instead.
+//! Explains a wrong signature: shows the string to sign, and, if a well-known mistake leads to the received
+//! signature, what the client signed instead.
 
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -32,7 +32,7 @@ pub(super) fn explain(
     )
 }
 
-/// The account is another one, and perhaps that is all.
+/// The account's keys differ, and perhaps nothing else.
 pub(super) fn unknown_key(
     options: &Options,
     head: &Parts,
@@ -84,7 +84,7 @@ fn key_slip(options: &Options, expected: &[u8], given: &Credentials<'_>) -> Opti
     ))
 }
 
-/// The right signature was written down in another way.
+/// The right signature was encoded in another way.
 fn encoding_slip(signature: &str, given: &Credentials<'_>) -> Option<String> {
     let bytes = STANDARD.decode(signature).ok()?;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -103,7 +103,7 @@ fn encoding_slip(signature: &str, given: &Credentials<'_>) -> Option<String> {
     ))
 }
 
-/// What a client may have signed, and how it came to that.
+/// The strings that a client may have signed by mistake, with the mistake.
 fn strings(
     options: &Options,
     head: &Parts,

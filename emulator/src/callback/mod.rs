@@ -24,7 +24,7 @@ pub(crate) struct Caller {
     tls: tls::Connector,
 }
 
-/// What a callback meets, and where it is written down.
+/// What affects a callback (rules, broken assumptions), and where it is recorded.
 #[derive(Clone, Copy)]
 pub(crate) struct Around<'a> {
     pub rules: &'a Book,
@@ -102,7 +102,7 @@ impl Caller {
     }
 }
 
-/// What a rule has for a callback at this place: another outcome, or a delay.
+/// Applies a rule to a callback at this place: another outcome, or a delay.
 async fn strike(
     fired: Option<&Fired>,
     place: Place,
@@ -155,7 +155,7 @@ impl Outgoing {
             Some(query) if !query.is_empty() => query.into(),
             _ => policy.body.clone(),
         };
-        // This encodes what may not stand in a URL, blanks and Chinese, and leaves the rest.
+        // Encodes only characters that a URL must not contain, such as blanks and Chinese.
         url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
         Self {
             url,
@@ -164,7 +164,7 @@ impl Outgoing {
         }
     }
 
-    /// As a server does that parses the query and writes it anew.
+    /// Like a server that parses the query and writes it again.
     fn sort_query(&mut self) {
         let query = self.url.query().unwrap_or_default();
         let mut pairs: Vec<&str> = query.split('&').collect();
@@ -196,7 +196,8 @@ impl Outgoing {
     }
 }
 
-/// The service must answer with JSON and say so. Its status is handed through unless it is a success.
+/// The service must answer with JSON and the JSON content type. Its status is passed on unless it is a
+/// success.
 fn judge(reply: &Reply) -> Result<Answer, Refusal> {
     let essence = reply
         .content_type

@@ -1,4 +1,4 @@
-//! One callback request on a connection of its own. Errors are worded as the service words them.
+//! One callback request on its own connection. Errors have the service's wording.
 
 use std::error::Error;
 use std::io;
@@ -27,7 +27,7 @@ pub(super) struct Reply {
     pub body: Bytes,
 }
 
-/// Sends it and reads the answer, by the deadline.
+/// Sends the request and reads the answer before the deadline.
 pub(super) async fn send(
     outgoing: &Outgoing,
     connector: &Connector,
@@ -103,7 +103,7 @@ async fn exchange(
 ) -> Result<Reply, String> {
     let lost = |error: hyper::Error| lost(&error, route, "EOF");
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(lost)?;
-    // Dropped with this future, so that a callback that is given up stops at once.
+    // Dropped with this future, so that an abandoned callback stops at once.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let request = request(outgoing)?;

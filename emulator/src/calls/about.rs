@@ -1,4 +1,5 @@
-//! What the headers of an upload tell about the object: type, storage class, metadata, and how to hand it out.
+//! Reads the object's properties from the headers of an upload: type, storage class, metadata, and headers
+//! for downloads.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use crate::broken::{Assumption, Broken};
 use crate::refusal::Refusal;
 use crate::store::About;
 
-/// Kept as they come, for those who fetch the object.
+/// Headers that are stored unchanged and returned with the object.
 const KEPT: [&str; 3] = ["Content-Disposition", "Cache-Control", "Content-Encoding"];
 const META: &str = "x-ufile-meta-";
 const META_LIMIT: usize = 8 << 10;

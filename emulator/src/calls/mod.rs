@@ -1,4 +1,4 @@
-//! The calls of the protocol. Here: the checks that all share, and what an upload ends with.
+//! The calls of the protocol. This file has the checks that all calls share, and the end of an upload.
 
 mod about;
 mod multipart;
@@ -57,7 +57,7 @@ pub(crate) async fn dispatch(exchange: &mut Exchange) -> Result<Answer, Stop> {
     advised(outcome, advice)
 }
 
-/// The advice is shown in the log, unless there is more to be said.
+/// The log shows this advice, unless there is a more precise one.
 fn advised(outcome: Result<Answer, Stop>, advice: Option<String>) -> Result<Answer, Stop> {
     match outcome {
         Ok(mut answer) => {

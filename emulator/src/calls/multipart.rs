@@ -13,7 +13,7 @@ use crate::stop::Stop;
 use crate::store::Part;
 use crate::target::check_key;
 
-/// The ETags of a finish, generously.
+/// The largest body of a finish: more than any list of ETags.
 const FINISH_LIMIT: usize = 4 << 20;
 const MOST_PARTS_LISTED: u32 = 1000;
 

@@ -1,4 +1,4 @@
-//! Whom the control listener obeys: programs, and no web page that a browser happens to show.
+//! Access control of the control listener: accepts programs, and refuses web pages in a browser.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::app::App;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request is not obeyed.
+/// Why a request is refused.
 #[derive(Debug, PartialEq)]
 enum Denial {
     /// It may come from a web page.
@@ -24,7 +24,7 @@ enum Denial {
     NoToken,
 }
 
-/// Lets requests through that pass all checks.
+/// Checks a request.
 pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     match check(&head, app.control_token.as_deref()) {
@@ -56,7 +56,7 @@ fn values(head: &Parts, name: HeaderName) -> impl Iterator<Item = &str> {
     values.map(|value| value.to_str().unwrap_or("?"))
 }
 
-/// A page that has its own name point to this machine sends this name.
+/// A web page whose host name resolves to this machine (DNS rebinding) sends that name.
 fn check_host(head: &Parts) -> Result<(), Denial> {
     let authority = head.uri.authority().map(|authority| authority.as_str());
     for host in values(head, header::HOST).chain(authority) {
@@ -84,7 +84,7 @@ fn is_address_or_localhost(host: &str) -> bool {
     name.eq_ignore_ascii_case(LOCALHOST) && port.parse::<u16>().is_ok()
 }
 
-/// Browsers tell from which page a request comes. The host is known to be no page's own name.
+/// Browsers send the origin of the page. The Host header was already checked.
 fn check_origin(head: &Parts) -> Result<(), Denial> {
     let own = values(head, header::HOST).next();
     let own = own.map(|host| format!("http://{host}"));
@@ -126,7 +126,7 @@ fn check_token(head: &Parts, token: &str) -> Result<(), Denial> {
     }
 }
 
-/// In a time that does not tell how much of it is right.
+/// In constant time, so that the duration does not show how many characters are right.
 fn same(given: &str, token: &str) -> bool {
     let differences = given.bytes().zip(token.bytes()).map(|(a, b)| a ^ b);
     given.len() == token.len() && differences.fold(0, |all, one| all | one) == 0

@@ -1,7 +1,7 @@
-//! What is kept of requests and of callbacks, bounded in number and in bytes.
+//! The recorded requests and callbacks, bounded in number and in bytes.
 //!
-//! Each has texts that may be long: headers, queries, bodies. When those of all together are too many bytes, the oldest
-//! lose theirs and stay otherwise, so that they can still be counted.
+//! Each record has texts that may be long: headers, queries, bodies. When all texts together have too many
+//! bytes, the oldest records lose their texts; the records stay, so that they can still be counted.
 
 use std::collections::VecDeque;
 

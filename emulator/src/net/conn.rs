@@ -1,5 +1,5 @@
-//! One connection, as its requests see it: a handle to end it in some way, or to write to it
-//! beneath HTTP.
+//! A request's handle to its connection: ends the connection in some way, or writes to the socket below
+//! HTTP.
 
 use std::io;
 use std::net::Shutdown;

@@ -1,8 +1,8 @@
 //! Sockets, and HTTP/1.1 on them.
 //!
-//! The loop is our own rather than axum's, because a fault must be able to reset, close or write
-//! to the socket under a request that is being served. A request holds its connection (`Conn`) and says
-//! how it shall end; this task, which owns everything that is on the connection, ends it.
+//! The accept loop is not axum's, because a fault must be able to reset, close or write to the socket of a
+//! request that is being served. A request has a handle to its connection (`Conn`) and says how the
+//! connection must end; the connection's task, which owns the socket, ends it.
 
 mod accept;
 mod conn;

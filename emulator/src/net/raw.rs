@@ -1,5 +1,5 @@
-//! Writes an answer to the socket by hand, beneath HTTP: that is how an answer can be wrong,
-//! slow, endless or cut short. HTTP's own answer is thrown away meanwhile.
+//! Writes an answer directly to the socket, below HTTP, so that it can be wrong, slow, endless or cut
+//! short. The answer of the HTTP library is discarded.
 
 use std::io;
 use std::sync::{Arc, Weak};

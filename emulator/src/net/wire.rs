@@ -1,5 +1,5 @@
-//! The socket as hyper sees it. It is shared with the connection's handle, so that a request can
-//! speak beneath HTTP.
+//! The socket that hyper uses. It is shared with the connection's handle, so that a request can write below
+//! HTTP.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

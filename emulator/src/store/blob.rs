@@ -1,5 +1,5 @@
-//! Files that hold bodies. A file lives as long as somebody refers to it, so that a download goes
-//! on while its object is deleted or replaced.
+//! The files of the bodies. A file exists as long as somebody refers to it, so that a download can continue
+//! while its object is deleted or replaced.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,4 +1,5 @@
-//! The claim on a folder that outlives the emulator: it is the emulator's own, and nobody else uses it now.
+//! Claims a persistent data folder: makes sure that it belongs to the emulator and that nobody else uses it
+//! now.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};

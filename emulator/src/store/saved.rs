@@ -1,5 +1,5 @@
-//! The index of a folder that outlives the emulator: one JSON file, replaced as a whole, which names the bodies.
-//! Pending uploads are not in it.
+//! The index of a persistent data folder: one JSON file that names the bodies and is replaced atomically.
+//! It does not contain pending uploads.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};

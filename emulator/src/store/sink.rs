@@ -1,5 +1,5 @@
-//! Receives a body into a file and sums it up on the way. The work is done in batches on the
-//! threads for blocking work; the sink travels there and back.
+//! Receives a body into a file and hashes it. The work is done in batches on the threads for blocking work,
+//! and the sink is moved there and back.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! Hashing beside the threads that drive sockets.
+//! Hashes what is sent, on threads other than those that drive sockets.
 //!
 //! Each range that is sent has a [`HashQueue`] of chunks, which it shares with the socket without copying. Hashing starts
 //! when a queue is full or holds its last chunk. Other queues, of this upload or another, then have chunks too, so one
@@ -19,10 +19,10 @@ use crate::runtime::thread_pool::ThreadPool;
 
 use self::queues::{Job, QueueState, State};
 
-/// Threads that hash for one client at most: more than the disk and the socket keep up with.
+/// The most hashing threads of one client. More would be faster than the disk and the socket.
 const MOST_THREADS: usize = 4;
 
-/// Asked for once: the answer is in files.
+/// Asked once, because the standard library reads files for the answer.
 static CORES: LazyLock<usize> = LazyLock::new(|| {
     if cfg!(us3_loom) {
         return 2;
@@ -30,19 +30,21 @@ static CORES: LazyLock<usize> = LazyLock::new(|| {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS))
 });
 
-/// Up to here hashing costs less than waking a thread for it. Where every interleaving is tried, chunks are short.
+/// Content up to this size is hashed at once, which costs less than waking a thread. Models under loom use
+/// short chunks.
 const SMALL: usize = if cfg!(us3_loom) { 1 } else { 64 << 10 };
 
 /// The queues of one client; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Hashing {
     together: BatchHasher,
-    /// Not the threads that read: one disk that does not answer must not hold up everything.
+    /// Separate from the threads that read: a disk that does not answer must not stop the hashing of other
+    /// uploads.
     pool: ThreadPool,
     state: Arc<Mutex<State>>,
 }
 
-/// A range that is hashed while it is sent. Dropping it forgets what waits.
+/// A range that is hashed while it is sent. Dropping it discards the chunks in its queue.
 #[derive(Debug)]
 pub(crate) struct HashQueue {
     hashing: Hashing,
@@ -59,7 +61,7 @@ impl Hashing {
         }
     }
 
-    /// Waits for the end of the threads. Not from one of them.
+    /// Waits for the end of the threads. Must not be called on one of them.
     pub(crate) fn close(&self) {
         self.pool.close();
     }
@@ -82,7 +84,7 @@ impl Hashing {
         }
     }
 
-    /// Hashes until nobody waits for it.
+    /// The loop of a hashing thread: hashes until no queue needs it.
     fn run(&self) {
         let ended = panics::catch(|| {
             while let Some(jobs) = self.take() {
@@ -94,12 +96,13 @@ impl Hashing {
         }
     }
 
-    /// Threads that hash so many queues: fewer where each takes many of them together.
+    /// How many threads to use for this number of queues: fewer where one thread hashes several queues as a
+    /// batch.
     fn most_threads(&self, queues: usize) -> usize {
         (queues / self.together.batch_size(queues)).clamp(1, *CORES)
     }
 
-    /// What is to be hashed next; None ends the thread's work.
+    /// The next batch; None ends the thread's work.
     fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.lock();
         let most = self.together.batch_size(state.open_queues());
@@ -120,7 +123,8 @@ impl Hashing {
         let hashers: Vec<_> = jobs
             .into_iter()
             .map(|job| {
-                // Before the lock is taken, and one by one: it may be the last of something of the host's.
+                // Dropped one by one, before the lock is taken: dropping a chunk may release memory of the
+                // host.
                 let dropped = panics::catch(|| drop(job.chunk));
                 let result = hashed.clone().and(dropped);
                 (job.number, result.map(|()| job.hasher))
@@ -143,12 +147,12 @@ impl Hashing {
 }
 
 impl HashQueue {
-    /// Waits until another chunk may come. Fails once a panic took the hasher, as [`Self::digest`] does.
+    /// Waits until the queue has room. Fails, like [`Self::digest`], once a panic has destroyed the hasher.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.poll(cx, |queue| (!queue.is_full()).then_some(()))
     }
 
-    /// Takes the next chunk, which may be empty; none comes after the last.
+    /// Adds the next chunk, which may be empty. `last` says that no other chunk follows.
     pub(crate) fn push(&self, chunk: Bytes, last: bool) {
         let mut state = self.hashing.lock();
         let queue = state.queues.entry(self.number).or_default();
@@ -167,21 +171,21 @@ impl HashQueue {
         drop(state);
         let hashing = self.hashing.clone();
         if self.hashing.pool.submit(move || hashing.run()).is_err() {
-            // No thread is to be had, and this one has sockets to drive: no more than its own, then.
+            // No thread can be started, and this one drives sockets: it hashes only its own queue.
             self.hashing.lock().threads -= 1;
             self.hash_here();
         }
     }
 
-    /// Hashes what waits, unless a thread is about it.
+    /// Hashes the queue here, unless another thread is hashing it.
     fn hash_here(&self) {
         while let Some(job) = self.job() {
             self.hashing.hash(vec![job]);
         }
     }
 
-    /// The digest of the range, whose last chunk must have come. What still waits is hashed here and now: there
-    /// is nothing else to do.
+    /// The digest of the range. Its last chunk must have been added. The caller can do nothing else until
+    /// then, so it hashes the rest of the queue itself.
     pub(crate) async fn digest(&self) -> Result<ContentDigest> {
         std::future::poll_fn(|cx| self.poll_digest(cx)).await
     }
@@ -224,7 +228,7 @@ impl HashQueue {
 impl Drop for HashQueue {
     fn drop(&mut self) {
         let forgotten = self.hashing.lock().queues.remove(&self.number);
-        // Its chunks go after the lock was given back.
+        // Its chunks are dropped after the lock is released.
         drop(forgotten);
     }
 }

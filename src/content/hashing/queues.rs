@@ -1,5 +1,5 @@
-//! The queues of chunks that wait to be hashed: which are hashed next, and who is woken then. Pure state, under the lock
-//! of [`super::Hashing`].
+//! The queues of chunks that wait to be hashed: decides what is hashed next and who is woken. Pure state,
+//! protected by the lock of [`super::Hashing`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
@@ -9,15 +9,15 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::protocol::etag::{ContentDigest, EtagHasher};
 
-/// Chunks that wait in a queue at most; fewer where every interleaving is tried.
+/// The most chunks in one queue; fewer in models under loom.
 pub(super) const LONGEST_QUEUE: usize = if cfg!(us3_loom) { 2 } else { 3 };
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) queues: BTreeMap<u64, QueueState>,
-    /// Queues that there ever were.
+    /// Number of queues ever created.
     pub(super) count: u64,
-    /// Chunks that were ever taken.
+    /// Number of chunks ever taken.
     pub(super) served: u64,
     /// Threads that hash.
     pub(super) threads: usize,
@@ -25,21 +25,21 @@ pub(super) struct State {
 
 #[derive(Debug, Default)]
 pub(super) struct QueueState {
-    /// None while a thread has it.
+    /// None while a thread uses the hasher.
     pub(super) hasher: Option<Box<EtagHasher>>,
     /// The value of [`State::served`] when a chunk of this queue was last taken, or when the queue was made.
     pub(super) served: u64,
     pub(super) waiting: VecDeque<Bytes>,
-    /// Nothing more comes.
+    /// The last chunk was added.
     pub(super) ended: bool,
     pub(super) digest: Option<ContentDigest>,
-    /// The panic that took the hasher with it.
+    /// The panic that destroyed the hasher.
     pub(super) panic: Option<Error>,
-    /// Waits for room, or for the digest.
+    /// Woken when the queue has room, or when the digest is complete.
     pub(super) waker: Option<Waker>,
 }
 
-/// A chunk and the hasher that takes it.
+/// A chunk, and the hasher to which it belongs.
 pub(super) struct Job {
     pub(super) number: u64,
     pub(super) hasher: Box<EtagHasher>,
@@ -81,7 +81,7 @@ impl QueueState {
         self.hasher.is_some() && !self.waiting.is_empty()
     }
 
-    /// Whether somebody waits, or soon will.
+    /// Whether the sender waits for this queue (its last chunk was added) or soon must wait (it is full).
     pub(super) fn is_awaited(&self) -> bool {
         self.ended || self.is_full()
     }
@@ -102,7 +102,7 @@ impl QueueState {
         })
     }
 
-    /// The hasher is back, or lost to a panic; who is to be woken.
+    /// The batch is hashed, or a panic destroyed the hasher. Returns whom to wake.
     pub(super) fn take_back(&mut self, hasher: Result<Box<EtagHasher>>) -> Option<Waker> {
         match hasher {
             Ok(hasher) if self.ended && self.waiting.is_empty() => {

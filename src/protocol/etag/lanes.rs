@@ -1,14 +1,14 @@
 //! SHA-1 over eight contents at once, one in each lane of a SIMD register: for processors with AVX2. With all lanes in
 //! use it costs a third of hashing them one by one, and about two thirds where the processor has SHA instructions.
 //!
-//! All lanes take the same steps, those of FIPS 180-4, so that what they hash must be equally long. The code
-//! is the textbook's on vectors of eight words; docs/performance.md has the numbers.
+//! All lanes execute the same steps, those of FIPS 180-4, so the contents must have equal lengths. The code
+//! is the textbook algorithm on vectors of eight words; docs/performance.md has the numbers.
 
 #![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
 
 use fearless_simd::{Level, Simd, dispatch, prelude::*, u32x8};
 
-/// The five words of SHA-1 between two blocks.
+/// The state of SHA-1: five words.
 pub(super) type State = [u32; 5];
 
 /// Contents that are hashed together.
@@ -20,20 +20,20 @@ type Words<S> = u32x8<S>;
 /// One constant for each twenty rounds.
 const CONSTANTS: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
 
-/// What the processor can do.
+/// The instruction set that the processor has.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lanes {
     level: Level,
-    /// With fewer contents than this, and the other lanes idle, one by one is cheaper.
+    /// With fewer contents than this, hashing them one by one is cheaper than leaving lanes idle.
     fewest: usize,
 }
 
 impl Lanes {
-    /// None on a processor on which the crate alone costs less.
+    /// None on a processor on which the `sha1` crate alone is cheaper.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn where_they_pay() -> Option<Self> {
-        // Not compiled for speed, they are slow.
+        // In an unoptimised build the lanes are slower.
         if cfg!(debug_assertions) {
             return None;
         }
@@ -49,7 +49,8 @@ impl Lanes {
         None
     }
 
-    /// Also where they do not pay: as this processor does it best, and as most servers' do.
+    /// For tests: the lanes, also where they do not pay, with this processor's best instructions and with
+    /// AVX2.
     #[cfg(test)]
     pub(super) fn anywhere() -> Vec<Self> {
         let mut levels = vec![Level::new()];
@@ -59,19 +60,20 @@ impl Lanes {
         levels.into_iter().map(lanes).collect()
     }
 
-    /// Whether so many contents are cheaper together.
+    /// Whether this number of contents is cheaper in lanes.
     pub(super) fn pay_for(self, contents: usize) -> bool {
         contents >= self.fewest
     }
 
-    /// Takes each state over its content. The contents are equally long: so many blocks of 64 bytes.
+    /// Updates each state with its content. All contents have the same number of 64-byte blocks.
     pub(super) fn compress(self, states: &mut [State; LANES], contents: [&[[u8; 64]]; LANES]) {
         dispatch!(self.level, simd => compress(simd, states, contents));
     }
 }
 
-// All of it is inlined into `dispatch`, because only there the compiler may use the instructions. What the
-// standard library would call back is not sure to be: hence loops by number and no iterators.
+// Everything is inlined into `dispatch`, because only there may the compiler use the SIMD instructions.
+// Closures that the standard library calls may not be inlined, so this code has index loops and no
+// iterators.
 #[inline(always)]
 fn compress<S: Simd>(simd: S, states: &mut [State; LANES], contents: [&[[u8; 64]]; LANES]) {
     let mut sums = [Words::splat(simd, 0); 5];
@@ -105,8 +107,8 @@ fn compress<S: Simd>(simd: S, states: &mut [State; LANES], contents: [&[[u8; 64]
     }
 }
 
-/// Eight words of each content's block, beginning with the `first`: turned from one row for each content to
-/// one for each word.
+/// Loads eight words of each content's block, beginning with word `first`, and transposes them: from one
+/// row per content to one row per word.
 #[inline(always)]
 fn transpose<S: Simd>(
     simd: S,
@@ -138,8 +140,8 @@ fn transpose<S: Simd>(
     }
 }
 
-/// Twenty rounds, with the function that is theirs. The words that they need are made on the way: the
-/// processor does both at once.
+/// Twenty rounds with their round function. The words of the message schedule are computed between the
+/// rounds, because the processor can do both in parallel.
 #[inline(always)]
 fn rounds<S: Simd>(
     simd: S,
@@ -162,7 +164,8 @@ fn rounds<S: Simd>(
                 1,
             );
         }
-        // The five sums change their places after each round: so five rounds, and all are back.
+        // The five state words rotate after each round, so five rounds are unrolled: then all are back in
+        // place.
         round(a, &mut b, c, d, &mut e, words[first]);
         round(e, &mut a, b, c, &mut d, words[first + 1]);
         round(d, &mut e, a, b, &mut c, words[first + 2]);

@@ -28,7 +28,7 @@ const BLOCK_ETAG_LEN: usize = 32;
 
 type Sha1Digest = sha1::Digest;
 
-/// Hashes content as it goes by. Keeps 20 bytes for every 4 MiB, whatever else the content is.
+/// Hashes content as it is read. Keeps 20 bytes for every 4 MiB.
 #[derive(Clone, Debug)]
 pub struct EtagHasher {
     /// The current block; closed only when a byte of the next one arrives, because its state is
@@ -41,23 +41,23 @@ pub struct EtagHasher {
     whole: Whole,
 }
 
-/// The SHA-1 of content that is longer than one block.
+/// The plain SHA-1 of a part that is longer than one block.
 #[derive(Clone, Debug)]
 enum Whole {
     Unwanted,
-    /// Up to one block it is the block's own.
+    /// Up to one block it is the SHA-1 of that block.
     FirstBlock,
     Running(Sha1),
 }
 
-/// What was computed while content went by; enough for every ETag the service may answer.
-/// A clone shares the blocks' digests.
+/// The digests of a content: enough to compute every form of ETag that the service may answer. A clone
+/// shares the block digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentDigest {
     size: u64,
-    /// One for each started block; none for no content.
+    /// One for each started block; empty for empty content.
     blocks: Arc<[Sha1Digest]>,
-    /// The plain SHA-1 of content longer than one block, where it was asked for.
+    /// The plain SHA-1 of content longer than one block, if the hasher was made for a part.
     whole: Option<Sha1Digest>,
 }
 
@@ -78,8 +78,8 @@ impl EtagHasher {
         Self::with(Whole::Unwanted)
     }
 
-    /// For a part: also keeps the plain SHA-1 of content longer than a block, which costs a
-    /// second hash of the bytes after the first block.
+    /// For a part: also computes the plain SHA-1 of content longer than a block, so the bytes after the
+    /// first block are hashed twice.
     pub fn part() -> Self {
         Self::with(Whole::FirstBlock)
     }
@@ -108,7 +108,7 @@ impl EtagHasher {
         }
     }
 
-    /// Bytes that the current block still takes: a new one, if the last is full.
+    /// Bytes that fit into the current block, or into a new one if the current block is full.
     fn room(&mut self) -> usize {
         if self.filled == BLOCK_SIZE {
             self.close_block();
@@ -131,9 +131,11 @@ impl EtagHasher {
         self.filled = 0;
     }
 
-    /// Whole blocks of SHA-1 at the beginning of `bytes` that need nothing but the current block's hash.
+    /// The number of whole 64-byte SHA-1 blocks at the beginning of `bytes` that only update the hash of
+    /// the current 4 MiB block.
     fn plain<'a>(&mut self, bytes: &'a [u8]) -> &'a [[u8; 64]] {
-        // A full block stays open until more comes: else its digest would not be that of content of one block.
+        // A full block stays open until more bytes come, because the content may end here: the ETag of one
+        // block needs its hash.
         if bytes.is_empty() {
             return &[];
         }
@@ -144,7 +146,7 @@ impl EtagHasher {
         }
     }
 
-    /// No more bytes.
+    /// Ends the hashing.
     pub fn finish(mut self) -> ContentDigest {
         if self.filled > 0 {
             self.closed.push(self.block.finish());
@@ -162,7 +164,7 @@ impl EtagHasher {
 }
 
 impl BatchHasher {
-    /// Takes the next bytes of several contents: together as long as enough of them have some, where that is
+    /// Hashes the next bytes of several contents: as a batch while enough of them have bytes and a batch is
     /// cheaper.
     pub(crate) fn update_all(self, jobs: &mut [(&mut EtagHasher, &[u8])]) {
         while self.update_some(jobs) {}
@@ -171,7 +173,7 @@ impl BatchHasher {
         }
     }
 
-    /// As many bytes of each as the shortest has; false when nothing was done.
+    /// Hashes as many bytes of each as the shortest has; false when nothing was done.
     fn update_some(self, jobs: &mut [(&mut EtagHasher, &[u8])]) -> bool {
         let mut batch: Vec<_> = jobs
             .iter_mut()
@@ -222,13 +224,13 @@ impl ContentDigest {
         Some(URL_SAFE.encode(whole))
     }
 
-    /// The digest of an object made of these contents in order. Every part but the last must
-    /// be a multiple of [`BLOCK_SIZE`]; None otherwise.
+    /// The digest of the object that consists of these contents in order. None unless the size of every
+    /// part but the last is a multiple of [`BLOCK_SIZE`].
     pub fn concat<'a>(parts: impl IntoIterator<Item = &'a ContentDigest>) -> Option<ContentDigest> {
         let mut blocks = Vec::new();
         let mut size = 0u64;
         for part in parts {
-            // A part that does not begin on a boundary has blocks that are not the object's.
+            // A part that does not begin at a block boundary has other blocks than the object.
             if !size.is_multiple_of(BLOCK_SIZE) {
                 return None;
             }
@@ -242,15 +244,15 @@ impl ContentDigest {
         })
     }
 
-    /// Compares the ETag the service gave an object with this content. Only the form of 32
-    /// characters can be compared.
+    /// Compares the service's ETag of an object with this content. Only ETags of 32 characters can be
+    /// compared.
     pub fn compare_object(&self, etag: &str) -> EtagMatch {
         let expected = is_block_etag(unquoted(etag)).then(|| self.object_etag());
         verdict(etag, expected)
     }
 
-    /// Compares the ETag the service gave a part: 28 characters are base64url(sha1), 32 are
-    /// block count and digest; others cannot be compared.
+    /// Compares the service's ETag of a part with this content: 28 characters are base64url(sha1), 32 are
+    /// block count and digest; other ETags cannot be compared.
     pub fn compare_part(&self, etag: &str) -> EtagMatch {
         verdict(etag, self.part_etag(etag))
     }

@@ -1,6 +1,6 @@
-//! SHA-1 as the `sha1` crate does it, and several of them together where that is cheaper.
+//! SHA-1 with the `sha1` crate, and several hashes as a SIMD batch where that is cheaper.
 //!
-//! The crate's own type does not let its state out, so padding and the last bytes are done here.
+//! The crate's own hasher does not expose its state, so padding and the last bytes are handled here.
 
 use sha1::block_api;
 
@@ -11,13 +11,13 @@ pub(super) type Digest = [u8; 20];
 /// Bytes of a block.
 const BLOCK: usize = 64;
 
-/// Content on its way to its SHA-1.
+/// A SHA-1 hash in progress.
 #[derive(Clone, Debug)]
 pub(super) struct Sha1 {
     state: State,
     /// Bytes taken.
     len: u64,
-    /// What was taken after the last whole block: the first `len % 64` bytes.
+    /// The bytes after the last whole block: the first `len % 64` bytes of this buffer.
     rest: [u8; BLOCK],
 }
 
@@ -59,10 +59,10 @@ impl Sha1 {
         self.rest[..rest.len()].copy_from_slice(rest);
     }
 
-    /// The digest of what was taken.
+    /// The digest of the bytes so far.
     pub(super) fn finish(mut self) -> Digest {
         let bits = self.len * 8;
-        // A single bit, and zeros up to where the length in bits ends a block.
+        // The padding: one bit, zeros, and the length in bits at the end of a block.
         let zeros = (BLOCK + 55 - self.held()) % BLOCK;
         self.update(&[0x80]);
         self.update(&[0; BLOCK][..zeros]);
@@ -74,12 +74,12 @@ impl Sha1 {
         digest
     }
 
-    /// Bytes that wait for the end of their block.
+    /// Bytes that do not fill a block yet.
     fn held(&self) -> usize {
         (self.len % BLOCK as u64) as usize
     }
 
-    /// Whole blocks at the beginning of `bytes` that can be taken in lanes.
+    /// The number of whole blocks at the beginning of `bytes` that can be hashed in lanes.
     pub(super) fn blocks<'a>(&self, bytes: &'a [u8]) -> &'a [[u8; BLOCK]] {
         match self.held() {
             0 => bytes.as_chunks().0,
@@ -88,19 +88,19 @@ impl Sha1 {
     }
 }
 
-/// How several are hashed: in the lanes of a SIMD register, or one after the other.
+/// How several contents are hashed: in the lanes of a SIMD register, or one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BatchHasher(Option<Lanes>);
 
 impl Default for BatchHasher {
-    /// What costs least on this processor.
+    /// The cheapest way on this processor.
     fn default() -> Self {
         Self(Lanes::where_they_pay())
     }
 }
 
 impl BatchHasher {
-    /// How many of so many contents are worth being hashed at once: 1 where nothing is gained by batch.
+    /// The best batch size for this number of contents: 1 where batches gain nothing.
     pub(crate) fn batch_size(self, contents: usize) -> usize {
         match self.0 {
             Some(lanes) if lanes.pay_for(contents) => LANES,
@@ -108,14 +108,14 @@ impl BatchHasher {
         }
     }
 
-    /// Takes the same number of blocks into each. False when nothing was done, because one after the other is
-    /// cheaper.
+    /// Hashes the same number of blocks of each content. False when nothing was done, because one after the
+    /// other is cheaper.
     pub(super) fn update(self, jobs: &mut [(&mut Sha1, &[[u8; BLOCK]])]) -> bool {
         let pays = |lanes: &Lanes| lanes.pay_for(jobs.len()) && jobs.len() <= LANES;
         let Some(lanes) = self.0.filter(pays) else {
             return false;
         };
-        // A lane that nobody needs hashes what the first one does.
+        // An unused lane hashes the content of the first lane again.
         let job = |lane: usize| if lane < jobs.len() { lane } else { 0 };
         let mut states = std::array::from_fn(|lane| jobs[job(lane)].0.state);
         let contents = std::array::from_fn(|lane| jobs[job(lane)].1);
@@ -127,7 +127,7 @@ impl BatchHasher {
         true
     }
 
-    /// In lanes on every processor, and one after the other on every processor.
+    /// For tests: in lanes, and one after the other, whatever the processor is.
     #[cfg(test)]
     pub(crate) fn both() -> [Self; 2] {
         [Self(Lanes::anywhere().pop()), Self(None)]

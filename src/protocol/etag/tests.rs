@@ -1,4 +1,4 @@
-//! ETags, whole and by pieces, against vectors that a script of its own has made.
+//! Compares ETags, computed at once and in pieces, with test vectors of an independent script.
 
 use ::sha1::Digest as _;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A policy from its pieces.
+//! Builds a policy from its pieces.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -24,7 +24,7 @@ impl Vars<'_> {
 }
 
 impl Serialize for Vars<'_> {
-    /// Entry by entry, so that a name given twice arrives at the check.
+    /// Written entry by entry, so that the check sees a name that was given twice.
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in self.0 {

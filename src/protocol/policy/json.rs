@@ -1,11 +1,10 @@
-//! JSON, as far as the checks of a policy need it: with repeated members kept.
+//! The JSON reader for the checks of a policy. It keeps repeated members.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Unlike `serde_json::Value` it keeps members that are there twice. Nesting is bounded by
-/// serde_json, whose recursion limit every array and object counts against.
+/// Unlike `serde_json::Value` it keeps repeated members. serde_json's recursion limit bounds the nesting.
 pub(super) enum Json {
     Text(String),
     Object(Vec<(String, Json)>),
@@ -63,7 +62,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Json, A::Error> {
-        // Read as Json and not skipped, so that the recursion limit applies.
+        // Read as Json instead of skipped, so that the recursion limit applies.
         while seq.next_element::<Json>()?.is_some() {}
         Ok(Json::Other("an array"))
     }

@@ -1,8 +1,8 @@
 //! Put policies: check, compact, encode, build.
 //!
-//! A policy asks the service to call back once the object is stored. It is checked before
-//! anything is sent, because the service answers a bad one with nothing but "invalid put
-//! policy", and some bad ones only after the upload.
+//! A policy asks the service to call back once the object is stored. It is checked before anything is sent,
+//! because the service refuses a bad policy with nothing but "invalid put policy", sometimes only after the
+//! upload.
 
 mod build;
 mod json;
@@ -21,8 +21,8 @@ use json::Json;
 /// The service's limit for the policy as it goes on the wire.
 pub const MAX_ENCODED_LEN: usize = 4096;
 
-/// The limit for the text as it is given, blanks included: far beyond any policy, and small
-/// enough to parse without a second thought.
+/// The limit for the text as it is given, including blanks: far larger than any policy, and small enough to
+/// be parsed safely.
 const MAX_TEXT_LEN: usize = 1 << 20;
 
 /// A put policy that has passed every check.
@@ -33,7 +33,8 @@ pub struct PutPolicy {
 }
 
 impl PutPolicy {
-    /// Checks and compacts; the meaning (numbers, escapes, order, unknown members) is untouched.
+    /// Checks the policy and removes the blanks. Numbers, escapes, order and unknown members stay
+    /// unchanged.
     ///
     /// The policy is a JSON object in which `callbackUrl` is an http(s) URL, `callbackBody` and
     /// `callbackBodyType`, if present, are strings, and `callbackVar`, if present, is an object
@@ -62,9 +63,8 @@ impl PutPolicy {
         Ok(Self { json, encoded })
     }
 
-    /// Builds a policy; `body_type` None is the query form, in which the service sends `body` as
-    /// the query of `url`. An empty `body_type` counts as None. The names in `vars` are written
-    /// with their `x:`, as in `$(x:name)`.
+    /// Builds a policy. With `body_type` None or empty, the service sends `body` as the query of `url`. The
+    /// names in `vars` include their `x:`, as in `$(x:name)`.
     ///
     /// # Errors
     /// [`Status::InvalidPolicy`] as for [`PutPolicy::parse`].
@@ -95,8 +95,8 @@ impl PutPolicy {
         &self.encoded
     }
 
-    /// Whether a URL is the one that the service calls for this policy: `callbackUrl`, in the query form with
-    /// the body behind it. (Of a redirect it would be another.)
+    /// Whether a URL is the one that the service calls for this policy: `callbackUrl`, in the query form
+    /// followed by the body. (After a redirect the service would name another URL.)
     pub(crate) fn calls(&self, url: &str) -> bool {
         let Ok(Json::Object(members)) = serde_json::from_str(&self.json) else {
             return false;
@@ -112,7 +112,7 @@ impl PutPolicy {
     }
 }
 
-/// Whether both are the same once they are encoded alike.
+/// Whether both URLs are the same after normalising their encoding.
 fn same_url(one: &str, other: &str) -> bool {
     one == other
         || match (Url::parse(one), Url::parse(other)) {
@@ -192,7 +192,7 @@ fn check(policy: &Json) -> Result<()> {
 
 type Members = [(String, Json)];
 
-/// The member of that name. Twice is an error: which one counts is anybody's guess.
+/// The member with this name. A repeated member is an error, because parsers differ in which one counts.
 fn member<'a>(members: &'a Members, name: &str) -> Result<Option<&'a Json>> {
     let mut found = members.iter().filter(|(member, _)| member == name);
     let first = found.next().map(|(_, value)| value);
@@ -240,8 +240,8 @@ fn check_url(url: &str) -> Result<()> {
     )))
 }
 
-/// Before the url crate, what its WHATWG rules would silently strip or mend, since the service
-/// gets the text as it is.
+/// Checked before the url crate parses the URL: its WHATWG rules would silently strip or repair some
+/// characters, but the service receives the text unchanged.
 fn url_problem(url: &str) -> Option<String> {
     if url.trim().is_empty() {
         return Some("is empty".into());
@@ -266,7 +266,7 @@ fn url_problem(url: &str) -> Option<String> {
 }
 
 fn check_body_type(body_type: &str) -> Result<()> {
-    // It becomes a header of the callback: a line break would add headers of its own.
+    // The type becomes a header of the callback: a line break would add other headers.
     if !body_type.contains(char::is_control) {
         return Ok(());
     }
@@ -304,9 +304,9 @@ fn check_vars(members: &Members) -> Result<BTreeSet<&str>> {
     Ok(defined)
 }
 
-/// Every `$(x:name)` of the body must have its value.
+/// Every `$(x:name)` of the body must be defined.
 fn check_placeholders(body: &str, defined: &BTreeSet<&str>) -> Result<()> {
-    // What stands before the first "$(" is no placeholder.
+    // The text before the first "$(" is no placeholder.
     for piece in body.split("$(").skip(1) {
         if !piece.starts_with("x:") {
             continue;
@@ -339,7 +339,7 @@ fn undefined(name: &str, defined: &BTreeSet<&str>) -> Error {
 
 // ---- compaction
 
-/// Removes the blanks outside strings, and nothing else. `json` is valid JSON.
+/// Removes the blanks outside strings, and nothing else. `json` must be valid JSON.
 fn compact(json: &str) -> String {
     let mut in_string = false;
     let mut escaped = false;

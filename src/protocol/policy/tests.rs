@@ -1,4 +1,4 @@
-//! Which policies are refused, and what becomes of the others.
+//! Tests which policies are refused, and what is sent of the others.
 
 use super::*;
 use serde_json::Value;

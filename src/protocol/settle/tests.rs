@@ -1,4 +1,4 @@
-//! Which question comes next, and what the answers mean: as tables.
+//! Tables: which question comes next, and what the answers mean.
 
 use super::*;
 use EtagMatch::{Different, Incomparable, Same};

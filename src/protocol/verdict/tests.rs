@@ -1,4 +1,4 @@
-//! What is known of a request, from what was seen of it: the rules of evidence as tables.
+//! The rules of evidence as tables: what is known of a request, for each way in which it can end.
 
 use super::*;
 use CallbackState::{NotDelivered, ReplyRefused, Unknown};
@@ -107,10 +107,10 @@ fn a_put_or_finish_with_a_policy() {
             (answer(403, form(-148_643)), NotRun, FOR_GOOD),
             (answer(403, form(-148_658)), NotRun, FOR_GOOD),
             (answer(404, form(-30_010)), NotRun, FOR_GOOD),
-            // The same codes with another status are not these pairs.
+            // The same RetCodes with another status are not these pairs.
             (answer(500, form(-148_643)), Answered, PASSES),
             (answer(400, form(-148_643)), Answered, FOR_GOOD),
-            // Any other answer in the form: HEAD settles.
+            // Any other error in US3's form: HEAD decides.
             (answer(400, form(17)), Answered, FOR_GOOD),
             (answer(403, form(-1)), Answered, FOR_GOOD),
             (answer(404, form(-148_654)), Answered, FOR_GOOD),
@@ -121,7 +121,7 @@ fn a_put_or_finish_with_a_policy() {
             (answer(503, form(17)), Answered, PASSES),
             (answer(504, form(-1)), Answered, PASSES),
             (answer(302, form(1)), Answered, FOR_GOOD),
-            // 599 in the form: stored (A6).
+            // 599 in US3's form: stored (A6).
             (
                 answer(599, failed_dial(20_003)),
                 Stored(NotDelivered),
@@ -136,12 +136,12 @@ fn a_put_or_finish_with_a_policy() {
             ),
             (answer(599, form(1)), Stored(Unknown), FOR_GOOD),
             (answer(599, failed_dial(1)), Stored(Unknown), FOR_GOOD),
-            // 599 in no form: a gateway's.
+            // 599 not in US3's form: from a gateway.
             (answer(599, Form::Other), Lost, FOR_GOOD),
             (answer(599, Form::Empty), Lost, FOR_GOOD),
             (answer(599, Form::Json), Lost, FOR_GOOD),
             (broken_off(599), Lost, FOR_GOOD),
-            // Anything else in no form: a gateway's, or the callback service's.
+            // Anything else not in US3's form: from a gateway or the callback service.
             (answer(302, Form::Other), Lost, FOR_GOOD),
             (answer(400, Form::Json), Lost, FOR_GOOD),
             (answer(403, Form::Other), Lost, FOR_GOOD),
@@ -171,7 +171,7 @@ fn a_put_or_finish_without_a_policy() {
             (answer(200, Form::Json), Done, FOR_GOOD),
             (answer(200, Form::Other), Lost, FOR_GOOD),
             (broken_off(200), Lost, PASSES),
-            // No callback service can be speaking: the service itself refused.
+            // The answer cannot come from a callback service: the service itself refused.
             (answer(400, form(17)), NotRun, FOR_GOOD),
             (answer(403, form(-1)), NotRun, FOR_GOOD),
             (answer(429, form(-1)), NotRun, PASSES),

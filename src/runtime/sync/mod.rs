@@ -1,5 +1,5 @@
-//! Locks, condition variables and threads of the hand-made synchronisation: those of the standard library, or those of
-//! loom, which tries every interleaving in `make loom` (tests.rs).
+//! Locks, condition variables and threads for the synchronisation that this project writes itself: those of
+//! the standard library, or, in `make loom`, those of loom, which tries every interleaving (tests.rs).
 
 use std::sync::{LockResult, PoisonError};
 
@@ -15,17 +15,17 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 #[cfg(us3_loom)]
 pub(crate) use loom::thread::JoinHandle;
 
-/// Locks.
+/// Locks a mutex.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     unpoisoned(mutex.lock())
 }
 
-/// What was locked, or waited for: a panic elsewhere changes nothing about what the lock protects.
+/// Ignores the poison flag: a panic in another thread leaves the protected data consistent.
 pub(crate) fn unpoisoned<T>(locked: LockResult<T>) -> T {
     locked.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether joining the thread would not block. Loom does not say.
+/// Whether joining the thread would not block. Loom cannot tell.
 pub(crate) fn is_finished<T>(thread: &JoinHandle<T>) -> bool {
     #[cfg(not(us3_loom))]
     return thread.is_finished();
@@ -51,16 +51,17 @@ mod modelled {
     use loom::thread::JoinHandle;
 
     thread_local! {
-        /// Whether the process may have no more threads. All threads of a model run on one of the system's.
+        /// Whether starting threads fails. Thread-local, because all threads of a model run on one system
+        /// thread.
         static REFUSED: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Refuses threads from now on, or allows them again.
+    /// Makes starting threads fail from now on, or succeed again.
     pub(crate) fn refuse_threads(refused: bool) {
         REFUSED.set(refused);
     }
 
-    /// Loom's, which may be refused.
+    /// Loom's thread builder; starting a thread can be made to fail.
     pub(crate) struct Builder(loom::thread::Builder);
 
     impl Builder {
@@ -88,7 +89,7 @@ mod modelled {
     #[derive(Debug, Default)]
     pub(crate) struct Condvar {
         condvar: loom::sync::Condvar,
-        /// Not loom's: it is looked at and changed under the lock only.
+        /// Not loom's type: it is only used under the lock.
         passed: AtomicBool,
     }
 
@@ -120,7 +121,7 @@ mod modelled {
             if self.passed.load(Ordering::Relaxed) {
                 return Ok((guard, WaitTimeoutResult(true)));
             }
-            // Loom poisons no lock.
+            // Loom's locks are never poisoned.
             let guard = self.condvar.wait(guard).expect("no poison");
             let passed = self.passed.load(Ordering::Relaxed);
             Ok((guard, WaitTimeoutResult(passed)))
@@ -134,7 +135,7 @@ mod modelled {
             self.condvar.notify_all();
         }
 
-        /// The time of every wait has passed. The guard is that of the lock that the waits are under.
+        /// Ends every wait that has a timeout. The guard is that of the lock under which the waits wait.
         pub(crate) fn let_time_pass<T>(&self, _guard: &MutexGuard<'_, T>) {
             self.passed.store(true, Ordering::Relaxed);
             self.condvar.notify_all();
