@@ -59,7 +59,7 @@
  * was never initialised is usually found out that way, but not always.
  *
  * Ownership. What you pass in stays yours. It is copied, or used until the call returns and not
- * longer; what an upload that is started borrows until its end is said at us3_upload_request.
+ * longer; what a task borrows until its end is said at us3_upload_request and us3_upload_part_start.
  * Strings within a us3_result or us3_file_info belong to the struct: its next call, or its clear
  * function, frees them. A char * that a function returns is yours: us3_string_free it. A
  * const char * is not. What a function of the name ..._new, ..._from_file, ..._start or
@@ -73,7 +73,7 @@
  *
  * Enums are received as int32_t, and checked. A true bool is any value but 0.
  *
- * Threads. A us3_client and a us3_task may be used by any number of threads at once, and a
+ * Threads. A us3_client, a us3_task and a us3_queue may be used by any number of threads at once, and a
  * us3_multipart for us3_upload_part as well. A struct of yours may be used by one thread at a time. A
  * thread must not be cancelled (pthread_cancel) while it is in a call.
  * Freeing something waits for the calls in progress on it, but no call may begin after that. In a
@@ -92,6 +92,9 @@
  *
  * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
  * us3_config allow. The work is done by threads of the client; yours waits, and may open the file.
+ * Everything that blocks exists as a function of the name ..._start, which does the same without
+ * blocking: it makes a us3_task, whose end is told as said at us3_upload_start. Of such tasks, uploads not
+ * counted, max_concurrent_uploads run at once, the others wait for their turn.
  *
  * fork(). A client does not survive into the child: every call that can fail returns US3_FORKED for
  * a handle of the parent, and freeing it only releases memory. Make a new client in the child. The
@@ -432,8 +435,13 @@ typedef struct us3_client us3_client;
 /// one upload at once. It belongs to the client that it was made with.
 typedef struct us3_multipart us3_multipart;
 
-/// A started upload. Any number of threads may use it at once.
+/// A started operation: an upload, or any other that has a function of the name ..._start. Any number of
+/// threads may use it at once.
 typedef struct us3_task us3_task;
+
+/// Collects the ends of tasks: of any number, of any operations, of any clients. Any number of threads may
+/// use it at once.
+typedef struct us3_queue us3_queue;
 
 /* ==== Requests and answers ==================================================================== */
 
@@ -490,13 +498,31 @@ typedef int64_t (*us3_read_fn)(void *user_data,
 typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
                                    void *user_data);
 
-/// Tells what became of an upload, exactly once. task is the handle that us3_upload_start gave, which
+/// Tells what became of an operation, exactly once. task is the handle that its ..._start gave, which
 /// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
 /// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
 /// the library's, valid during the call; never clear it.
 typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
+
+/// How an operation is started. The struct is borrowed until the call returns.
+typedef struct us3_start {
+    /// sizeof(us3_start), set by the initialiser.
+    size_t struct_size;
+    /// Where the task is to be handed out at its end. NULL: nowhere.
+    us3_queue *queue;
+    /// Called once at the end of an operation that was started. NULL: not told.
+    us3_complete_fn on_complete;
+    /// What on_complete is called with, and us3_task_user_data returns.
+    void *user_data;
+    /// Milliseconds for the whole operation, its turn and retries included; 0 for no limit but those of
+    /// us3_config. When they have passed: US3_TIMEOUT.
+    uint64_t timeout_ms;
+} us3_start;
+
+/// The defaults.
+#define US3_START_INIT {sizeof(us3_start), NULL, NULL, NULL, 0}
 
 /// How the content travels: the values of us3_upload_request.mode.
 enum us3_mode
@@ -582,14 +608,16 @@ typedef struct us3_upload_request {
     /// Called once at the end of an upload that began, before us3_upload returns; not when that
     /// or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not told.
     us3_complete_fn on_complete;
-    /// What on_progress and on_complete are called with.
+    /// What on_progress and on_complete are called with, and us3_task_user_data returns.
     void *user_data;
+    /// Where the task is to be handed out at its end. NULL: nowhere. us3_upload, which makes no task, does not use it.
+    us3_queue *queue;
 } us3_upload_request;
 
 /// The defaults; key, and one of file_path, data and read, are to be set.
 #define US3_UPLOAD_REQUEST_INIT \
     {sizeof(us3_upload_request), US3_MODE_AUTO, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 10, \
-     NULL, NULL, 0, NULL, 0, NULL, NULL, NULL}
+     NULL, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL}
 
 /// What HeadFile tells of an object. Initialise it once, use it for any number of calls, clear it
 /// at the end. One thread at a time may use it.
@@ -827,6 +855,26 @@ us3_status us3_delete_file(us3_client *client,
                            const char *key,
                            us3_result *result);
 
+/**
+ * Starts DeleteFile.
+ *
+ * @param client    the client
+ * @param key       as for us3_delete_file; copied
+ * @param start     NULL for the defaults, or initialised
+ * @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result    NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+ * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_delete_file_start(us3_client *client,
+                                 const char *key,
+                                 const us3_start *start,
+                                 us3_task **out_task,
+                                 us3_result *result);
+
 /* ==== Uploading =============================================================================== */
 
 /**
@@ -882,8 +930,9 @@ us3_status us3_upload(us3_client *client,
  * function. Any number of uploads may be started: max_concurrent_uploads of them run, the others
  * wait for their turn, in the order in which they were started.
  *
- * The end is told in three ways, in this order: on_complete is called; then us3_task_wait
- * returns; then the descriptor of us3_task_fd becomes readable. Use as many of them as you like.
+ * The end is told in four ways, in this order: on_complete is called; then us3_task_wait
+ * returns; then the descriptor of us3_task_fd becomes readable; then the task is in its queue. Use as
+ * many of them as you like.
  *
  * @param client    the client
  * @param request   initialised and filled in. The struct and its strings are copied; what data
@@ -991,7 +1040,7 @@ us3_status us3_async_upload_with_policy(us3_client *client,
                                         const char *policy_json,
                                         us3_result *result);
 
-/* ==== Uploading while doing something else ==================================================== */
+/* ==== Tasks: doing something else meanwhile =================================================== */
 
 /**
  * Initialises a us3_progress, as US3_PROGRESS_INIT does.
@@ -1003,16 +1052,25 @@ us3_status us3_async_upload_with_policy(us3_client *client,
 void us3_progress_init(us3_progress *progress);
 
 /**
- * Waits for the end of an upload.
+ * Initialises a us3_start with the defaults, as US3_START_INIT does.
+ *
+ * @param start  NULL is allowed and ignored
+ *
+ * Any thread. Does not block.
+ */
+void us3_start_init(us3_start *start);
+
+/**
+ * Waits for the end of a task.
  *
  * @param task        the task
  * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
- * @param result      NULL, or receives what became of the upload, each time anew
+ * @param result      NULL, or receives what became of the operation, each time anew
  *
  * Any thread, any number of times. Blocks for the given time at most. In a callback only a
  * timeout_ms of 0 is possible.
  *
- * @return what us3_upload returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
+ * @return what us3_upload, or the function that blocks, returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
  * task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
  * US3_FORKED; US3_INTERNAL_ERROR.
  */
@@ -1021,9 +1079,10 @@ us3_status us3_task_wait(us3_task *task,
                          us3_result *result);
 
 /**
- * Cancels an upload: within 100 ms no more of it is sent, and a multipart upload is aborted, unless
+ * Cancels a task: within 100 ms no more of it is sent, and what an upload has begun in parts is aborted, unless
  * resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
- * the upload if it was over already. Cancelling again changes nothing.
+ * the operation if it was over already. A part, a finish or an abort that is cancelled leaves its
+ * us3_multipart as a failure does. Cancelling again changes nothing.
  *
  * @param task  the task
  *
@@ -1034,7 +1093,7 @@ us3_status us3_task_wait(us3_task *task,
 us3_status us3_task_cancel(us3_task *task);
 
 /**
- * Tells how far an upload is.
+ * Tells how far an upload is, or a part. Other tasks have attempts and elapsed_ms only.
  *
  * @param task      the task
  * @param progress  initialised; receives how far it is
@@ -1048,7 +1107,7 @@ us3_status us3_task_progress(const us3_task *task,
                              us3_progress *progress);
 
 /**
- * A descriptor that becomes readable when the upload has ended, for poll, epoll, and event loops
+ * A descriptor that becomes readable when the task has ended, for poll, epoll, and event loops
  * that are made of them. Only poll it: there is nothing to be read from it.
  *
  * @param task  the task; NULL is allowed
@@ -1061,18 +1120,117 @@ us3_status us3_task_progress(const us3_task *task,
 int us3_task_fd(us3_task *task);
 
 /**
- * Waits for the end of an upload and frees its handle. To be quick, cancel it first. In a
- * callback, on_complete of the same task included, it does not wait: the upload goes on without
+ * The user_data of the request, or of the us3_start, that the task was started with.
+ *
+ * @param task  the task; NULL is allowed
+ * @return what was given; NULL if task is NULL
+ *
+ * Any thread. Does not block. Works in a forked child.
+ */
+void *us3_task_user_data(const us3_task *task);
+
+/**
+ * What a task of us3_head_file_start has learnt.
+ *
+ * @param task  the task
+ * @param info  initialised; what it held is freed. Holds its initial values after a failure
+ *
+ * Any thread, any number of times, also in on_complete. Does not block.
+ *
+ * @return US3_OK; US3_PENDING (nothing is known yet); after a failure of the task its status;
+ * US3_INVALID_ARGUMENT (also if a pointer is NULL, a struct_size makes no sense, or the task is another operation's);
+ * US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_task_file_info(us3_task *task,
+                              us3_file_info *info);
+
+/**
+ * Takes the upload that a task of us3_initiate_multipart_upload_start has begun.
+ *
+ * @param task  the task; NULL is allowed
+ * @return the upload, to be freed with us3_multipart_free. NULL if the task has not ended or has failed, if
+ *         the upload was taken before, if the task is NULL or another operation's, and in a forked child
+ *
+ * Any thread, also in on_complete. Does not block. An upload that nobody takes stays with the
+ * service: the upload_id of the task's result names it. Until it is taken or its task is freed, the
+ * client's threads live.
+ */
+us3_multipart *us3_task_multipart(us3_task *task);
+
+/**
+ * Waits for the end of a task and frees its handle. To be quick, cancel it first. In a
+ * callback, on_complete of the same task included, it does not wait: the operation goes on without
  * a handle, and its end is told as always. From the beginning of this call on, on_complete is told
- * NULL instead of the handle.
+ * NULL instead of the handle, and no queue hands it out.
  *
  * @param task  NULL is allowed and ignored
  *
  * Any thread, once; other threads may still be waiting in us3_task_wait, and are told the end.
- * Blocks until the upload has ended, except in a callback. In a forked child it only releases
+ * Blocks until the operation has ended, except in a callback. In a forked child it only releases
  * memory. May be called before or after the client is freed.
  */
 void us3_task_free(us3_task *task);
+
+/* ==== One descriptor for any number of tasks ================================================== */
+
+/**
+ * Makes a queue for the ends of tasks. A task is on the queue that was given as the member queue when it
+ * was started. It needs no descriptor of its own then.
+ *
+ * @param out_queue  receives the queue, or NULL on failure. Free it with us3_queue_free
+ * @param result     NULL, or receives what became of the call
+ *
+ * Any thread. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (out_queue is NULL); US3_INTERNAL_ERROR (also when the process has
+ * no descriptor left, which os_error tells).
+ */
+us3_status us3_queue_new(us3_queue **out_queue,
+                         us3_result *result);
+
+/**
+ * A descriptor that is readable while the queue has ends, for poll, epoll, and event loops that are made of them. Only
+ * poll it: us3_queue_next takes the ends out.
+ *
+ * @param queue  the queue; NULL is allowed
+ * @return the descriptor, each time the same. It belongs to the queue: never close it, and take it out of the
+ *         event loop before us3_queue_free closes it. -1 if queue is NULL, or in a forked child.
+ *
+ * Any thread. Does not block.
+ */
+int us3_queue_fd(us3_queue *queue);
+
+/**
+ * Takes the next task that has ended out of the queue, in the order of their ends. Each task is handed out once, after
+ * its on_complete has returned, and not any more once us3_task_free was called. Then us3_task_wait with a timeout_ms of 0
+ * tells what became of it, us3_task_user_data whose it is, and us3_task_free frees it, as always.
+ *
+ * @param queue       the queue
+ * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
+ * @param out_task    receives the task, which stays the host's, or NULL on failure
+ * @param result      NULL, or receives what became of this call: not of the task
+ *
+ * Any thread. Blocks for the given time at most. In a callback only a timeout_ms of 0 is possible.
+ *
+ * @return US3_OK; US3_PENDING (no task has ended yet); US3_INVALID_ARGUMENT (queue or out_task is NULL);
+ * US3_CANCELLED (the queue is being freed); US3_WOULD_DEADLOCK (called in a callback); US3_FORKED;
+ * US3_INTERNAL_ERROR.
+ */
+us3_status us3_queue_next(us3_queue *queue,
+                          int64_t timeout_ms,
+                          us3_task **out_task,
+                          us3_result *result);
+
+/**
+ * Frees a queue. Its tasks go on without it, and their ends are told in the other ways. Threads that wait in
+ * us3_queue_next return US3_CANCELLED.
+ *
+ * @param queue  NULL is allowed and ignored
+ *
+ * Any thread, once; no call may begin on the queue after that, and none may start a task on it. Does not wait for tasks.
+ * In a forked child it only releases memory.
+ */
+void us3_queue_free(us3_queue *queue);
 
 /* ==== Uploading part by part ================================================================== */
 
@@ -1189,6 +1347,113 @@ us3_status us3_abort_multipart_upload(us3_multipart *multipart,
                                       us3_result *result);
 
 /**
+ * Frees the handle, after the calls that other threads have in progress on it and the tasks that were
+ * started with it. An upload that was neither finished nor aborted stays with the service, where its
+ * parts are charged for.
+ *
+ * @param multipart  NULL is allowed and ignored
+ *
+ * Any thread, once. Blocks until the calls in progress and the tasks have ended, except in a callback. In a
+ * forked child it only releases memory.
+ */
+void us3_multipart_free(us3_multipart *multipart);
+
+/**
+ * Starts InitiateMultipartUpload. us3_task_multipart takes the upload that it has begun.
+ *
+ * @param client     the client
+ * @param key        as for us3_initiate_multipart_upload; copied
+ * @param mime_type  as for us3_initiate_multipart_upload; copied
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+ * sense, the key or the type is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at
+ * the end.
+ */
+us3_status us3_initiate_multipart_upload_start(us3_client *client,
+                                               const char *key,
+                                               const char *mime_type,
+                                               const us3_start *start,
+                                               us3_task **out_task,
+                                               us3_result *result);
+
+/**
+ * Starts UploadPart. data is borrowed until the end of the task, which is when on_complete is called, or
+ * us3_task_wait returns (anything but US3_PENDING), also of a task that was cancelled: leave it as it
+ * is until then. us3_task_free and us3_multipart_free wait for that end, except in a callback: a task
+ * that is freed there, and has no on_complete, never tells when data is yours again.
+ *
+ * @param multipart    the upload
+ * @param part_number  as for us3_upload_part
+ * @param data         the part's bytes, not copied
+ * @param len          bytes at data: us3_multipart_part_size, or less for the last part
+ * @param start        NULL for the defaults, or initialised
+ * @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result       NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart, data or out_task is NULL, a struct_size makes no
+ * sense, len or part_number is out of range, a part of this number is on its way, the upload is finished or aborted,
+ * or being so); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_upload_part_start(us3_multipart *multipart,
+                                 uint32_t part_number,
+                                 const void *data,
+                                 size_t len,
+                                 const us3_start *start,
+                                 us3_task **out_task,
+                                 us3_result *result);
+
+/**
+ * Starts FinishMultipartUploadWithPolicy.
+ *
+ * @param multipart    the upload; no other call or task may be in progress on it
+ * @param policy_json  as for us3_finish_multipart_upload_with_policy; copied
+ * @param start        NULL for the defaults, or initialised
+ * @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result       NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
+ * part is missing or on its way, a part that is not the last is smaller than the part size, or the
+ * upload is finished or aborted, or being so); US3_INVALID_POLICY; US3_FORKED; US3_INTERNAL_ERROR.
+ * Everything else is told at the end.
+ */
+us3_status us3_finish_multipart_upload_with_policy_start(us3_multipart *multipart,
+                                                         const char *policy_json,
+                                                         const us3_start *start,
+                                                         us3_task **out_task,
+                                                         us3_result *result);
+
+/**
+ * Starts AbortMultipartUpload.
+ *
+ * @param multipart  the upload, still to be freed with us3_multipart_free; no other call or task may be
+ *                   in progress on it
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
+ * part is on its way, or the upload is finished or aborted, or being so); US3_FORKED;
+ * US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_abort_multipart_upload_start(us3_multipart *multipart,
+                                            const us3_start *start,
+                                            us3_task **out_task,
+                                            us3_result *result);
+
+/* ==== Unfinished uploads ====================================================================== */
+
+/**
  * Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
  * an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
  * again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
@@ -1219,15 +1484,27 @@ us3_status us3_abort_upload(us3_client *client,
                             us3_result *result);
 
 /**
- * Frees the handle, after the calls that other threads have in progress on it. An upload that was
- * neither finished nor aborted stays with the service, where its parts are charged for.
+ * Starts the same.
  *
- * @param multipart  NULL is allowed and ignored
+ * @param client     the client, of the bucket that the upload is in
+ * @param key        as for us3_abort_upload; copied
+ * @param upload_id  as for us3_abort_upload; copied
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
  *
- * Any thread, once. Blocks until the calls in progress have ended, except in a callback. In a
- * forked child it only releases memory.
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
+ * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
+ * else is told at the end.
  */
-void us3_multipart_free(us3_multipart *multipart);
+us3_status us3_abort_upload_start(us3_client *client,
+                                  const char *key,
+                                  const char *upload_id,
+                                  const us3_start *start,
+                                  us3_task **out_task,
+                                  us3_result *result);
 
 /* ==== Objects ================================================================================= */
 
@@ -1269,6 +1546,26 @@ us3_status us3_head_file(us3_client *client,
                          const char *key,
                          us3_file_info *info,
                          us3_result *result);
+
+/**
+ * Starts HeadFile. us3_task_file_info tells what it has learnt.
+ *
+ * @param client    the client
+ * @param key       as for us3_head_file; copied
+ * @param start     NULL for the defaults, or initialised
+ * @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result    NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+ * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_head_file_start(us3_client *client,
+                               const char *key,
+                               const us3_start *start,
+                               us3_task **out_task,
+                               us3_result *result);
 
 /* ==== Put policies ============================================================================ */
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::{Engine, Run, Threads};
+use crate::engine::{Engine, Prepared, Run, Threads};
 use crate::error::{ObjectState, Report, Result};
-use crate::operation::task::{Task, TaskStarter, Watch, Watched};
+use crate::operation::task::{Caller, How, Task, TaskStarter, Watch, Watched};
 use crate::protocol::keys::{check_key, check_upload_id};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
@@ -21,13 +21,6 @@ use crate::upload::{self, Multipart, Plan, UploadRequest};
 pub struct Client {
     engine: Arc<Engine>,
     _threads: Threads,
-}
-
-/// What the thread that asks for an upload does meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
-    Waits,
-    GoesOn,
 }
 
 impl Client {
@@ -98,10 +91,18 @@ impl Client {
     /// # Errors
     /// `InvalidArgument` before anything is sent; otherwise as the service or the network fails.
     pub fn initiate(&self, key: &str, mime_type: Option<&str>) -> Result<(Multipart, Report)> {
-        let key = key.to_owned();
-        let mime_type = mime_type.map(str::to_owned);
-        self.engine
-            .wait(|run| async move { Multipart::initiate(&run, key, mime_type).await })
+        self.prepare_initiate(key, mime_type, How::waited_for())?
+            .wait()
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn prepare_initiate(
+        &self,
+        key: &str,
+        mime_type: Option<&str>,
+        how: How,
+    ) -> Result<Prepared<Multipart>> {
+        Multipart::prepare(&self.engine, key, mime_type, how)
     }
 
     /// Deletes an object.
@@ -109,10 +110,17 @@ impl Client {
     /// # Errors
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn delete(&self, key: &str) -> Result<Report> {
+        let ((), report) = self.prepare_delete(key, How::waited_for())?.wait()?;
+        Ok(report)
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn prepare_delete(&self, key: &str, how: How) -> Result<Prepared<()>> {
         check_key(key)?;
+        let name = ("DeleteFile", key);
         let key = key.to_owned();
-        self.engine
-            .wait(|run| async move { delete(&run, &key).await })
+        let work = async move |run: Run| delete(&run, &key).await;
+        Ok(self.engine.prepare_small(name, how, work))
     }
 
     /// Aborts an unfinished multipart upload by its name, whichever call or process has begun it. The
@@ -122,16 +130,30 @@ impl Client {
     /// `InvalidArgument` before anything is sent; `ServiceError` with HTTP status 404 when the service
     /// knows no such upload, unless an earlier try of this call may have aborted it.
     pub fn abort_upload(&self, key: &str, upload_id: &str) -> Result<Report> {
+        let aborting = self.prepare_abort_upload(key, upload_id, How::waited_for())?;
+        let ((), report) = aborting.wait()?;
+        Ok(report)
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn prepare_abort_upload(
+        &self,
+        key: &str,
+        upload_id: &str,
+        how: How,
+    ) -> Result<Prepared<()>> {
         check_key(key)?;
         check_upload_id(upload_id)?;
+        let name = ("AbortMultipartUpload", key);
         let (key, upload_id) = (key.to_owned(), upload_id.to_owned());
-        self.engine.wait(|run| async move {
+        let work = async move |run: Run| {
             let target = UploadRef {
                 key: &key,
                 upload_id: &upload_id,
             };
             abort_upload(&run, target).await
-        })
+        };
+        Ok(self.engine.prepare_small(name, how, work))
     }
 
     /// Asks for an object's size, type and ETag.
@@ -139,25 +161,31 @@ impl Client {
     /// # Errors
     /// `ServiceError` with HTTP status 404 when there is none.
     pub fn head(&self, key: &str) -> Result<(FileInfo, Report)> {
+        self.prepare_head(key, How::waited_for())?.wait()
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn prepare_head(&self, key: &str, how: How) -> Result<Prepared<FileInfo>> {
         check_key(key)?;
+        let name = ("HeadFile", key);
         let key = key.to_owned();
-        self.engine
-            .wait(|run| async move { head(&run, &key).await })
+        let work = async move |run: Run| head(&run, &key).await;
+        Ok(self.engine.prepare_small(name, how, work))
     }
 }
 
-async fn delete(run: &Run, key: &str) -> Result<Report> {
+async fn delete(run: &Run, key: &str) -> Result<((), Report)> {
     match run.engine.service.delete(key, &run.operation).await {
-        Ok(reply) => Ok(reply.report()),
+        Ok(reply) => Ok(((), reply.report())),
         // An earlier try whose answer was lost has deleted it.
         Err(failure) if failure.an_earlier_try_may_have_succeeded() => {
-            Ok(failure.error.report().clone())
+            Ok(((), failure.error.report().clone()))
         }
         Err(failure) => Err(failure.error),
     }
 }
 
-async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
+async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<((), Report)> {
     let mut report = match run.engine.service.abort(target, &run.operation).await {
         Ok(reply) => reply.report(),
         // An earlier try whose answer was lost has aborted it.
@@ -167,7 +195,7 @@ async fn abort_upload(run: &Run, target: UploadRef<'_>) -> Result<Report> {
         Err(failure) => return Err(failure.error),
     };
     report.upload_id = Some(target.upload_id.to_owned());
-    Ok(report)
+    Ok(((), report))
 }
 
 async fn head(run: &Run, key: &str) -> Result<(FileInfo, Report)> {

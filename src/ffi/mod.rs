@@ -13,6 +13,7 @@
 //! | [`input`] | pointers and strings of the host made into references, or a clear error |
 //! | [`structs`] | `struct_size`: older and newer callers, in both directions |
 //! | [`handle`] | what is behind an opaque pointer: calls in progress, the process that made it |
+//! | [`owner`] | handles made into pointers and back, each by the one owner that it has |
 //! | [`lease`] | lending something out and waiting until everybody has given it back |
 //! | [`memory`] | strings that the host frees, and memory that the host lends |
 //! | [`status`] | the enums, held against the engine's |
@@ -20,9 +21,12 @@
 //! | [`config`], [`client`] | making, using and freeing a client |
 //! | [`request`], [`header`] | one request for every upload |
 //! | [`upload`] | uploads, waited for or not; the named operations fill in the request |
-//! | [`task`], [`task_handle`], [`progress`] | uploads that run while the host does something else |
+//! | [`task`], [`task_handle`], [`progress`] | what runs while the host does something else |
+//! | [`start`] | starting any operation but an upload |
+//! | [`queue`] | the ends of any number of tasks, behind one descriptor |
 //! | [`callback`] | functions of the host that the library calls |
-//! | [`multipart`] | an upload that the host drives part by part |
+//! | [`multipart`], [`multipart_start`] | an upload that the host drives part by part |
+//! | [`unfinished`] | uploads that were left behind, by their names |
 //! | [`file_info`] | HeadFile |
 //! | [`policy`] | put policies, checked and built |
 //! | [`logger`] | where the log goes |
@@ -36,7 +40,8 @@
 //!    reference with [`input`], [`structs`] or [`handle`], naming the parameter; then call the
 //!    engine, which is safe code; then hand its report on. No logic of uploads lives here.
 //! 3. Check a handle first: a forked child gets `US3_FORKED` before anything else happens.
-//! 4. An out-handle is made with [`guard::guard_new`], which sets it to NULL on every failure.
+//! 4. An out-handle is made with [`guard::guard_new`], a task with [`start::guard_start`]; both set it to NULL on every
+//!    failure. A `..._free` begins with [`owner::take_back`].
 //! 5. Document it: what it does, each parameter with its unit and range, who owns what, threads,
 //!    whether it blocks, every status it can return. Add its file to `us3.h.in` if it is new.
 //!
@@ -78,14 +83,19 @@ mod lease;
 mod logger;
 mod memory;
 mod multipart;
+mod multipart_start;
+mod owner;
 mod policy;
 mod progress;
+mod queue;
 mod request;
 mod result;
+mod start;
 mod status;
 mod structs;
 mod task;
 mod task_handle;
+mod unfinished;
 mod upload;
 mod version;
 

@@ -14,6 +14,7 @@ use super::guard::{guard, guard_new};
 use super::handle::{Handle, InUse};
 use super::input;
 use super::memory;
+use super::owner::{Handed, take_back};
 use super::policy::policy;
 use super::result::us3_result;
 use super::status::us3_status;
@@ -22,9 +23,13 @@ use super::status::us3_status;
 /// one upload at once. It belongs to the client that it was made with.
 pub struct us3_multipart(Handle<DrivenUpload>);
 
+impl Handed for us3_multipart {
+    type Owner = Box<Self>;
+}
+
 /// What the handle holds, in the order in which it goes.
-struct DrivenUpload {
-    engine: Multipart,
+pub(super) struct DrivenUpload {
+    pub(super) engine: Multipart,
     upload_id: CString,
     part_size: u64,
     // The engine's threads must not end before the upload.
@@ -61,7 +66,7 @@ pub unsafe extern "C" fn us3_initiate_multipart_upload(
             let key = input::text("key", key)?;
             let mime_type = input::optional_text("mime_type", mime_type)?;
             let (engine, report) = client.initiate(key, mime_type)?;
-            Ok((us3_multipart::new(engine, &client), report))
+            Ok((us3_multipart::new(engine, client.share()), report))
         })
     }
 }
@@ -191,72 +196,33 @@ pub unsafe extern "C" fn us3_abort_multipart_upload(
     unsafe { guard(result, || enter(multipart)?.engine.abort()) }
 }
 
-/// Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
-/// an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
-/// again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
-///
-/// A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, should not be aborted
-/// lightly: it may complete meanwhile, and the abort undoes nothing of it. Ask us3_head_file first.
-///
-/// @param client     the client, of the bucket that the upload is in
-/// @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
-/// @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
-/// @param result     NULL, or receives what became of the call; upload_id is the upload's if it
-///                   succeeded
-///
-/// Any thread. Blocks.
-///
-/// @return one of
-/// - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
-/// - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, key or upload_id has an invalid value; nothing was
-///   sent
-/// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
-///   finished or aborted before, or the name is wrong
-/// - US3_NETWORK_ERROR, US3_TIMEOUT: it may be aborted or not; call it again
-/// - US3_PROTOCOL_ERROR, US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn us3_abort_upload(
-    client: *mut us3_client,
-    key: *const c_char,
-    upload_id: *const c_char,
-    result: *mut us3_result,
-) -> us3_status {
-    // SAFETY: the host's pointers are NULL or as the header says, until we return.
-    unsafe {
-        guard(result, || {
-            let client = enter_client(client)?;
-            let key = input::text("key", key)?;
-            client.abort_upload(key, input::text("upload_id", upload_id)?)
-        })
-    }
-}
-
-/// Frees the handle, after the calls that other threads have in progress on it. An upload that was
-/// neither finished nor aborted stays with the service, where its parts are charged for.
+/// Frees the handle, after the calls that other threads have in progress on it and the tasks that were
+/// started with it. An upload that was neither finished nor aborted stays with the service, where its
+/// parts are charged for.
 ///
 /// @param multipart  NULL is allowed and ignored
 ///
-/// Any thread, once. Blocks until the calls in progress have ended, except in a callback. In a
+/// Any thread, once. Blocks until the calls in progress and the tasks have ended, except in a callback. In a
 /// forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
     catch_or((), || {
-        if !multipart.is_null() {
-            // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
-            unsafe { Box::from_raw(multipart) }.0.free();
+        // SAFETY: made by guard_new; the host frees it once and uses it no more.
+        if let Some(multipart) = unsafe { take_back(multipart) } {
+            multipart.0.free();
         }
     });
 }
 
 impl us3_multipart {
-    fn new(engine: Multipart, client: &InUse<Client>) -> Self {
+    pub(super) fn new(engine: Multipart, client: Arc<Client>) -> Self {
         // An id with a NUL cannot be: it went through the service's JSON and our URLs.
         let upload_id = CString::new(engine.upload_id()).unwrap_or_default();
         Self(Handle::new(DrivenUpload {
             upload_id,
             part_size: engine.part_size(),
             engine,
-            _client: client.share(),
+            _client: client,
         }))
     }
 }
@@ -265,7 +231,7 @@ impl us3_multipart {
 ///
 /// # Safety
 /// `multipart` is NULL or an upload that is not freed before this returns.
-unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<DrivenUpload>> {
+pub(super) unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<DrivenUpload>> {
     input::not_null("multipart", multipart)?;
     // SAFETY: not NULL, so our caller promises an upload.
     unsafe { &*multipart }.0.enter()

@@ -3,7 +3,9 @@
 //! The deadline covers the clean-up too. So the work itself ends earlier, and what is left belongs to
 //! finding out what was stored, and to aborting.
 
+pub(crate) mod brought;
 pub(crate) mod end;
+pub(crate) mod ends;
 pub(crate) mod events;
 pub(crate) mod queue;
 pub mod task;
@@ -286,7 +288,7 @@ impl Limit {
         Error::new(
             Status::Timeout,
             format!(
-                "the upload did not end within {} ms (timeout_ms)",
+                "the operation did not end within {} ms (timeout_ms)",
                 self.timeout.as_millis()
             ),
         )
@@ -294,7 +296,7 @@ impl Limit {
 }
 
 fn cancelled_by_host() -> Error {
-    Error::new(Status::Cancelled, "the host cancelled the upload")
+    Error::new(Status::Cancelled, "cancelled by the host")
 }
 
 /// Counts the content of one request as it leaves. A piece has left when the connection drops

@@ -1,7 +1,7 @@
-//! An upload that runs while the host does something else.
+//! An operation that runs while the host does something else.
 //!
-//! The end is told three ways, in this order: the last progress and `on_complete`, on a library
-//! thread; then whoever waits; then the descriptor. Once a wait has returned, no callback runs
+//! The end is told four ways, in this order: the last progress and `on_complete`, on a library
+//! thread; then whoever waits; then the descriptor; then the queue of ends. Once a wait has returned, no callback runs
 //! any more.
 
 use std::any::Any;
@@ -35,13 +35,16 @@ pub type OnProgress = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
 /// Called on a library thread, exactly once, whatever happens.
 pub type OnComplete = Box<dyn FnOnce(&Result<Report>) + Send>;
 
-/// Resolves once the library holds nothing any more of what the host lent to an upload.
+/// Resolves once the library holds nothing any more of what the host lent to an operation.
 pub(crate) type Returned = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What the host wants to be told while an upload runs.
+/// Called once, on a library thread.
+pub(crate) type Told = Box<dyn FnOnce() + Send>;
+
+/// What the host wants to be told while an operation runs.
 #[derive(Default)]
 pub struct Watch {
-    /// At most every 100 ms while the upload runs (not while it waits for its turn), and once at
+    /// At most every 100 ms while an upload runs (not while it waits for its turn), and once at
     /// the end.
     pub on_progress: Option<OnProgress>,
     /// At the end, after the last progress.
@@ -54,8 +57,36 @@ pub(crate) struct Watched {
     pub(crate) watch: Watch,
     /// The end is told no earlier than this.
     pub(crate) returned: Option<Returned>,
+    /// Called when everybody else was told. It may not block.
+    pub(crate) told: Option<Told>,
     /// Dropped when everybody was told.
     pub(crate) keep: Option<Box<dyn Any + Send>>,
+}
+
+/// What the thread that asks for an operation does meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Waits,
+    GoesOn,
+}
+
+/// How an operation is to run: who waits for it, how long it may last, and who is told.
+pub(crate) struct How {
+    pub(crate) caller: Caller,
+    /// None: as long as the limits of each request allow.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) watched: Watched,
+}
+
+impl How {
+    /// The thread that asks for it waits until it has ended.
+    pub(crate) fn waited_for() -> Self {
+        Self {
+            caller: Caller::Waits,
+            timeout: None,
+            watched: Watched::default(),
+        }
+    }
 }
 
 impl From<Watch> for Watched {
@@ -67,7 +98,7 @@ impl From<Watch> for Watched {
     }
 }
 
-/// A started upload. Dropping it lets the upload go on.
+/// A started operation. Dropping it lets the operation go on.
 pub struct Task {
     shared: Arc<Shared>,
 }
@@ -94,6 +125,7 @@ impl Task {
             shared: shared.clone(),
             on_complete: watched.watch.on_complete,
             result: None,
+            told: watched.told,
             _keep: watched.keep,
         };
         let (on_progress, returned) = (watched.watch.on_progress, watched.returned);
@@ -104,7 +136,7 @@ impl Task {
     /// Waits for the end; None when it does not come in time. Without a timeout, for ever.
     ///
     /// # Errors
-    /// Those of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
+    /// Those of the operation; `WouldDeadlock` on a library thread, unless the timeout is zero.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Report>> {
         if timeout != Some(Duration::ZERO)
             && let Err(error) = own_threads::check_may_block()
@@ -114,7 +146,7 @@ impl Task {
         self.shared.end.wait(timeout)
     }
 
-    /// Ends the upload as soon as possible; it then ends with `Cancelled`, unless it was over
+    /// Ends the operation as soon as possible; it then ends with `Cancelled`, unless it was over
     /// before. From any thread, any number of times.
     pub fn cancel(&self) {
         self.shared.operation.cancel();
@@ -125,7 +157,7 @@ impl Task {
         self.shared.operation.progress()
     }
 
-    /// A descriptor that polls readable once the upload is over. It belongs to the task.
+    /// A descriptor that polls readable once the operation is over. It belongs to the task.
     ///
     /// # Errors
     /// When the process has no descriptor left.
@@ -173,6 +205,7 @@ struct Completion {
     shared: Arc<Shared>,
     on_complete: Option<OnComplete>,
     result: Option<Result<Report>>,
+    told: Option<Told>,
     _keep: Option<Box<dyn Any + Send>>,
 }
 
@@ -185,6 +218,9 @@ impl Drop for Completion {
             let _ = panics::catch(|| on_complete(&result));
         }
         self.shared.end.tell(result);
+        if let Some(told) = self.told.take() {
+            told();
+        }
     }
 }
 
