@@ -93,8 +93,8 @@
  * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
  * us3_config allow. The work is done by threads of the client; yours waits, and may open the file.
  * Everything that blocks exists as a function of the name ..._start, which does the same without
- * blocking: it makes a us3_task, whose end is told as said at us3_upload_start. Of such tasks, uploads not
- * counted, max_concurrent_uploads run at once, the others wait for their turn.
+ * blocking: it makes a us3_task, whose end is told as said at us3_upload_start. Of such tasks, uploads and
+ * lists not counted, max_concurrent_uploads run at once, the others wait for their turn.
  *
  * fork(). A client does not survive into the child: every call that can fail returns US3_FORKED for
  * a handle of the parent, and freeing it only releases memory. Make a new client in the child. The
@@ -162,7 +162,8 @@
  *
  * A multipart upload that fails is aborted. One that still exists, or may, is named in upload_id: its
  * finish may still run, a us3_multipart can finish it again, resume_path keeps it, or aborting it failed,
- * which err_msg says. us3_abort_upload aborts it by its name.
+ * which err_msg says. us3_abort_upload aborts it by its name, us3_multipart_open goes on with it, and
+ * us3_list_uploads finds those that nobody knows the name of.
  *
  *
  * ERROR CODES
@@ -505,6 +506,26 @@ typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
 typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
+
+/// An unfinished upload, as us3_list_uploads tells of it. Later versions may have more members.
+typedef struct us3_unfinished {
+    /// sizeof(us3_unfinished) of the library.
+    size_t struct_size;
+    /// The key that it was begun with.
+    const char *key;
+    /// The service's name for it.
+    const char *upload_id;
+    /// When it was begun, in seconds since 1970-01-01 UTC; -1 if the service does not say.
+    int64_t started;
+    /// NULL if the service does not say.
+    const char *storage_class;
+} us3_unfinished;
+
+/// Tells of an unfinished upload. Whatever it returns but 0 ends the list, which is a success. upload and its
+/// strings are valid during the call. Called on library threads, one call at a time, before the end is told; it may
+/// take its time.
+typedef int32_t (*us3_unfinished_fn)(const struct us3_unfinished *upload,
+                                     void *user_data);
 
 /// How an operation is started. The struct is borrowed until the call returns.
 typedef struct us3_start {
@@ -1145,7 +1166,8 @@ us3_status us3_task_file_info(us3_task *task,
                               us3_file_info *info);
 
 /**
- * Takes the upload that a task of us3_initiate_multipart_upload_start has begun.
+ * Takes the upload that a task of us3_initiate_multipart_upload_start has begun, or one of
+ * us3_multipart_open_start has opened.
  *
  * @param task  the task; NULL is allowed
  * @return the upload, to be freed with us3_multipart_free. NULL if the task has not ended or has failed, if
@@ -1277,6 +1299,18 @@ const char *us3_multipart_upload_id(const us3_multipart *multipart);
  * Any thread. Does not block. Works in a forked child.
  */
 uint64_t us3_multipart_part_size(const us3_multipart *multipart);
+
+/**
+ * Bytes of a part that the service has: of those that were sent, or, of an upload that was opened, listed.
+ *
+ * @param multipart    the upload; NULL is allowed
+ * @param part_number  from 0
+ * @return bytes; 0 if it has no part of this number, if multipart is NULL, and in a forked child
+ *
+ * Any thread. Does not block.
+ */
+uint64_t us3_multipart_part_len(const us3_multipart *multipart,
+                                uint32_t part_number);
 
 /**
  * UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
@@ -1452,6 +1486,113 @@ us3_status us3_abort_multipart_upload_start(us3_multipart *multipart,
                                             us3_result *result);
 
 /* ==== Unfinished uploads ====================================================================== */
+
+/**
+ * GetMultiUploadId: tells of every upload of the bucket that was neither finished nor aborted, page by page until
+ * there are no more. Such uploads are charged for, and keep the bucket from being deleted.
+ *
+ * @param client         the client
+ * @param prefix         of keys, at most 1023 bytes; NULL or "" for all uploads
+ * @param on_unfinished  called for each of them
+ * @param user_data      what on_unfinished is called with
+ * @param result         NULL, or receives what became of the call
+ *
+ * Any thread. Blocks.
+ *
+ * @return one of
+ * - US3_OK: on_unfinished was told of all uploads, or has ended the list
+ * - US3_INVALID_ARGUMENT: client or on_unfinished is NULL, prefix is too long or not UTF-8
+ * - US3_SERVICE_ERROR: refused; the token needs the right LIST
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: some may have been told of
+ * - US3_PROTOCOL_ERROR: the answer is no such list, or one that goes on without saying where
+ * - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
+ */
+us3_status us3_list_uploads(us3_client *client,
+                            const char *prefix,
+                            us3_unfinished_fn on_unfinished,
+                            void *user_data,
+                            us3_result *result);
+
+/**
+ * Starts the same. on_unfinished is called with its own user_data until the end is told.
+ *
+ * @param client         the client
+ * @param prefix         as for us3_list_uploads; copied
+ * @param on_unfinished  called for each upload
+ * @param user_data      what on_unfinished is called with
+ * @param start          NULL for the defaults, or initialised
+ * @param out_task       receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result         NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, on_unfinished or out_task is NULL, a struct_size makes no sense,
+ * prefix is too long or not UTF-8); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_list_uploads_start(us3_client *client,
+                                  const char *prefix,
+                                  us3_unfinished_fn on_unfinished,
+                                  void *user_data,
+                                  const us3_start *start,
+                                  us3_task **out_task,
+                                  us3_result *result);
+
+/**
+ * Adopts an unfinished upload, whichever call or process has begun it, with the parts that the service lists
+ * (ListParts): us3_multipart_part_len tells which. Any part can be sent, also again; then finish or abort it,
+ * and free it. Nobody else may be at work on the upload.
+ *
+ * The service does not tell the part size. It is the larger one of two parts, else 4194304, or that of the only part if it
+ * is larger. The object's ETag is compared at the finish if all parts have 4194304 bytes, the last excepted.
+ *
+ * A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, must not be repeated with a
+ * policy before response_timeout_ms and 10 seconds have passed: its callback could run twice.
+ *
+ * @param client         the client, of the bucket that the upload is in
+ * @param key            the key that the upload was begun with, 1 to 1023 bytes of UTF-8
+ * @param upload_id      the service's name for the upload, 1 to 1024 visible ASCII characters
+ * @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
+ * @param result         NULL, or receives what became of the call
+ *
+ * Any thread. Blocks.
+ *
+ * @return one of
+ * - US3_OK
+ * - US3_INVALID_ARGUMENT: a pointer is NULL, key or upload_id has an invalid value, or the upload was
+ *   begun with another key
+ * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, 403 if the token has not
+ *   the right LIST: us3_abort_upload works without it
+ * - US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer is no list of parts, or not a whole one)
+ * - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
+ */
+us3_status us3_multipart_open(us3_client *client,
+                              const char *key,
+                              const char *upload_id,
+                              us3_multipart **out_multipart,
+                              us3_result *result);
+
+/**
+ * Starts the same. us3_task_multipart takes the upload.
+ *
+ * @param client     the client, of the bucket that the upload is in
+ * @param key        as for us3_multipart_open; copied
+ * @param upload_id  as for us3_multipart_open; copied
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
+ * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
+ * else is told at the end.
+ */
+us3_status us3_multipart_open_start(us3_client *client,
+                                    const char *key,
+                                    const char *upload_id,
+                                    const us3_start *start,
+                                    us3_task **out_task,
+                                    us3_result *result);
 
 /**
  * Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for

@@ -1,17 +1,21 @@
 //! What a host holds: configuration, connections and the threads that work.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::engine::{Engine, Prepared, Run, Threads};
 use crate::error::{ObjectState, Report, Result};
 use crate::operation::task::{Caller, How, Task, TaskStarter, Watch, Watched};
-use crate::protocol::keys::{check_key, check_upload_id};
+use crate::protocol::keys::{check_key, check_prefix, check_upload_id};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
-pub use crate::service::FileInfo;
-use crate::service::UploadRef;
+pub use crate::service::{FileInfo, Unfinished};
+use crate::service::{Marker, UploadRef};
 use crate::upload::{self, Multipart, Plan, UploadRequest};
+
+/// Called on a library thread with one unfinished upload after the other; `Break` ends the list.
+pub type OnUnfinished = Box<dyn FnMut(&Unfinished) -> ControlFlow<()> + Send>;
 
 /// A client of one bucket, to be shared by any number of threads.
 ///
@@ -105,6 +109,55 @@ impl Client {
         Multipart::prepare(&self.engine, key, mime_type, how)
     }
 
+    /// Goes on by hand with an upload that was left behind, with the parts that the service has of it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` before anything is sent, and when the upload is another key's; `ServiceError` with HTTP
+    /// status 404 when the service knows no such upload, and with 403 when the token may not LIST.
+    pub fn open(&self, key: &str, upload_id: &str) -> Result<(Multipart, Report)> {
+        self.prepare_open(key, upload_id, How::waited_for())?.wait()
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn prepare_open(
+        &self,
+        key: &str,
+        upload_id: &str,
+        how: How,
+    ) -> Result<Prepared<Multipart>> {
+        Multipart::prepare_open(&self.engine, key, upload_id, how)
+    }
+
+    /// Tells of every unfinished upload whose key begins with `prefix`, until `on_upload` breaks off. It is called on
+    /// a library thread.
+    ///
+    /// # Errors
+    /// As the service or the network fails, also after some were told of.
+    pub fn list_uploads(&self, prefix: &str, on_upload: OnUnfinished) -> Result<Report> {
+        let listing = self.prepare_list_uploads(prefix, on_upload, How::waited_for())?;
+        let ((), report) = listing.wait()?;
+        Ok(report)
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn prepare_list_uploads(
+        &self,
+        prefix: &str,
+        on_upload: OnUnfinished,
+        how: How,
+    ) -> Result<Prepared<()>> {
+        check_prefix(prefix)?;
+        // It waits for no turn, nor does another for its: the host's function may take as long as it likes.
+        let how = How {
+            caller: Caller::Waits,
+            ..how
+        };
+        let name = ("GetMultiUploadId", prefix);
+        let prefix = prefix.to_owned();
+        let work = async move |run: Run| list_uploads(&run, &prefix, on_upload).await;
+        Ok(self.engine.prepare_small(name, how, work))
+    }
+
     /// Deletes an object.
     ///
     /// # Errors
@@ -171,6 +224,28 @@ impl Client {
         let key = key.to_owned();
         let work = async move |run: Run| head(&run, &key).await;
         Ok(self.engine.prepare_small(name, how, work))
+    }
+}
+
+async fn list_uploads(
+    run: &Run,
+    prefix: &str,
+    mut on_upload: OnUnfinished,
+) -> Result<((), Report)> {
+    let Run { engine, operation } = run;
+    let mut after: Option<Marker> = None;
+    loop {
+        let listing = engine
+            .service
+            .list_uploads(prefix, after.as_ref(), operation);
+        let (page, reply) = listing.await?;
+        let call = move || (page.uploads.iter().try_for_each(&mut on_upload), on_upload);
+        let (wish, back) = engine.host.call(call).await.ok_or_else(panics::died)?;
+        on_upload = back;
+        after = page.next;
+        if wish.is_break() || after.is_none() {
+            return Ok(((), reply.report()));
+        }
     }
 }
 

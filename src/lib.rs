@@ -28,7 +28,7 @@
 //!
 //! Data flows one way: `ffi → client → upload → service → network`, and `content` feeds. `docs/architecture.md` is the map.
 
-pub use client::{Client, FileInfo};
+pub use client::{Client, FileInfo, OnUnfinished, Unfinished};
 pub use config::Config;
 pub use content::{Reader, Source};
 pub use error::{CallbackState, Error, ObjectState, Report, Result, Status};

@@ -132,7 +132,7 @@ impl us3_file_info {
 }
 
 /// Not 0, which is a date.
-const UNKNOWN_DATE: i64 = -1;
+pub(super) const UNKNOWN_DATE: i64 = -1;
 
 // SAFETY: repr(C), struct_size first, only integers and pointers, ends by the macro.
 unsafe impl PublicStruct for us3_file_info {

@@ -102,6 +102,26 @@ pub unsafe extern "C" fn us3_multipart_part_size(multipart: *const us3_multipart
     })
 }
 
+/// Bytes of a part that the service has: of those that were sent, or, of an upload that was opened, listed.
+///
+/// @param multipart    the upload; NULL is allowed
+/// @param part_number  from 0
+/// @return bytes; 0 if it has no part of this number, if multipart is NULL, and in a forked child
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_multipart_part_len(
+    multipart: *const us3_multipart,
+    part_number: u32,
+) -> u64 {
+    catch_or(0, || {
+        // SAFETY: NULL or an upload that the host does not free before we return.
+        let upload = unsafe { enter(multipart) };
+        let len = upload.map(|upload| upload.engine.part_len(part_number));
+        len.ok().flatten().unwrap_or(0)
+    })
+}
+
 /// UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
 /// again: the last one sent under a number counts.
 ///

@@ -165,7 +165,8 @@ pub unsafe extern "C" fn us3_task_file_info(
     }
 }
 
-/// Takes the upload that a task of us3_initiate_multipart_upload_start has begun.
+/// Takes the upload that a task of us3_initiate_multipart_upload_start has begun, or one of
+/// us3_multipart_open_start has opened.
 ///
 /// @param task  the task; NULL is allowed
 /// @return the upload, to be freed with us3_multipart_free. NULL if the task has not ended or has failed, if

@@ -19,6 +19,7 @@ mod secrets;
 mod send;
 mod socket;
 mod tls;
+mod unfinished;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +36,8 @@ pub use object::FileInfo;
 pub(crate) use object::Put;
 pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
 pub(crate) use retry::Tries;
+pub use unfinished::Unfinished;
+pub(crate) use unfinished::{Marker, Unusable};
 
 use crate::config::{Config, Origin};
 use crate::error::{Error, Result, Status};

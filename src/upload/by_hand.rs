@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 
+use super::adopt::adopt;
 use super::layout::MAX_PARTS;
 use super::plan::given_type;
 use super::session::Session;
@@ -17,6 +18,7 @@ use crate::protocol::keys;
 use crate::protocol::mime;
 use crate::protocol::policy::PutPolicy;
 use crate::runtime::sync::unpoisoned;
+use crate::service::UploadRef;
 
 /// An upload in progress that the host drives. Parts may be sent from any thread in any order.
 /// Dropping it leaves the upload with the service.
@@ -98,6 +100,28 @@ impl Multipart {
         Ok(engine.prepare_small(name, how, work))
     }
 
+    /// An upload that was left behind, to be gone on with.
+    pub(crate) fn prepare_open(
+        engine: &Arc<Engine>,
+        key: &str,
+        upload_id: &str,
+        how: How,
+    ) -> Result<Prepared<Self>> {
+        keys::check_key(key)?;
+        keys::check_upload_id(upload_id)?;
+        let name = ("ListParts", key);
+        let (key, upload_id) = (key.to_owned(), upload_id.to_owned());
+        let work = async move |run: Run| {
+            let target = UploadRef {
+                key: &key,
+                upload_id: &upload_id,
+            };
+            let (session, report) = adopt(&run, target).await?;
+            Ok((Self::of(&run.engine, session)?, report))
+        };
+        Ok(engine.prepare_small(name, how, work))
+    }
+
     fn of(engine: &Arc<Engine>, session: Session) -> Result<Self> {
         let hashing = engine.hashing.clone();
         Ok(Self {
@@ -116,6 +140,11 @@ impl Multipart {
     /// Bytes in every part but the last.
     pub fn part_size(&self) -> u64 {
         self.session.part_size
+    }
+
+    /// Bytes of a part that the service has; None without one of this number.
+    pub fn part_len(&self, number: u32) -> Option<u64> {
+        self.session.parts().get(&number).map(|part| part.size)
     }
 
     /// Sends one part, numbered from 0; a part sent before is replaced. Blocks. When it returns,

@@ -1,5 +1,6 @@
 //! The strategies: one PutFile, or multipart with one or many parts in flight.
 
+mod adopt;
 mod by_hand;
 mod checkpoint;
 mod claim;
