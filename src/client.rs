@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::{Engine, Prepared, Run, Threads};
+use crate::engine::{Engine, Run, Threads};
 use crate::error::{ObjectState, Report, Result};
+use crate::operation::prepared::Prepared;
 use crate::operation::task::{Caller, How, Task, TaskStarter, Watch, Watched};
 use crate::protocol::keys::{check_key, check_prefix, check_upload_id};
 use crate::runtime::own_threads;

@@ -9,14 +9,13 @@ use crate::config::Config;
 use crate::content::hashing::Hashing;
 use crate::error::{Report, Result};
 use crate::operation::Operation;
-use crate::operation::brought::Brought;
+use crate::operation::prepared::{Brought, Prepared};
 use crate::operation::queue::Queue;
 use crate::operation::task::{Caller, How, Task, TaskStarter, Watched};
 use crate::protocol::etag::BatchHasher;
 use crate::runtime::event_loops::{EventLoops, LoadBalancer};
 use crate::runtime::host_threads::HostThreads;
 use crate::runtime::own_threads;
-use crate::runtime::panics;
 use crate::runtime::sync::unpoisoned;
 use crate::service::Service;
 
@@ -176,23 +175,4 @@ impl RunningThreads {
 
 fn take(running: &Mutex<Option<RunningThreads>>) -> Option<RunningThreads> {
     unpoisoned(running.lock()).take()
-}
-
-/// An operation that is ready to run, and where to find what it brings. Dropping it ends it with an error.
-pub(crate) struct Prepared<T> {
-    pub(crate) task: Task,
-    pub(crate) starter: TaskStarter,
-    pub(crate) value: Brought<T>,
-}
-
-impl<T> Prepared<T> {
-    /// Runs it and waits for its end.
-    pub(crate) fn wait(self) -> Result<(T, Report)> {
-        own_threads::check_may_block()?;
-        self.starter.run();
-        let ended = self.task.wait(None);
-        let report = ended.unwrap_or_else(|| Err(panics::died()))?;
-        let value = self.value.take().ok_or_else(panics::died)?;
-        Ok((value, report))
-    }
 }

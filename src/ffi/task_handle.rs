@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::client::{Client, FileInfo};
-use crate::engine::Prepared;
 use crate::error::Result;
-use crate::operation::brought::Brought;
 use crate::operation::ends::Place;
+use crate::operation::prepared::{Brought, Prepared};
 use crate::operation::task::{Task, TaskStarter, Told};
 use crate::upload::Multipart;
 

@@ -3,10 +3,10 @@
 //! The deadline covers the clean-up too. So the work itself ends earlier, and what is left belongs to
 //! finding out what was stored, and to aborting.
 
-pub(crate) mod brought;
 pub(crate) mod end;
 pub(crate) mod ends;
 pub(crate) mod events;
+pub(crate) mod prepared;
 pub(crate) mod queue;
 pub mod task;
 

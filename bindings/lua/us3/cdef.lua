@@ -105,6 +105,15 @@ typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
 typedef void (*us3_complete_fn)(us3_task *task,
  const us3_result *result,
  void *user_data);
+typedef struct us3_unfinished {
+ size_t struct_size;
+ const char *key;
+ const char *upload_id;
+ int64_t started;
+ const char *storage_class;
+} us3_unfinished;
+typedef int32_t (*us3_unfinished_fn)(const struct us3_unfinished *upload,
+ void *user_data);
 typedef struct us3_start {
  size_t struct_size;
  us3_queue *queue;
@@ -247,6 +256,8 @@ us3_status us3_initiate_multipart_upload(us3_client *client,
  us3_result *result);
 const char *us3_multipart_upload_id(const us3_multipart *multipart);
 uint64_t us3_multipart_part_size(const us3_multipart *multipart);
+uint64_t us3_multipart_part_len(const us3_multipart *multipart,
+ uint32_t part_number);
 us3_status us3_upload_part(us3_multipart *multipart,
  uint32_t part_number,
  const void *data,
@@ -277,6 +288,29 @@ us3_status us3_finish_multipart_upload_with_policy_start(us3_multipart *multipar
  us3_task **out_task,
  us3_result *result);
 us3_status us3_abort_multipart_upload_start(us3_multipart *multipart,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
+us3_status us3_list_uploads(us3_client *client,
+ const char *prefix,
+ us3_unfinished_fn on_unfinished,
+ void *user_data,
+ us3_result *result);
+us3_status us3_list_uploads_start(us3_client *client,
+ const char *prefix,
+ us3_unfinished_fn on_unfinished,
+ void *user_data,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
+us3_status us3_multipart_open(us3_client *client,
+ const char *key,
+ const char *upload_id,
+ us3_multipart **out_multipart,
+ us3_result *result);
+us3_status us3_multipart_open_start(us3_client *client,
+ const char *key,
+ const char *upload_id,
  const us3_start *start,
  us3_task **out_task,
  us3_result *result);

@@ -140,6 +140,18 @@ us3_progress_fn = CFUNCTYPE(c_int32, POINTER(us3_progress), c_void_p)
 us3_complete_fn = CFUNCTYPE(None, POINTER(us3_task), POINTER(us3_result), c_void_p)
 
 
+class us3_unfinished(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("key", c_char_p),
+        ("upload_id", c_char_p),
+        ("started", c_int64),
+        ("storage_class", c_char_p),
+    ]
+
+us3_unfinished_fn = CFUNCTYPE(c_int32, POINTER(us3_unfinished), c_void_p)
+
+
 class us3_start(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -230,6 +242,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "us3_initiate_multipart_upload": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(POINTER(us3_multipart)), POINTER(us3_result)]),
     "us3_multipart_upload_id": (c_char_p, [POINTER(us3_multipart)]),
     "us3_multipart_part_size": (c_uint64, [POINTER(us3_multipart)]),
+    "us3_multipart_part_len": (c_uint64, [POINTER(us3_multipart), c_uint32]),
     "us3_upload_part": (us3_status, [POINTER(us3_multipart), c_uint32, c_void_p, c_size_t, POINTER(us3_result)]),
     "us3_finish_multipart_upload_with_policy": (us3_status, [POINTER(us3_multipart), c_char_p, POINTER(us3_result)]),
     "us3_abort_multipart_upload": (us3_status, [POINTER(us3_multipart), POINTER(us3_result)]),
@@ -238,6 +251,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "us3_upload_part_start": (us3_status, [POINTER(us3_multipart), c_uint32, c_void_p, c_size_t, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
     "us3_finish_multipart_upload_with_policy_start": (us3_status, [POINTER(us3_multipart), c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
     "us3_abort_multipart_upload_start": (us3_status, [POINTER(us3_multipart), POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_list_uploads": (us3_status, [POINTER(us3_client), c_char_p, us3_unfinished_fn, c_void_p, POINTER(us3_result)]),
+    "us3_list_uploads_start": (us3_status, [POINTER(us3_client), c_char_p, us3_unfinished_fn, c_void_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_multipart_open": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(POINTER(us3_multipart)), POINTER(us3_result)]),
+    "us3_multipart_open_start": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
     "us3_abort_upload": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_result)]),
     "us3_abort_upload_start": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
     "us3_file_info_init": (None, [POINTER(us3_file_info)]),
