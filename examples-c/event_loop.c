@@ -1,10 +1,11 @@
-/* Many uploads at once in a program with one thread and an event loop.
+/* Thousands of operations at once in a program with one thread, an event loop, and one descriptor for all of them.
  *
- *   event_loop CONFIG FILE PREFIX [COUNT]      uploads FILE as PREFIX0, PREFIX1 … (default 100)
+ *   event_loop CONFIG FILE PREFIX [COUNT]      COUNT operations (default 1000)
  *
- * Starting an upload never blocks. Each task has a descriptor that becomes readable when the upload
- * has ended, so that it waits in epoll beside the sockets and timers that a real program has; here a
- * timer stands for them. The same goes for libuv (uv_poll_t), libev, nginx and the rest.
+ * Uploads FILE as PREFIX0, PREFIX1 … Each upload is followed by two operations on what it stored: HeadFile, to
+ * compare its size, and DeleteFile. Starting an operation never blocks. All ends come through one us3_queue, whose
+ * descriptor waits in epoll beside the sockets and timers that a real program has; here a timer stands for them. The
+ * same goes for libuv (uv_poll_t), libev, nginx and the rest.
  *
  * Linux, for epoll and timerfd:
  *
@@ -20,21 +21,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { TICK_MS = 100, EVENTS = 64 };
 
-/* One upload on its way. */
-struct upload {
+/* What one object goes through. It is the user_data of its task. */
+struct object {
     char key[512];
-    us3_task *task;
+    enum { UPLOADING, LOOKING, DELETING } step;
 };
 
 struct loop {
     int epoll, timer;
-    struct upload *uploads;
-    int count, running, failed, ticks;
+    us3_client *client;
+    us3_queue *queue;
+    const char *file;
+    uint64_t size; /* of the file */
+    int running, ended, failed, ticks;
 };
 
 static void fail(const char *what)
@@ -45,9 +50,9 @@ static void fail(const char *what)
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
-static void watch(struct loop *loop, int fd, void *what)
+static void watch(struct loop *loop, int fd)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = what}};
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = fd}};
 
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
         fail("epoll_ctl");
@@ -61,7 +66,8 @@ static void set_up(struct loop *loop)
     loop->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (loop->epoll < 0 || loop->timer < 0 || timerfd_settime(loop->timer, 0, &every, NULL) != 0)
         fail("timerfd");
-    watch(loop, loop->timer, NULL);
+    watch(loop, loop->timer);
+    watch(loop, us3_queue_fd(loop->queue));
 }
 
 /* Whatever else the program has to do. */
@@ -73,7 +79,7 @@ static void tick(struct loop *loop)
         loop->ticks++;
 }
 
-/* ---- uploads ------------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------------------------- */
 
 static void report_failure(struct loop *loop, const char *key, const us3_result *result)
 {
@@ -84,88 +90,137 @@ static void report_failure(struct loop *loop, const char *key, const us3_result 
     us3_string_free(text);
 }
 
-static void start(struct loop *loop, us3_client *client, const char *file, struct upload *upload)
+static us3_status start_upload(struct loop *loop, struct object *object, us3_task **task, us3_result *result)
 {
     us3_upload_request request = US3_UPLOAD_REQUEST_INIT;
-    us3_result result = US3_RESULT_INIT;
 
-    request.file_path = file;
-    request.key = upload->key;
-    if (us3_upload_start(client, &request, &upload->task, &result) == US3_OK) {
-        watch(loop, us3_task_fd(upload->task), upload);
-        loop->running++;
-    } else {
-        report_failure(loop, upload->key, &result);
+    request.file_path = loop->file;
+    request.key = object->key;
+    request.queue = loop->queue;
+    request.user_data = object;
+    return us3_upload_start(loop->client, &request, task, result);
+}
+
+/* Starts the object's step. The task is known by the queue from here on. */
+static void start(struct loop *loop, struct object *object)
+{
+    us3_start how = US3_START_INIT;
+    us3_result result = US3_RESULT_INIT;
+    us3_status status;
+    us3_task *task;
+
+    how.queue = loop->queue;
+    how.user_data = object;
+    switch (object->step) {
+    case UPLOADING:
+        status = start_upload(loop, object, &task, &result);
+        break;
+    case LOOKING:
+        status = us3_head_file_start(loop->client, object->key, &how, &task, &result);
+        break;
+    default:
+        status = us3_delete_file_start(loop->client, object->key, &how, &task, &result);
     }
+    if (status == US3_OK)
+        loop->running++;
+    else
+        report_failure(loop, object->key, &result);
     us3_result_clear(&result);
 }
 
-/* The upload has ended: this wait returns at once. */
-static void conclude(struct loop *loop, struct upload *upload)
+static void check_size(struct loop *loop, const char *key, us3_task *task)
 {
-    us3_result result = US3_RESULT_INIT;
+    us3_file_info info = US3_FILE_INFO_INIT;
 
-    if (us3_task_wait(upload->task, 0, &result) != US3_OK)
-        report_failure(loop, upload->key, &result);
-    us3_result_clear(&result);
-    /* Before the task is freed, which closes its descriptor. */
-    epoll_ctl(loop->epoll, EPOLL_CTL_DEL, us3_task_fd(upload->task), NULL);
-    us3_task_free(upload->task);
-    upload->task = NULL;
+    if (us3_task_file_info(task, &info) != US3_OK || info.size != loop->size) {
+        loop->failed++;
+        fprintf(stderr, "%s has %" PRIu64 " bytes\n", key, info.size);
+    }
+    us3_file_info_clear(&info);
+}
+
+/* The task has ended: nothing here blocks. */
+static void conclude(struct loop *loop, us3_task *task)
+{
+    struct object *object = us3_task_user_data(task);
+    us3_result result = US3_RESULT_INIT;
+    bool ok = us3_task_wait(task, 0, &result) == US3_OK;
+
     loop->running--;
+    loop->ended++;
+    if (!ok)
+        report_failure(loop, object->key, &result);
+    else if (object->step == LOOKING)
+        check_size(loop, object->key, task);
+    us3_result_clear(&result);
+    us3_task_free(task);
+    if (ok && object->step != DELETING) {
+        object->step++;
+        start(loop, object);
+    }
 }
 
 static void run(struct loop *loop)
 {
     struct epoll_event events[EVENTS];
+    us3_task *task;
 
     while (loop->running > 0) {
         int count = epoll_wait(loop->epoll, events, EVENTS, -1);
 
         for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr == NULL)
+            if (events[i].data.fd == loop->timer)
                 tick(loop);
             else
-                conclude(loop, events[i].data.ptr);
+                while (us3_queue_next(loop->queue, 0, &task, NULL) == US3_OK)
+                    conclude(loop, task);
         }
     }
 }
 
-static us3_client *connect_with(const char *config)
+static bool connect_with(struct loop *loop, const char *config)
 {
     us3_result result = US3_RESULT_INIT;
-    us3_client *client;
+    bool ok = us3_client_from_file(config, &loop->client, &result) == US3_OK &&
+              us3_queue_new(&loop->queue, &result) == US3_OK;
 
-    if (us3_client_from_file(config, &client, &result) != US3_OK)
+    if (!ok)
         fprintf(stderr, "%s\n", result.err_msg);
     us3_result_clear(&result);
-    return client;
+    return ok;
 }
 
 int main(int argc, char **argv)
 {
     struct loop loop = {0};
-    us3_client *client;
+    struct stat about;
+    struct object *objects;
+    int count;
 
     if (argc < 4 || argc > 5) {
         fprintf(stderr, "usage: event_loop CONFIG FILE PREFIX [COUNT]\n");
         return 2;
     }
-    loop.count = argc == 5 ? atoi(argv[4]) : 100;
-    loop.uploads = calloc((size_t)loop.count + 1, sizeof *loop.uploads);
-    client = connect_with(argv[1]);
-    if (client == NULL || loop.uploads == NULL)
+    loop.file = argv[2];
+    if (stat(loop.file, &about) != 0)
+        fail(loop.file);
+    loop.size = (uint64_t)about.st_size;
+    /* Three operations to an object. */
+    count = ((argc == 5 ? atoi(argv[4]) : 1000) + 2) / 3;
+    objects = calloc((size_t)count + 1, sizeof *objects);
+    if (objects == NULL || !connect_with(&loop, argv[1]))
         return 1;
     set_up(&loop);
-    for (int i = 0; i < loop.count; i++) {
-        snprintf(loop.uploads[i].key, sizeof loop.uploads[i].key, "%s%d", argv[3], i);
-        start(&loop, client, argv[2], &loop.uploads[i]);
+    for (int i = 0; i < count; i++) {
+        snprintf(objects[i].key, sizeof objects[i].key, "%s%d", argv[3], i);
+        start(&loop, &objects[i]);
     }
     run(&loop);
-    printf("%d of %d uploads stored; meanwhile the timer ticked %d times\n", loop.count - loop.failed, loop.count,
+    printf("%d operations on %d objects, %d failed; meanwhile the timer ticked %d times\n", loop.ended, count, loop.failed,
            loop.ticks);
-    us3_client_free(client);
-    free(loop.uploads);
+    us3_client_free(loop.client);
+    us3_queue_free(loop.queue);
+    free(objects);
     close(loop.timer);
     close(loop.epoll);
     return loop.failed == 0 ? 0 : 1;

@@ -59,6 +59,7 @@
  * 64 KiB) is US3_INVALID_ARGUMENT. This detects most structs that were never initialised, but not
  * all.
  *
+<<<<<<< HEAD
  * Ownership. What you pass in stays yours. The library copies it, or uses it only until the call
  * returns. The exception is a started upload: us3_upload_request says what it borrows until its
  * end. Strings in a us3_result or us3_file_info belong to the struct; the next call that gets the
@@ -66,6 +67,15 @@
  * yours: free it with us3_string_free. A const char * that a function returns is not yours. A
  * handle from ..._new, ..._from_file, ..._start or us3_initiate_... is freed with the ..._free
  * function of its type. Every clear and free function accepts NULL.
+=======
+ * Ownership. What you pass in stays yours. It is copied, or used until the call returns and not
+ * longer; what a task borrows until its end is said at us3_upload_request and us3_upload_part_start.
+ * Strings within a us3_result or us3_file_info belong to the struct: its next call, or its clear
+ * function, frees them. A char * that a function returns is yours: us3_string_free it. A
+ * const char * is not. What a function of the name ..._new, ..._from_file, ..._start or
+ * us3_initiate_... gives you is freed by the ..._free of its type. Each clear and free function
+ * accepts NULL.
+>>>>>>> tasks
  *
  * Strings are UTF-8 and end with a NUL. File paths are bytes and end with a NUL. A required string
  * that is NULL, or any string that is not UTF-8, is US3_INVALID_ARGUMENT; err_msg names the
@@ -74,11 +84,19 @@
  *
  * Enums are received as int32_t and checked. A bool is true when it has any value but 0.
  *
+<<<<<<< HEAD
  * Threads. Any number of threads may use a us3_client or a us3_task at once, and call
  * us3_upload_part on one us3_multipart at once. Only one thread at a time may use a struct of
  * yours. A thread must not be cancelled (pthread_cancel) during a call. Freeing a handle waits for
  * the calls in progress on it; no new call may begin once freeing has begun. In a callback, freeing
  * does not wait: what is still in use is freed later.
+=======
+ * Threads. A us3_client, a us3_task and a us3_queue may be used by any number of threads at once, and a
+ * us3_multipart for us3_upload_part as well. A struct of yours may be used by one thread at a time. A
+ * thread must not be cancelled (pthread_cancel) while it is in a call.
+ * Freeing something waits for the calls in progress on it, but no call may begin after that. In a
+ * callback, freeing does not wait; what is still in use ends by itself.
+>>>>>>> tasks
  *
  * Callbacks. A callback is a function of yours that the library calls. Callbacks run on threads of
  * the library, on which all signals are blocked. One upload makes one call at a time, except that
@@ -91,9 +109,17 @@
  * starting, cancelling and freeing are allowed. A callback must return: no longjmp and no C++
  * exception may leave it.
  *
+<<<<<<< HEAD
  * Blocking. "Blocks" means: waits for the network or the disk, within the time limits of
  * us3_config. Threads of the client do the work. Your thread only waits, except that it may open
  * the file.
+=======
+ * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
+ * us3_config allow. The work is done by threads of the client; yours waits, and may open the file.
+ * Everything that blocks exists as a function of the name ..._start, which does the same without
+ * blocking: it makes a us3_task, whose end is told as said at us3_upload_start. Of such tasks, uploads and
+ * lists not counted, max_concurrent_uploads run at once, the others wait for their turn.
+>>>>>>> tasks
  *
  * fork(). A client does not work in a forked child: with a handle of the parent, every call that
  * can fail returns US3_FORKED, and freeing the handle only releases memory. Make a new client in
@@ -163,10 +189,17 @@
  * Without a policy callback_state is NOT_REQUESTED. note says so when there was no ETag to compare
  * the content with.
  *
+<<<<<<< HEAD
  * A multipart upload that fails is aborted. If the upload still exists or may exist, upload_id
  * names it. There are four reasons: its finish may still run; a us3_multipart can finish it again;
  * resume_path keeps it; or the abort failed, which err_msg says. us3_abort_upload aborts an upload
  * by its upload_id.
+=======
+ * A multipart upload that fails is aborted. One that still exists, or may, is named in upload_id: its
+ * finish may still run, a us3_multipart can finish it again, resume_path keeps it, or aborting it failed,
+ * which err_msg says. us3_abort_upload aborts it by its name, us3_multipart_open goes on with it, and
+ * us3_list_uploads finds those that nobody knows the name of.
+>>>>>>> tasks
  *
  *
  * ERROR CODES
@@ -448,8 +481,13 @@ typedef struct us3_client us3_client;
 /// one upload at once. It belongs to the client that made it.
 typedef struct us3_multipart us3_multipart;
 
-/// A started upload. Any number of threads may use it at once.
+/// A started operation: an upload, or any other that has a function of the name ..._start. Any number of
+/// threads may use it at once.
 typedef struct us3_task us3_task;
+
+/// Collects the ends of tasks: of any number, of any operations, of any clients. Any number of threads may
+/// use it at once.
+typedef struct us3_queue us3_queue;
 
 /* ==== Requests and answers ==================================================================== */
 
@@ -508,13 +546,58 @@ typedef int64_t (*us3_read_fn)(void *user_data,
 typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
                                    void *user_data);
 
+<<<<<<< HEAD
 /// Receives the outcome of an upload, exactly once. task is the handle from us3_upload_start; it
 /// may be freed here. It is valid during the call, even if another callback frees it meanwhile. It
 /// is NULL if us3_task_free was called before, or if the upload was made with us3_upload. result
 /// belongs to the library and is valid during the call; never clear it.
+=======
+/// Tells what became of an operation, exactly once. task is the handle that its ..._start gave, which
+/// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
+/// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
+/// the library's, valid during the call; never clear it.
+>>>>>>> tasks
 typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
+
+/// An unfinished upload, as us3_list_uploads tells of it. Later versions may have more members.
+typedef struct us3_unfinished {
+    /// sizeof(us3_unfinished) of the library.
+    size_t struct_size;
+    /// The key that it was begun with.
+    const char *key;
+    /// The service's name for it.
+    const char *upload_id;
+    /// When it was begun, in seconds since 1970-01-01 UTC; -1 if the service does not say.
+    int64_t started;
+    /// NULL if the service does not say.
+    const char *storage_class;
+} us3_unfinished;
+
+/// Tells of an unfinished upload. Whatever it returns but 0 ends the list, which is a success. upload and its
+/// strings are valid during the call. Called on library threads, one call at a time, before the end is told; it may
+/// take its time.
+typedef int32_t (*us3_unfinished_fn)(const struct us3_unfinished *upload,
+                                     void *user_data);
+
+/// How an operation is started. The struct is borrowed until the call returns.
+typedef struct us3_start {
+    /// sizeof(us3_start), set by the initialiser.
+    size_t struct_size;
+    /// Where the task is to be handed out at its end. NULL: nowhere.
+    us3_queue *queue;
+    /// Called once at the end of an operation that was started. NULL: not told.
+    us3_complete_fn on_complete;
+    /// What on_complete is called with, and us3_task_user_data returns.
+    void *user_data;
+    /// Milliseconds for the whole operation, its turn and retries included; 0 for no limit but those of
+    /// us3_config. When they have passed: US3_TIMEOUT.
+    uint64_t timeout_ms;
+} us3_start;
+
+/// The defaults.
+#define US3_START_INIT {sizeof(us3_start), NULL, NULL, NULL, 0}
 
 /// How the content travels: the values of us3_upload_request.mode.
 enum us3_mode
@@ -603,14 +686,20 @@ typedef struct us3_upload_request {
     /// us3_upload or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not
     /// called.
     us3_complete_fn on_complete;
+<<<<<<< HEAD
     /// Passed to on_progress and on_complete.
+=======
+    /// What on_progress and on_complete are called with, and us3_task_user_data returns.
+>>>>>>> tasks
     void *user_data;
+    /// Where the task is to be handed out at its end. NULL: nowhere. us3_upload, which makes no task, does not use it.
+    us3_queue *queue;
 } us3_upload_request;
 
 /// The defaults. Set key, and one of file_path, data and read.
 #define US3_UPLOAD_REQUEST_INIT \
     {sizeof(us3_upload_request), US3_MODE_AUTO, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 10, \
-     NULL, NULL, 0, NULL, 0, NULL, NULL, NULL}
+     NULL, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL}
 
 /// The answer of HeadFile: the properties of an object. Initialise it once, use it for any number
 /// of calls, clear it at the end. Only one thread at a time may use it.
@@ -851,6 +940,26 @@ us3_status us3_delete_file(us3_client *client,
                            const char *key,
                            us3_result *result);
 
+/**
+ * Starts DeleteFile.
+ *
+ * @param client    the client
+ * @param key       as for us3_delete_file; copied
+ * @param start     NULL for the defaults, or initialised
+ * @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result    NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+ * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_delete_file_start(us3_client *client,
+                                 const char *key,
+                                 const us3_start *start,
+                                 us3_task **out_task,
+                                 us3_result *result);
+
 /* ==== Uploading =============================================================================== */
 
 /**
@@ -909,8 +1018,14 @@ us3_status us3_upload(us3_client *client,
  * function. Any number of uploads may be started: max_concurrent_uploads of them run; the others
  * wait in a queue, in the order in which they were started.
  *
+<<<<<<< HEAD
  * The end of the upload is reported in three ways, in this order: on_complete is called; then
  * us3_task_wait returns; then the descriptor of us3_task_fd becomes readable. Use any of them.
+=======
+ * The end is told in four ways, in this order: on_complete is called; then us3_task_wait
+ * returns; then the descriptor of us3_task_fd becomes readable; then the task is in its queue. Use as
+ * many of them as you like.
+>>>>>>> tasks
  *
  * @param client    the client
  * @param request   initialised and filled in. The struct and its strings are copied. What data
@@ -1022,7 +1137,7 @@ us3_status us3_async_upload_with_policy(us3_client *client,
                                         const char *policy_json,
                                         us3_result *result);
 
-/* ==== Uploading while doing something else ==================================================== */
+/* ==== Tasks: doing something else meanwhile =================================================== */
 
 /**
  * Initialises a us3_progress, as US3_PROGRESS_INIT does.
@@ -1034,27 +1149,54 @@ us3_status us3_async_upload_with_policy(us3_client *client,
 void us3_progress_init(us3_progress *progress);
 
 /**
- * Waits for the end of an upload.
+ * Initialises a us3_start with the defaults, as US3_START_INIT does.
+ *
+ * @param start  NULL is allowed and ignored
+ *
+ * Any thread. Does not block.
+ */
+void us3_start_init(us3_start *start);
+
+/**
+ * Waits for the end of a task.
  *
  * @param task        the task
+<<<<<<< HEAD
  * @param timeout_ms  milliseconds to wait at most; 0: return at once; negative: no limit
  * @param result      NULL, or receives the outcome of the upload, at each call
+=======
+ * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
+ * @param result      NULL, or receives what became of the operation, each time anew
+>>>>>>> tasks
  *
  * Any thread, any number of times. Blocks for the given time at most. In a callback only a
  * timeout_ms of 0 is allowed.
  *
+<<<<<<< HEAD
  * @return as us3_upload; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if task is
  * NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback); US3_FORKED;
  * US3_INTERNAL_ERROR.
+=======
+ * @return what us3_upload, or the function that blocks, returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
+ * task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
+ * US3_FORKED; US3_INTERNAL_ERROR.
+>>>>>>> tasks
  */
 us3_status us3_task_wait(us3_task *task,
                          int64_t timeout_ms,
                          us3_result *result);
 
 /**
+<<<<<<< HEAD
  * Cancels an upload: within 100 ms the library stops sending, and a multipart upload is aborted,
  * unless resume_path is set. Then the end is reported as for every upload: with US3_CANCELLED, or
  * with the upload's outcome if it had ended before. Cancelling again changes nothing.
+=======
+ * Cancels a task: within 100 ms no more of it is sent, and what an upload has begun in parts is aborted, unless
+ * resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
+ * the operation if it was over already. A part, a finish or an abort that is cancelled leaves its
+ * us3_multipart as a failure does. Cancelling again changes nothing.
+>>>>>>> tasks
  *
  * @param task  the task
  *
@@ -1065,7 +1207,11 @@ us3_status us3_task_wait(us3_task *task,
 us3_status us3_task_cancel(us3_task *task);
 
 /**
+<<<<<<< HEAD
  * Reads the progress of an upload.
+=======
+ * Tells how far an upload is, or a part. Other tasks have attempts and elapsed_ms only.
+>>>>>>> tasks
  *
  * @param task      the task
  * @param progress  initialised; receives the progress
@@ -1079,8 +1225,13 @@ us3_status us3_task_progress(const us3_task *task,
                              us3_progress *progress);
 
 /**
+<<<<<<< HEAD
  * A descriptor that becomes readable when the upload has ended, for poll, epoll and event loops.
  * Only poll it; never read from it.
+=======
+ * A descriptor that becomes readable when the task has ended, for poll, epoll, and event loops
+ * that are made of them. Only poll it: there is nothing to be read from it.
+>>>>>>> tasks
  *
  * @param task  the task; NULL is allowed
  * @return the descriptor, the same at each call. It belongs to the task: never close it, and
@@ -1092,6 +1243,7 @@ us3_status us3_task_progress(const us3_task *task,
 int us3_task_fd(us3_task *task);
 
 /**
+<<<<<<< HEAD
  * Waits for the end of an upload and frees its handle. To be quick, cancel the upload first. In a
  * callback, including on_complete of the same task, it does not wait: the upload continues without
  * a handle, and its end is reported as usual. Once this call has begun, on_complete receives NULL
@@ -1102,8 +1254,120 @@ int us3_task_fd(us3_task *task);
  * Any thread, once. Other threads may still be waiting in us3_task_wait; their calls return at the
  * end of the upload. Blocks until the upload has ended, except in a callback. In a forked child it
  * only releases memory. May be called before or after the client is freed.
+=======
+ * The user_data of the request, or of the us3_start, that the task was started with.
+ *
+ * @param task  the task; NULL is allowed
+ * @return what was given; NULL if task is NULL
+ *
+ * Any thread. Does not block. Works in a forked child.
+ */
+void *us3_task_user_data(const us3_task *task);
+
+/**
+ * What a task of us3_head_file_start has learnt.
+ *
+ * @param task  the task
+ * @param info  initialised; what it held is freed. Holds its initial values after a failure
+ *
+ * Any thread, any number of times, also in on_complete. Does not block.
+ *
+ * @return US3_OK; US3_PENDING (nothing is known yet); after a failure of the task its status;
+ * US3_INVALID_ARGUMENT (also if a pointer is NULL, a struct_size makes no sense, or the task is another operation's);
+ * US3_FORKED; US3_INTERNAL_ERROR.
+ */
+us3_status us3_task_file_info(us3_task *task,
+                              us3_file_info *info);
+
+/**
+ * Takes the upload that a task of us3_initiate_multipart_upload_start has begun, or one of
+ * us3_multipart_open_start has opened.
+ *
+ * @param task  the task; NULL is allowed
+ * @return the upload, to be freed with us3_multipart_free. NULL if the task has not ended or has failed, if
+ *         the upload was taken before, if the task is NULL or another operation's, and in a forked child
+ *
+ * Any thread, also in on_complete. Does not block. An upload that nobody takes stays with the
+ * service: the upload_id of the task's result names it. Until it is taken or its task is freed, the
+ * client's threads live.
+ */
+us3_multipart *us3_task_multipart(us3_task *task);
+
+/**
+ * Waits for the end of a task and frees its handle. To be quick, cancel it first. In a
+ * callback, on_complete of the same task included, it does not wait: the operation goes on without
+ * a handle, and its end is told as always. From the beginning of this call on, on_complete is told
+ * NULL instead of the handle, and no queue hands it out.
+ *
+ * @param task  NULL is allowed and ignored
+ *
+ * Any thread, once; other threads may still be waiting in us3_task_wait, and are told the end.
+ * Blocks until the operation has ended, except in a callback. In a forked child it only releases
+ * memory. May be called before or after the client is freed.
+>>>>>>> tasks
  */
 void us3_task_free(us3_task *task);
+
+/* ==== One descriptor for any number of tasks ================================================== */
+
+/**
+ * Makes a queue for the ends of tasks. A task is on the queue that was given as the member queue when it
+ * was started. It needs no descriptor of its own then.
+ *
+ * @param out_queue  receives the queue, or NULL on failure. Free it with us3_queue_free
+ * @param result     NULL, or receives what became of the call
+ *
+ * Any thread. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (out_queue is NULL); US3_INTERNAL_ERROR (also when the process has
+ * no descriptor left, which os_error tells).
+ */
+us3_status us3_queue_new(us3_queue **out_queue,
+                         us3_result *result);
+
+/**
+ * A descriptor that is readable while the queue has ends, for poll, epoll, and event loops that are made of them. Only
+ * poll it: us3_queue_next takes the ends out.
+ *
+ * @param queue  the queue; NULL is allowed
+ * @return the descriptor, each time the same. It belongs to the queue: never close it, and take it out of the
+ *         event loop before us3_queue_free closes it. -1 if queue is NULL, or in a forked child.
+ *
+ * Any thread. Does not block.
+ */
+int us3_queue_fd(us3_queue *queue);
+
+/**
+ * Takes the next task that has ended out of the queue, in the order of their ends. Each task is handed out once, after
+ * its on_complete has returned, and not any more once us3_task_free was called. Then us3_task_wait with a timeout_ms of 0
+ * tells what became of it, us3_task_user_data whose it is, and us3_task_free frees it, as always.
+ *
+ * @param queue       the queue
+ * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
+ * @param out_task    receives the task, which stays the host's, or NULL on failure
+ * @param result      NULL, or receives what became of this call: not of the task
+ *
+ * Any thread. Blocks for the given time at most. In a callback only a timeout_ms of 0 is possible.
+ *
+ * @return US3_OK; US3_PENDING (no task has ended yet); US3_INVALID_ARGUMENT (queue or out_task is NULL);
+ * US3_CANCELLED (the queue is being freed); US3_WOULD_DEADLOCK (called in a callback); US3_FORKED;
+ * US3_INTERNAL_ERROR.
+ */
+us3_status us3_queue_next(us3_queue *queue,
+                          int64_t timeout_ms,
+                          us3_task **out_task,
+                          us3_result *result);
+
+/**
+ * Frees a queue. Its tasks go on without it, and their ends are told in the other ways. Threads that wait in
+ * us3_queue_next return US3_CANCELLED.
+ *
+ * @param queue  NULL is allowed and ignored
+ *
+ * Any thread, once; no call may begin on the queue after that, and none may start a task on it. Does not wait for tasks.
+ * In a forked child it only releases memory.
+ */
+void us3_queue_free(us3_queue *queue);
 
 /* ==== Uploading part by part ================================================================== */
 
@@ -1153,8 +1417,25 @@ const char *us3_multipart_upload_id(const us3_multipart *multipart);
 uint64_t us3_multipart_part_size(const us3_multipart *multipart);
 
 /**
+<<<<<<< HEAD
  * UploadPart: sends one part. Parts may be sent in any order and from any number of threads. A
  * part may be sent again; the last content sent under a number counts.
+=======
+ * Bytes of a part that the service has: of those that were sent, or, of an upload that was opened, listed.
+ *
+ * @param multipart    the upload; NULL is allowed
+ * @param part_number  from 0
+ * @return bytes; 0 if it has no part of this number, if multipart is NULL, and in a forked child
+ *
+ * Any thread. Does not block.
+ */
+uint64_t us3_multipart_part_len(const us3_multipart *multipart,
+                                uint32_t part_number);
+
+/**
+ * UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
+ * again: the last one sent under a number counts.
+>>>>>>> tasks
  *
  * @param multipart    the upload
  * @param part_number  0 for the first part; when the upload is finished, no number may be missing
@@ -1222,10 +1503,230 @@ us3_status us3_abort_multipart_upload(us3_multipart *multipart,
                                       us3_result *result);
 
 /**
+<<<<<<< HEAD
  * Aborts an unfinished multipart upload by its upload id; the service discards its parts. Use it
  * for an upload without a us3_multipart: one that was left behind by a failed finish, by a killed
  * process, or with a resume_path that will not be used again. The id is us3_result.upload_id of
  * the call that left the upload behind.
+=======
+ * Frees the handle, after the calls that other threads have in progress on it and the tasks that were
+ * started with it. An upload that was neither finished nor aborted stays with the service, where its
+ * parts are charged for.
+ *
+ * @param multipart  NULL is allowed and ignored
+ *
+ * Any thread, once. Blocks until the calls in progress and the tasks have ended, except in a callback. In a
+ * forked child it only releases memory.
+ */
+void us3_multipart_free(us3_multipart *multipart);
+
+/**
+ * Starts InitiateMultipartUpload. us3_task_multipart takes the upload that it has begun.
+ *
+ * @param client     the client
+ * @param key        as for us3_initiate_multipart_upload; copied
+ * @param mime_type  as for us3_initiate_multipart_upload; copied
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+ * sense, the key or the type is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at
+ * the end.
+ */
+us3_status us3_initiate_multipart_upload_start(us3_client *client,
+                                               const char *key,
+                                               const char *mime_type,
+                                               const us3_start *start,
+                                               us3_task **out_task,
+                                               us3_result *result);
+
+/**
+ * Starts UploadPart. data is borrowed until the end of the task, which is when on_complete is called, or
+ * us3_task_wait returns (anything but US3_PENDING), also of a task that was cancelled: leave it as it
+ * is until then. us3_task_free and us3_multipart_free wait for that end, except in a callback: a task
+ * that is freed there, and has no on_complete, never tells when data is yours again.
+ *
+ * @param multipart    the upload
+ * @param part_number  as for us3_upload_part
+ * @param data         the part's bytes, not copied
+ * @param len          bytes at data: us3_multipart_part_size, or less for the last part
+ * @param start        NULL for the defaults, or initialised
+ * @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result       NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart, data or out_task is NULL, a struct_size makes no
+ * sense, len or part_number is out of range, a part of this number is on its way, the upload is finished or aborted,
+ * or being so); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_upload_part_start(us3_multipart *multipart,
+                                 uint32_t part_number,
+                                 const void *data,
+                                 size_t len,
+                                 const us3_start *start,
+                                 us3_task **out_task,
+                                 us3_result *result);
+
+/**
+ * Starts FinishMultipartUploadWithPolicy.
+ *
+ * @param multipart    the upload; no other call or task may be in progress on it
+ * @param policy_json  as for us3_finish_multipart_upload_with_policy; copied
+ * @param start        NULL for the defaults, or initialised
+ * @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result       NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
+ * part is missing or on its way, a part that is not the last is smaller than the part size, or the
+ * upload is finished or aborted, or being so); US3_INVALID_POLICY; US3_FORKED; US3_INTERNAL_ERROR.
+ * Everything else is told at the end.
+ */
+us3_status us3_finish_multipart_upload_with_policy_start(us3_multipart *multipart,
+                                                         const char *policy_json,
+                                                         const us3_start *start,
+                                                         us3_task **out_task,
+                                                         us3_result *result);
+
+/**
+ * Starts AbortMultipartUpload.
+ *
+ * @param multipart  the upload, still to be freed with us3_multipart_free; no other call or task may be
+ *                   in progress on it
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
+ * part is on its way, or the upload is finished or aborted, or being so); US3_FORKED;
+ * US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_abort_multipart_upload_start(us3_multipart *multipart,
+                                            const us3_start *start,
+                                            us3_task **out_task,
+                                            us3_result *result);
+
+/* ==== Unfinished uploads ====================================================================== */
+
+/**
+ * GetMultiUploadId: tells of every upload of the bucket that was neither finished nor aborted, page by page until
+ * there are no more. Such uploads are charged for, and keep the bucket from being deleted.
+ *
+ * @param client         the client
+ * @param prefix         of keys, at most 1023 bytes; NULL or "" for all uploads
+ * @param on_unfinished  called for each of them
+ * @param user_data      what on_unfinished is called with
+ * @param result         NULL, or receives what became of the call
+ *
+ * Any thread. Blocks.
+ *
+ * @return one of
+ * - US3_OK: on_unfinished was told of all uploads, or has ended the list
+ * - US3_INVALID_ARGUMENT: client or on_unfinished is NULL, prefix is too long or not UTF-8
+ * - US3_SERVICE_ERROR: refused; the token needs the right LIST
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: some may have been told of
+ * - US3_PROTOCOL_ERROR: the answer is no such list, or one that goes on without saying where
+ * - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
+ */
+us3_status us3_list_uploads(us3_client *client,
+                            const char *prefix,
+                            us3_unfinished_fn on_unfinished,
+                            void *user_data,
+                            us3_result *result);
+
+/**
+ * Starts the same. on_unfinished is called with its own user_data until the end is told.
+ *
+ * @param client         the client
+ * @param prefix         as for us3_list_uploads; copied
+ * @param on_unfinished  called for each upload
+ * @param user_data      what on_unfinished is called with
+ * @param start          NULL for the defaults, or initialised
+ * @param out_task       receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result         NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, on_unfinished or out_task is NULL, a struct_size makes no sense,
+ * prefix is too long or not UTF-8); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_list_uploads_start(us3_client *client,
+                                  const char *prefix,
+                                  us3_unfinished_fn on_unfinished,
+                                  void *user_data,
+                                  const us3_start *start,
+                                  us3_task **out_task,
+                                  us3_result *result);
+
+/**
+ * Adopts an unfinished upload, whichever call or process has begun it, with the parts that the service lists
+ * (ListParts): us3_multipart_part_len tells which. Any part can be sent, also again; then finish or abort it,
+ * and free it. Nobody else may be at work on the upload.
+ *
+ * The service does not tell the part size. It is the larger one of two parts, else 4194304, or that of the only part if it
+ * is larger. The object's ETag is compared at the finish if all parts have 4194304 bytes, the last excepted.
+ *
+ * A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, must not be repeated with a
+ * policy before response_timeout_ms and 10 seconds have passed: its callback could run twice.
+ *
+ * @param client         the client, of the bucket that the upload is in
+ * @param key            the key that the upload was begun with, 1 to 1023 bytes of UTF-8
+ * @param upload_id      the service's name for the upload, 1 to 1024 visible ASCII characters
+ * @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
+ * @param result         NULL, or receives what became of the call
+ *
+ * Any thread. Blocks.
+ *
+ * @return one of
+ * - US3_OK
+ * - US3_INVALID_ARGUMENT: a pointer is NULL, key or upload_id has an invalid value, or the upload was
+ *   begun with another key
+ * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, 403 if the token has not
+ *   the right LIST: us3_abort_upload works without it
+ * - US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer is no list of parts, or not a whole one)
+ * - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
+ */
+us3_status us3_multipart_open(us3_client *client,
+                              const char *key,
+                              const char *upload_id,
+                              us3_multipart **out_multipart,
+                              us3_result *result);
+
+/**
+ * Starts the same. us3_task_multipart takes the upload.
+ *
+ * @param client     the client, of the bucket that the upload is in
+ * @param key        as for us3_multipart_open; copied
+ * @param upload_id  as for us3_multipart_open; copied
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
+ * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
+ * else is told at the end.
+ */
+us3_status us3_multipart_open_start(us3_client *client,
+                                    const char *key,
+                                    const char *upload_id,
+                                    const us3_start *start,
+                                    us3_task **out_task,
+                                    us3_result *result);
+
+/**
+ * Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
+ * an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
+ * again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
+>>>>>>> tasks
  *
  * If object_state was US3_OBJECT_UNKNOWN, a finish of the upload may still be running. It may
  * complete before the abort, which then undoes nothing. Therefore ask with us3_head_file first.
@@ -1253,15 +1754,32 @@ us3_status us3_abort_upload(us3_client *client,
                             us3_result *result);
 
 /**
+<<<<<<< HEAD
  * Frees the handle, after the calls in progress on it have ended. An upload that was neither
  * finished nor aborted stays at the service, which charges for its parts.
+=======
+ * Starts the same.
+>>>>>>> tasks
  *
- * @param multipart  NULL is allowed and ignored
+ * @param client     the client, of the bucket that the upload is in
+ * @param key        as for us3_abort_upload; copied
+ * @param upload_id  as for us3_abort_upload; copied
+ * @param start      NULL for the defaults, or initialised
+ * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result     NULL, or receives what became of starting it
  *
- * Any thread, once. Blocks until the calls in progress have ended, except in a callback. In a
- * forked child it only releases memory.
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
+ * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
+ * else is told at the end.
  */
-void us3_multipart_free(us3_multipart *multipart);
+us3_status us3_abort_upload_start(us3_client *client,
+                                  const char *key,
+                                  const char *upload_id,
+                                  const us3_start *start,
+                                  us3_task **out_task,
+                                  us3_result *result);
 
 /* ==== Objects ================================================================================= */
 
@@ -1303,6 +1821,26 @@ us3_status us3_head_file(us3_client *client,
                          const char *key,
                          us3_file_info *info,
                          us3_result *result);
+
+/**
+ * Starts HeadFile. us3_task_file_info tells what it has learnt.
+ *
+ * @param client    the client
+ * @param key       as for us3_head_file; copied
+ * @param start     NULL for the defaults, or initialised
+ * @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
+ * @param result    NULL, or receives what became of starting it
+ *
+ * Any thread, callbacks included. Does not block.
+ *
+ * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+ * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ */
+us3_status us3_head_file_start(us3_client *client,
+                               const char *key,
+                               const us3_start *start,
+                               us3_task **out_task,
+                               us3_result *result);
 
 /* ==== Put policies ============================================================================ */
 

@@ -16,11 +16,11 @@
 /// US3_INVALID_ARGUMENT, never cut off. Where us3.h says "NULL or \"\"", give "". A policy is a
 /// std::optional: std::nullopt is no callback, "" is US3_INVALID_POLICY.
 ///
-/// Ownership. Client, Multipart and Task own a handle, can be moved but not copied, and free it when they
+/// Ownership. Client, Multipart, Task and Queue own a handle, can be moved but not copied, and free it when they
 /// are destroyed. One that was moved from is US3_INVALID_ARGUMENT to use. get() lends the handle of
 /// us3.h for anything else.
 ///
-/// Threads. As us3.h says: any number of threads may use one Client, Task or Multipart (moving and destroying
+/// Threads. As us3.h says: any number of threads may use one Client, Task, Queue or Multipart (moving and destroying
 /// excepted). A Request, Config or Result is a plain value: one thread at a time.
 ///
 /// Functions of yours run on threads of the library. An exception that leaves one never reaches the library. It
@@ -383,6 +383,58 @@ inline std::string Result::describe() const
     return text ? text.get() : std::string(us3_status_name(status));
 }
 
+/// Collects the ends of tasks, of any number and of any clients, behind one descriptor. It may be destroyed before its
+/// tasks, which go on without it.
+class Queue {
+public:
+    /// An empty queue. Does not block. Throws Error: US3_INTERNAL_ERROR if the process has no descriptor left.
+    Queue() : Queue(detail::check(make(std::nothrow))) {}
+    /// The same without exceptions.
+    static Outcome<Queue> make(std::nothrow_t) noexcept
+    {
+        us3_queue *queue = nullptr;
+        Outcome<Queue> outcome;
+        outcome.result = detail::call([&](us3_result *result) { us3_queue_new(&queue, result); });
+        if (queue != nullptr)
+            outcome.value = Queue(queue);
+        return outcome;
+    }
+
+    /// A descriptor that is readable while there are ends, for poll and event loops. It belongs to the queue.
+    int fd() const noexcept { return us3_queue_fd(handle_.get()); }
+
+    /// The next task that has ended, in the order of the ends: the get() of its Task, which stays its owner. nullptr if
+    /// none has ended in this time; 0 only looks. A task is handed out once, and not after it was destroyed. Blocks.
+    /// Throws Error.
+    us3_task *next(std::chrono::milliseconds time)
+    {
+        Outcome<us3_task *> outcome = next(std::nothrow, time);
+        if (outcome.result.status == US3_PENDING)
+            return nullptr;
+        return detail::check(std::move(outcome));
+    }
+    /// The same without exceptions; the status is US3_PENDING if none has ended.
+    Outcome<us3_task *> next(std::nothrow_t, std::chrono::milliseconds time) noexcept
+    {
+        us3_task *task = nullptr;
+        Outcome<us3_task *> outcome;
+        outcome.result = detail::call([&](us3_result *result) {
+            us3_queue_next(handle_.get(), time.count() < 0 ? 0 : static_cast<std::int64_t>(time.count()), &task, result);
+        });
+        if (task != nullptr)
+            outcome.value = task;
+        return outcome;
+    }
+
+    /// The handle of us3.h, which stays the queue's.
+    us3_queue *get() const noexcept { return handle_.get(); }
+
+private:
+    explicit Queue(us3_queue *queue) noexcept : handle_(queue) {}
+
+    detail::Handle<us3_queue, us3_queue_free> handle_;
+};
+
 /// Names and values: metadata of an object, or variables of a policy.
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -627,6 +679,8 @@ struct Request {
     ProgressFunction on_progress;
     /// Told the end, with the result.
     CompleteFunction on_complete;
+    /// Where Client::start hands the task out at its end; nullptr: nowhere. Borrowed until it is started.
+    const Queue *queue = nullptr;
 
     /// A regular file. The path is bytes.
     static Request from_file(std::string_view path, std::string_view key)
@@ -685,15 +739,78 @@ private:
     Reader reader_;
 };
 
+/// How an operation other than an upload is started.
+struct Start {
+    /// Where the task is handed out at its end; nullptr: nowhere. Borrowed until it is started.
+    const Queue *queue = nullptr;
+    /// Told the end, with the result.
+    CompleteFunction on_complete;
+    /// For the whole operation; 0 for no limit but those of the Config.
+    std::chrono::milliseconds timeout{0};
+};
+
 namespace detail {
 
+/// What is told of the end of a task.
+class Ending {
+public:
+    Ending() = default;
+    Ending(const Ending &) = delete;
+    Ending &operator=(const Ending &) = delete;
+    virtual ~Ending() = default;
+
+    std::future<Result> future() { return promise_.get_future(); }
+
+    std::exception_ptr thrown() const noexcept
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return thrown_;
+    }
+
+protected:
+    void keep(std::exception_ptr exception) noexcept
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (!thrown_)
+            thrown_ = std::move(exception);
+    }
+
+    Result result(const us3_result &raw) const noexcept
+    {
+        Result result = copy(raw);
+        result.exception = thrown();
+        return result;
+    }
+
+    void tell(const CompleteFunction &on_complete, const us3_result &raw) noexcept
+    {
+        try {
+            if (on_complete)
+                on_complete(result(raw));
+        } catch (...) {
+            keep(std::current_exception());
+        }
+    }
+
+    void fulfil(const us3_result &raw) noexcept
+    {
+        try {
+            promise_.set_value(check(result(raw)));
+        } catch (...) {
+            promise_.set_exception(std::current_exception());
+        }
+    }
+
+private:
+    std::promise<Result> promise_;
+    mutable std::mutex mutex_;
+    std::exception_ptr thrown_;
+};
+
 /// One upload of a Request: its C struct, what its callbacks are called with, and what they leave.
-class Upload {
+class Upload : public Ending {
 public:
     explicit Upload(Request request) : request_(std::move(request)), metadata_(request_.metadata, "metadata") {}
-    Upload(const Upload &) = delete;
-    Upload &operator=(const Upload &) = delete;
-
     /// Uploads and waits.
     static Result run(us3_client *client, Request request) noexcept
     {
@@ -729,14 +846,6 @@ public:
         return outcome;
     }
 
-    std::future<Result> future() { return promise_.get_future(); }
-
-    std::exception_ptr thrown() const noexcept
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        return thrown_;
-    }
-
 private:
     static Upload &of(void *user_data) noexcept { return *static_cast<Upload *>(user_data); }
 
@@ -754,6 +863,7 @@ private:
         raw_.resume_path = lend(request_.resume_path, "resume_path");
         raw_.timeout_ms = milliseconds<std::uint64_t>(request_.timeout, US3_INVALID_ARGUMENT, "timeout");
         raw_.user_data = this;
+        raw_.queue = request_.queue == nullptr ? nullptr : request_.queue->get();
         if (request_.on_progress)
             raw_.on_progress = tell_progress;
         fill_source();
@@ -768,13 +878,6 @@ private:
             raw_.read = read;
             raw_.read_user_data = this;
         }
-    }
-
-    void keep(std::exception_ptr exception) noexcept
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        if (!thrown_)
-            thrown_ = std::move(exception);
     }
 
     static std::int64_t read(void *user_data, void *buffer, std::size_t capacity) noexcept
@@ -810,60 +913,98 @@ private:
         }
     }
 
-    Result result(const us3_result &raw) const noexcept
-    {
-        Result result = copy(raw);
-        result.exception = thrown();
-        return result;
-    }
-
-    void tell_complete(const us3_result &raw) noexcept
-    {
-        try {
-            if (request_.on_complete)
-                request_.on_complete(result(raw));
-        } catch (...) {
-            keep(std::current_exception());
-        }
-    }
-
     /// What the functions hold is released with them, also when they hold what waits for this upload.
     void drop_request() noexcept { const Request dropped(std::move(request_)); }
 
     static void end_of_run(us3_task *, const us3_result *raw, void *user_data) noexcept
     {
-        of(user_data).tell_complete(*raw);
+        Upload &upload = of(user_data);
+        upload.tell(upload.request_.on_complete, *raw);
     }
 
     static void end_of_start(us3_task *task, const us3_result *raw, void *user_data) noexcept
     {
         // The last that the library does with it.
         const std::shared_ptr<Upload> upload = std::move(of(user_data).self_);
-        upload->tell_complete(*raw);
+        upload->tell(upload->request_.on_complete, *raw);
         upload->drop_request();
         // Before the future is fulfilled, whose owner may free the client then.
         if (upload->unattended_)
             us3_task_free(task);
-        try {
-            upload->promise_.set_value(check(upload->result(*raw)));
-        } catch (...) {
-            upload->promise_.set_exception(std::current_exception());
-        }
+        upload->fulfil(*raw);
     }
 
     Request request_;
     CHeaders metadata_;
     us3_upload_request raw_ = US3_UPLOAD_REQUEST_INIT;
-    std::promise<Result> promise_;
     std::shared_ptr<Upload> self_;
     bool unattended_ = false;
-    mutable std::mutex mutex_;
-    std::exception_ptr thrown_;
+};
+
+/// Any other operation that was started.
+class Operation : public Ending {
+public:
+    explicit Operation(Start start) : start_(std::move(start)) {}
+
+    /// Starts one with `begin(const us3_start *, us3_task **, us3_result *)`. Until its end was told, it keeps itself
+    /// alive, and what `on_end` holds as well.
+    template <typename F>
+    static Outcome<std::shared_ptr<Operation>> start(Start start, us3_task **task, F begin) noexcept
+    {
+        Outcome<std::shared_ptr<Operation>> outcome;
+        outcome.result = guarded([&] {
+            us3_start raw = US3_START_INIT;
+            raw.queue = start.queue == nullptr ? nullptr : start.queue->get();
+            raw.timeout_ms = milliseconds<std::uint64_t>(start.timeout, US3_INVALID_ARGUMENT, "timeout");
+            raw.on_complete = end;
+            auto operation = std::make_shared<Operation>(std::move(start));
+            raw.user_data = operation.get();
+            operation->self_ = operation;
+            Result result = call([&](us3_result *out) { begin(&raw, *operation, task, out); });
+            if (result.ok())
+                outcome.value = std::move(operation);
+            else
+                operation->self_.reset();
+            return result;
+        });
+        return outcome;
+    }
+
+    /// What a list tells of each upload, called one at a time.
+    std::function<bool(const us3_unfinished &)> on_unfinished;
+
+    static std::int32_t tell_unfinished(const us3_unfinished *upload, void *user_data) noexcept
+    {
+        Operation &operation = *static_cast<Operation *>(user_data);
+        try {
+            return operation.on_unfinished(*upload) ? 0 : 1;
+        } catch (...) {
+            operation.keep(std::current_exception());
+            return 1;
+        }
+    }
+
+private:
+    static void end(us3_task *, const us3_result *raw, void *user_data) noexcept
+    {
+        // The last that the library does with it.
+        const std::shared_ptr<Operation> operation = std::move(static_cast<Operation *>(user_data)->self_);
+        operation->tell(operation->start_.on_complete, *raw);
+        const Start dropped(std::move(operation->start_));
+        const auto done(std::move(operation->on_unfinished));
+        operation->fulfil(*raw);
+    }
+
+    Start start_;
+    std::shared_ptr<Operation> self_;
 };
 
 } // namespace detail
 
-/// A started upload. Destroying it waits for the end of the upload, except in a function that the library calls; to
+class Multipart;
+struct FileInfo;
+
+/// A started upload or other operation. Destroying it waits for its end, except in a function that the library calls; to
 /// be quick, cancel() first. It may outlive its Client. Client::upload_async gives an upload that nobody waits for.
 class Task {
 public:
@@ -909,10 +1050,19 @@ public:
     /// std::future_error. The future may outlive the Task, and destroying it waits for nothing.
     std::future<Result> future()
     {
-        if (!upload_)
+        if (!ending_)
             throw std::future_error(std::future_errc::no_state);
-        return upload_->future();
+        return ending_->future();
     }
+
+    /// What Client::head_file_start has learnt. Does not block. Throws Error: the task's own, or US3_PENDING.
+    FileInfo file_info() const;
+    /// The same without exceptions.
+    Outcome<FileInfo> file_info(std::nothrow_t) const noexcept;
+
+    /// Takes the upload that Client::initiate_multipart_upload_start has begun, or multipart_open_start has opened. Once:
+    /// std::nullopt after that, before the end, and after a failure. Does not block.
+    std::optional<Multipart> multipart() noexcept;
 
     /// A descriptor that becomes readable at the end, for poll and event loops. It belongs to the task. -1 if there
     /// is none.
@@ -922,7 +1072,26 @@ public:
 
 private:
     friend class Client;
-    Task(us3_task *task, std::shared_ptr<detail::Upload> upload) noexcept : upload_(std::move(upload)), handle_(task) {}
+    friend class Multipart;
+    Task(us3_task *task, std::shared_ptr<detail::Ending> ending) noexcept : ending_(std::move(ending)), handle_(task) {}
+
+    /// Starts an operation other than an upload.
+    template <typename F> static Outcome<Task> started(Start start, F begin) noexcept
+    {
+        return started_as(std::move(start), [&](const us3_start *raw, detail::Operation &, us3_task **task,
+                                                us3_result *result) { begin(raw, task, result); });
+    }
+
+    template <typename F> static Outcome<Task> started_as(Start start, F begin) noexcept
+    {
+        us3_task *task = nullptr;
+        auto operation = detail::Operation::start(std::move(start), &task, begin);
+        Outcome<Task> outcome;
+        outcome.result = std::move(operation.result);
+        if (operation.value)
+            outcome.value = Task(task, std::move(*operation.value));
+        return outcome;
+    }
 
     static Result of_status(Status status) noexcept
     {
@@ -934,12 +1103,12 @@ private:
     Result wait_ms(std::int64_t timeout_ms) noexcept
     {
         Result result = detail::call([&](us3_result *raw) { us3_task_wait(handle_.get(), timeout_ms, raw); });
-        if (upload_ && result.status != US3_PENDING)
-            result.exception = upload_->thrown();
+        if (ending_ && result.status != US3_PENDING)
+            result.exception = ending_->thrown();
         return result;
     }
 
-    std::shared_ptr<detail::Upload> upload_;
+    std::shared_ptr<detail::Ending> ending_;
     detail::Handle<us3_task, us3_task_free> handle_;
 };
 
@@ -958,6 +1127,9 @@ public:
     /// Bytes of each part but the last, which may be smaller. Does not block.
     std::uint64_t part_size() const noexcept { return us3_multipart_part_size(handle_.get()); }
 
+    /// Bytes of a part that the service has; 0 if it has none of this number. Does not block.
+    std::uint64_t part_len(std::uint32_t number) const noexcept { return us3_multipart_part_len(handle_.get(), number); }
+
     /// Sends a part, numbered from 0; in any order, from any thread, and again. The result's etag is the part's.
     /// Blocks. Throws Error.
     Result upload_part(std::uint32_t number, const void *data, std::size_t len)
@@ -969,6 +1141,21 @@ public:
     {
         return detail::call(
             [&](us3_result *result) { us3_upload_part(handle_.get(), number, data, len, result); });
+    }
+
+    /// Starts the same. The bytes at data are borrowed until the end of the task, also of one that was cancelled. Does not
+    /// block. Throws Error.
+    Task upload_part_start(std::uint32_t number, const void *data, std::size_t len, Start start = {})
+    {
+        return detail::check(upload_part_start(std::nothrow, number, data, len, std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> upload_part_start(std::nothrow_t, std::uint32_t number, const void *data, std::size_t len,
+                                    Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_upload_part_start(handle_.get(), number, data, len, raw, task, result);
+        });
     }
 
     /// FinishMultipartUploadWithPolicy: joins the parts; then the callback runs. Can be called again after a failure.
@@ -985,6 +1172,21 @@ public:
         });
     }
 
+    /// Starts the same. Does not block. Throws Error.
+    Task finish_with_policy_start(std::optional<std::string_view> policy, Start start = {})
+    {
+        return detail::check(finish_with_policy_start(std::nothrow, policy, std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> finish_with_policy_start(std::nothrow_t, std::optional<std::string_view> policy,
+                                           Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_finish_multipart_upload_with_policy_start(handle_.get(), detail::CText("policy", policy).get(), raw,
+                                                          task, result);
+        });
+    }
+
     /// Gives the upload up, so that the service forgets its parts. Blocks. Throws Error.
     Result abort() { return detail::check(abort(std::nothrow)); }
     /// The same without exceptions.
@@ -993,11 +1195,22 @@ public:
         return detail::call([&](us3_result *result) { us3_abort_multipart_upload(handle_.get(), result); });
     }
 
+    /// Starts the same. Does not block. Throws Error.
+    Task abort_start(Start start = {}) { return detail::check(abort_start(std::nothrow, std::move(start))); }
+    /// The same without exceptions.
+    Outcome<Task> abort_start(std::nothrow_t, Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_abort_multipart_upload_start(handle_.get(), raw, task, result);
+        });
+    }
+
     /// The handle of us3.h, which stays this object's.
     us3_multipart *get() const noexcept { return handle_.get(); }
 
 private:
     friend class Client;
+    friend class Task;
     explicit Multipart(us3_multipart *multipart) noexcept : handle_(multipart) {}
 
     detail::Handle<us3_multipart, us3_multipart_free> handle_;
@@ -1016,6 +1229,67 @@ struct FileInfo {
     /// The content type; "" if the service does not say.
     std::string mime_type;
 };
+
+/// An upload that was neither finished nor aborted.
+struct Unfinished {
+    /// The key that it was begun with.
+    std::string key;
+    /// The service's name for it.
+    std::string upload_id;
+    /// When it was begun, in seconds since 1970-01-01 UTC; -1 if the service does not say.
+    std::int64_t started = -1;
+    /// "" if the service does not say.
+    std::string storage_class;
+};
+
+/// Told of one unfinished upload after the other, on a thread of the library; false ends the list.
+using UnfinishedFunction = std::function<bool(const Unfinished &)>;
+
+/// Not part of the interface.
+namespace detail {
+
+inline FileInfo copy(const us3_file_info &raw) noexcept
+{
+    FileInfo info;
+    info.size = raw.size;
+    info.last_modified = raw.last_modified;
+    copy_text(info.etag, raw.etag);
+    copy_text(info.mime_type, raw.mime_type);
+    return info;
+}
+
+inline Unfinished copy(const us3_unfinished &raw) noexcept
+{
+    Unfinished upload;
+    copy_text(upload.key, raw.key);
+    copy_text(upload.upload_id, raw.upload_id);
+    upload.started = raw.started;
+    copy_text(upload.storage_class, raw.storage_class);
+    return upload;
+}
+
+} // namespace detail
+
+inline Outcome<FileInfo> Task::file_info(std::nothrow_t) const noexcept
+{
+    us3_file_info raw = US3_FILE_INFO_INIT;
+    Outcome<FileInfo> outcome;
+    outcome.result = of_status(us3_task_file_info(handle_.get(), &raw));
+    if (outcome.result.ok())
+        outcome.value = detail::copy(raw);
+    us3_file_info_clear(&raw);
+    return outcome;
+}
+
+inline FileInfo Task::file_info() const { return detail::check(file_info(std::nothrow)); }
+
+inline std::optional<Multipart> Task::multipart() noexcept
+{
+    us3_multipart *const multipart = us3_task_multipart(handle_.get());
+    if (multipart == nullptr)
+        return std::nullopt;
+    return Multipart(multipart);
+}
 
 /// A client of one bucket. Any number of threads may use one at once, and should. Destroying it waits for the
 /// uploads that were started and the calls in progress; it may not be destroyed while a call begins.
@@ -1192,15 +1466,155 @@ public:
         outcome.result = detail::call([&](us3_result *result) {
             us3_head_file(handle_.get(), detail::CText("key", key).get(), &raw, result);
         });
-        if (outcome.result.ok()) {
-            outcome.value.emplace();
-            outcome.value->size = raw.size;
-            outcome.value->last_modified = raw.last_modified;
-            detail::copy_text(outcome.value->etag, raw.etag);
-            detail::copy_text(outcome.value->mime_type, raw.mime_type);
-        }
+        if (outcome.result.ok())
+            outcome.value = detail::copy(raw);
         us3_file_info_clear(&raw);
         return outcome;
+    }
+
+    /// Starts HeadFile; Task::file_info tells what it has learnt. Does not block. Throws Error.
+    Task head_file_start(std::string_view key, Start start = {})
+    {
+        return detail::check(head_file_start(std::nothrow, key, std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> head_file_start(std::nothrow_t, std::string_view key, Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_head_file_start(handle_.get(), detail::CText("key", key).get(), raw, task, result);
+        });
+    }
+
+    /// Starts DeleteFile. Does not block. Throws Error.
+    Task delete_file_start(std::string_view key, Start start = {})
+    {
+        return detail::check(delete_file_start(std::nothrow, key, std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> delete_file_start(std::nothrow_t, std::string_view key, Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_delete_file_start(handle_.get(), detail::CText("key", key).get(), raw, task, result);
+        });
+    }
+
+    /// Starts InitiateMultipartUpload; Task::multipart takes the upload. Does not block. Throws Error.
+    Task initiate_multipart_upload_start(std::string_view key, std::string_view mime_type = {}, Start start = {})
+    {
+        return detail::check(initiate_multipart_upload_start(std::nothrow, key, mime_type, std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> initiate_multipart_upload_start(std::nothrow_t, std::string_view key,
+                                                  std::string_view mime_type = {}, Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_initiate_multipart_upload_start(handle_.get(), detail::CText("key", key).get(),
+                                                detail::CText("mime_type", mime_type).get(), raw, task, result);
+        });
+    }
+
+    /// Starts abort_upload. Does not block. Throws Error.
+    Task abort_upload_start(std::string_view key, std::string_view upload_id, Start start = {})
+    {
+        return detail::check(abort_upload_start(std::nothrow, key, upload_id, std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> abort_upload_start(std::nothrow_t, std::string_view key, std::string_view upload_id,
+                                     Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_abort_upload_start(handle_.get(), detail::CText("key", key).get(),
+                                   detail::CText("upload_id", upload_id).get(), raw, task, result);
+        });
+    }
+
+    /// Adopts an unfinished upload with the parts that the service has, which Multipart::part_len tells: us3.h says
+    /// when that is safe. Blocks. Throws Error; http_status is 404 if the service knows no such upload.
+    Multipart multipart_open(std::string_view key, std::string_view upload_id)
+    {
+        return detail::check(multipart_open(std::nothrow, key, upload_id));
+    }
+    /// The same without exceptions.
+    Outcome<Multipart> multipart_open(std::nothrow_t, std::string_view key, std::string_view upload_id) noexcept
+    {
+        us3_multipart *multipart = nullptr;
+        Outcome<Multipart> outcome;
+        outcome.result = detail::call([&](us3_result *result) {
+            us3_multipart_open(handle_.get(), detail::CText("key", key).get(),
+                               detail::CText("upload_id", upload_id).get(), &multipart, result);
+        });
+        if (multipart != nullptr)
+            outcome.value = Multipart(multipart);
+        return outcome;
+    }
+
+    /// Starts the same; Task::multipart takes the upload. Does not block. Throws Error.
+    Task multipart_open_start(std::string_view key, std::string_view upload_id, Start start = {})
+    {
+        return detail::check(multipart_open_start(std::nothrow, key, upload_id, std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> multipart_open_start(std::nothrow_t, std::string_view key, std::string_view upload_id,
+                                       Start start = {}) noexcept
+    {
+        return Task::started(std::move(start), [&](const us3_start *raw, us3_task **task, us3_result *result) {
+            us3_multipart_open_start(handle_.get(), detail::CText("key", key).get(),
+                                     detail::CText("upload_id", upload_id).get(), raw, task, result);
+        });
+    }
+
+    /// The bucket's unfinished uploads whose keys begin with prefix. Blocks. Throws Error.
+    std::vector<Unfinished> list_uploads(std::string_view prefix = {})
+    {
+        return detail::check(list_uploads(std::nothrow, prefix));
+    }
+    /// The same without exceptions.
+    Outcome<std::vector<Unfinished>> list_uploads(std::nothrow_t, std::string_view prefix = {}) noexcept
+    {
+        struct List {
+            std::vector<Unfinished> uploads;
+            bool is_whole = true;
+        } list;
+        const auto note = [](const us3_unfinished *upload, void *user_data) noexcept -> std::int32_t {
+            List &to = *static_cast<List *>(user_data);
+            try {
+                to.uploads.push_back(detail::copy(*upload));
+                return 0;
+            } catch (...) {
+                to.is_whole = false;
+                return 1;
+            }
+        };
+        Outcome<std::vector<Unfinished>> outcome;
+        outcome.result = detail::call([&](us3_result *result) {
+            us3_list_uploads(handle_.get(), detail::CText("prefix", prefix).get(), note, &list, result);
+        });
+        if (!list.is_whole)
+            outcome.result = detail::failure(US3_INTERNAL_ERROR, "out of memory");
+        if (outcome.result.ok())
+            outcome.value = std::move(list.uploads);
+        return outcome;
+    }
+
+    /// Starts the list; on_unfinished is told of one upload after the other, before the end. What it throws ends the list,
+    /// and is kept in Result::exception. Does not block. Throws Error.
+    Task list_uploads_start(std::string_view prefix, UnfinishedFunction on_unfinished, Start start = {})
+    {
+        return detail::check(list_uploads_start(std::nothrow, prefix, std::move(on_unfinished), std::move(start)));
+    }
+    /// The same without exceptions.
+    Outcome<Task> list_uploads_start(std::nothrow_t, std::string_view prefix, UnfinishedFunction on_unfinished,
+                                     Start start = {}) noexcept
+    {
+        return Task::started_as(std::move(start), [&](const us3_start *raw, detail::Operation &operation,
+                                                      us3_task **task, us3_result *result) {
+            const auto tell = on_unfinished ? detail::Operation::tell_unfinished : nullptr;
+            operation.on_unfinished = [told = std::move(on_unfinished)](const us3_unfinished &upload) {
+                return told(detail::copy(upload));
+            };
+            us3_list_uploads_start(handle_.get(), detail::CText("prefix", prefix).get(), tell, &operation, raw, task,
+                                   result);
+        });
     }
 
     /// The handle of us3.h, which stays the client's.

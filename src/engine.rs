@@ -2,7 +2,6 @@
 //! makes.
 
 use std::future::Future;
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -11,13 +10,13 @@ use crate::config::Config;
 use crate::content::hashing::Hashing;
 use crate::error::{Report, Result};
 use crate::operation::Operation;
+use crate::operation::prepared::{Brought, Prepared};
 use crate::operation::queue::Queue;
-use crate::operation::task::{Task, TaskStarter, Watched};
+use crate::operation::task::{Caller, How, Task, TaskStarter, Watched};
 use crate::protocol::etag::BatchHasher;
 use crate::runtime::event_loops::{EventLoops, LoadBalancer};
 use crate::runtime::host_threads::HostThreads;
 use crate::runtime::own_threads;
-use crate::runtime::panics;
 use crate::runtime::sync::unpoisoned;
 use crate::service::Service;
 
@@ -26,6 +25,9 @@ pub(crate) struct Engine {
     pub(crate) service: Service,
     /// The uploads that run and those that wait.
     pub(crate) queue: Queue,
+    /// The same for other operations that are started. They have a queue of their own, because what an upload waits for
+    /// may be one of them.
+    small: Queue,
     balancer: LoadBalancer,
     /// The threads on which the host's own code runs.
     pub(crate) host: HostThreads,
@@ -71,10 +73,11 @@ impl Engine {
         let (event_loops, balancer) = EventLoops::start(config.worker_threads)?;
         let host = HostThreads::new();
         let hashing = Hashing::new(BatchHasher::default());
-        let queue = Queue::new(config.max_concurrent_uploads);
+        let at_once = config.max_concurrent_uploads;
         let engine = Self {
             service: Service::new(config, origin, balancer.for_other_work())?,
-            queue,
+            queue: Queue::new(at_once),
+            small: Queue::new(at_once),
             balancer,
             host: host.clone(),
             hashing: hashing.clone(),
@@ -87,30 +90,41 @@ impl Engine {
         Ok((Arc::new(engine), Threads(Some(threads))))
     }
 
-    /// Runs an operation on the library's threads and waits for it. The host's thread only sleeps: its
-    /// stack may be small, and its signal mask belongs to the host.
-    pub(crate) fn wait<T, F>(
+    /// Prepares an operation other than an upload, which `what` and `key` name. One that a thread waits for runs at
+    /// once: the threads bound it. Of those that are started so many run at once as uploads may. Never blocks.
+    pub(crate) fn prepare_small<T, F>(
         self: &Arc<Self>,
+        (what, key): (&'static str, &str),
+        how: How,
         work: impl FnOnce(Run) -> F + Send + 'static,
-    ) -> Result<T>
+    ) -> Prepared<T>
     where
-        T: Reports + Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<(T, Report)>> + Send + 'static,
     {
-        own_threads::check_may_block()?;
-        let operation = Arc::new(Operation::begin(None, Duration::ZERO));
-        let running = boxed(work, self.run(operation.clone()));
-        let (tell, told) = mpsc::sync_channel(1);
-        self.balancer.assign().spawn(async move {
-            let _ = tell.send(running.await);
-        });
-        let mut result = told.recv().unwrap_or_else(|_| Err(panics::died()));
-        let report = match &mut result {
-            Ok(value) => value.report_mut(),
-            Err(error) => error.report_mut(),
+        let turn = match how.caller {
+            Caller::Waits => None,
+            Caller::GoesOn => Some((self.small.join(), key.to_owned())),
         };
-        operation.complete(report);
-        result
+        let value = Brought::default();
+        let bring = value.clone();
+        let (task, starter) = self.prepare(how.timeout, how.watched, async move |run: Run| {
+            let _turn = match turn {
+                None => None,
+                Some((permit, key)) => {
+                    let turn = run.operation.work(permit.granted()).await;
+                    turn.map_err(|error| error.about(&format_args!("{what} {key}")))?
+                }
+            };
+            let (value, report) = boxed(work, run).await?;
+            bring.put(value);
+            Ok(report)
+        });
+        Prepared {
+            task,
+            starter,
+            value,
+        }
     }
 
     fn run(self: &Arc<Self>, operation: Arc<Operation>) -> Run {
@@ -118,7 +132,8 @@ impl Engine {
         Run { engine, operation }
     }
 
-    /// Prepares an upload that is to run on the library's threads. Never blocks.
+    /// Prepares what is to run on the library's threads: the host's thread only sleeps, since its stack may be small, and
+    /// its signals are its own. Never blocks.
     pub(crate) fn prepare<F>(
         self: &Arc<Self>,
         timeout: Option<Duration>,
@@ -172,21 +187,4 @@ impl RunningThreads {
 
 fn take(running: &Mutex<Option<RunningThreads>>) -> Option<RunningThreads> {
     unpoisoned(running.lock()).take()
-}
-
-/// A result whose report can be completed.
-pub(crate) trait Reports {
-    fn report_mut(&mut self) -> &mut Report;
-}
-
-impl Reports for Report {
-    fn report_mut(&mut self) -> &mut Report {
-        self
-    }
-}
-
-impl<T> Reports for (T, Report) {
-    fn report_mut(&mut self) -> &mut Report {
-        &mut self.1
-    }
 }

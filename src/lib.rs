@@ -29,7 +29,7 @@
 //! Calls go one way: `ffi → client → upload → service → network`; `content` provides the bytes.
 //! `docs/architecture.md` is the map.
 
-pub use client::{Client, FileInfo};
+pub use client::{Client, FileInfo, OnUnfinished, Unfinished};
 pub use config::Config;
 pub use content::{Reader, Source};
 pub use error::{CallbackState, Error, ObjectState, Report, Result, Status};

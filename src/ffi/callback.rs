@@ -13,7 +13,7 @@ use super::lease::Loan;
 use super::progress::us3_progress;
 use super::result::us3_result;
 use super::structs::OutStruct;
-use super::task_handle::{TaskSlot, us3_task};
+use super::task_handle::{Ties, us3_task};
 
 /// A source. Writes the next bytes of the content to buffer, at most capacity, and returns their
 /// number. Fewer bytes than capacity do not mean the end. Returns 0 at the end, and is not called
@@ -33,10 +33,10 @@ pub type us3_read_fn = Option<
 pub type us3_progress_fn =
     Option<unsafe extern "C" fn(progress: *const us3_progress, user_data: *mut c_void) -> i32>;
 
-/// Receives the outcome of an upload, exactly once. task is the handle from us3_upload_start; it
-/// may be freed here. It is valid during the call, even if another callback frees it meanwhile. It
-/// is NULL if us3_task_free was called before, or if the upload was made with us3_upload. result
-/// belongs to the library and is valid during the call; never clear it.
+/// Tells what became of an operation, exactly once. task is the handle that its ..._start gave, which
+/// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
+/// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
+/// the library's, valid during the call; never clear it.
 pub type us3_complete_fn = Option<
     unsafe extern "C" fn(task: *mut us3_task, result: *const us3_result, user_data: *mut c_void),
 >;
@@ -47,9 +47,11 @@ pub(super) struct UserData(pub(super) *mut c_void);
 
 // SAFETY: never dereferenced here. The header says that callbacks come on other threads.
 unsafe impl Send for UserData {}
+// SAFETY: as above.
+unsafe impl Sync for UserData {}
 
 impl UserData {
-    fn get(self) -> *mut c_void {
+    pub(super) fn get(self) -> *mut c_void {
         self.0
     }
 }
@@ -69,14 +71,10 @@ pub(super) unsafe fn on_progress(call: us3_progress_fn, user_data: UserData) -> 
 }
 
 /// # Safety
-/// `call` may be called as the header says, with `user_data`, once.
-pub(super) unsafe fn on_complete(
-    call: us3_complete_fn,
-    user_data: UserData,
-    task: &TaskSlot,
-) -> Option<OnComplete> {
+/// `call` may be called as the header says, with the user_data of `ties`, once.
+pub(super) unsafe fn on_complete(call: us3_complete_fn, ties: &Ties) -> Option<OnComplete> {
     let call = call?;
-    let task_slot = task.clone();
+    let (task_slot, user_data) = (ties.on_complete.clone(), ties.user_data);
     Some(Box::new(move |outcome| {
         let mut result = us3_result::of(outcome);
         // Keeps the handle alive during the call: a callback of another upload may free it meanwhile.

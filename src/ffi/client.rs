@@ -11,15 +11,22 @@ use super::config::us3_config;
 use super::guard::{guard, guard_new};
 use super::handle::{Handle, InUse};
 use super::input;
+use super::owner::{Handed, take_back};
 use super::result::us3_result;
+use super::start::{guard_start, us3_start};
 use super::status::us3_status;
 use super::structs;
+use super::task_handle::{Brings, Ready, us3_task};
 
 /// A client of one bucket: configuration, connections and the threads that do the work. Any number
 /// of threads may use one client at once. Share one client, because it reuses its connections.
 pub struct us3_client(Handle<Client>);
 
-/// Makes a client. Sends nothing: wrong keys are only noticed at the first request.
+impl Handed for us3_client {
+    type Owner = Box<Self>;
+}
+
+/// Makes a client. Sends nothing: wrong keys show with the first request.
 ///
 /// @param config      initialised and filled in; copied
 /// @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
@@ -95,9 +102,9 @@ pub unsafe extern "C" fn us3_client_from_file(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_client_free(client: *mut us3_client) {
     catch_or((), || {
-        if !client.is_null() {
-            // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
-            unsafe { Box::from_raw(client) }.0.free();
+        // SAFETY: made by guard_new; the host frees it once and uses it no more.
+        if let Some(client) = unsafe { take_back(client) } {
+            client.0.free();
         }
     });
 }
@@ -124,6 +131,37 @@ pub unsafe extern "C" fn us3_delete_file(
         guard(result, || {
             let client = enter(client)?;
             client.delete(input::text("key", key)?)
+        })
+    }
+}
+
+/// Starts DeleteFile.
+///
+/// @param client    the client
+/// @param key       as for us3_delete_file; copied
+/// @param start     NULL for the defaults, or initialised
+/// @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
+/// @param result    NULL, or receives what became of starting it
+///
+/// Any thread, callbacks included. Does not block.
+///
+/// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+/// sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_delete_file_start(
+    client: *mut us3_client,
+    key: *const c_char,
+    start: *const us3_start,
+    out_task: *mut *mut us3_task,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return; on_complete may be called until the end.
+    unsafe {
+        let enter = || enter(client);
+        guard_start(start, out_task, result, enter, |client, start| {
+            let key = input::text("key", key)?;
+            let delete = client.prepare_delete(key, start.how(client.clone(), None))?;
+            Ok(Ready::of(delete, |_| Brings::Nothing))
         })
     }
 }

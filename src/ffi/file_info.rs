@@ -11,8 +11,10 @@ use super::guard::guard;
 use super::input;
 use super::memory;
 use super::result::us3_result;
+use super::start::{guard_start, us3_start};
 use super::status::us3_status;
 use super::structs::{self, OutStruct, PublicStruct, Slot, member_ends};
+use super::task_handle::{Brings, Ready, us3_task};
 
 /// The answer of HeadFile: the properties of an object. Initialise it once, use it for any number
 /// of calls, clear it at the end. Only one thread at a time may use it.
@@ -86,8 +88,39 @@ pub unsafe extern "C" fn us3_head_file(
     }
 }
 
+/// Starts HeadFile. us3_task_file_info tells what it has learnt.
+///
+/// @param client    the client
+/// @param key       as for us3_head_file; copied
+/// @param start     NULL for the defaults, or initialised
+/// @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
+/// @param result    NULL, or receives what became of starting it
+///
+/// Any thread, callbacks included. Does not block.
+///
+/// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
+/// sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_head_file_start(
+    client: *mut us3_client,
+    key: *const c_char,
+    start: *const us3_start,
+    out_task: *mut *mut us3_task,
+    result: *mut us3_result,
+) -> us3_status {
+    // SAFETY: the host's pointers are NULL or as the header says, until we return; on_complete may be called until the end.
+    unsafe {
+        let enter = || enter(client);
+        guard_start(start, out_task, result, enter, |client, start| {
+            let key = input::text("key", key)?;
+            let head = client.prepare_head(key, start.how(client.clone(), None))?;
+            Ok(Ready::of(head, Brings::FileInfo))
+        })
+    }
+}
+
 impl us3_file_info {
-    fn of(info: &FileInfo) -> Self {
+    pub(super) fn of(info: &FileInfo) -> Self {
         Self {
             size: info.size,
             last_modified: info.last_modified.unwrap_or(UNKNOWN_DATE),
@@ -99,7 +132,7 @@ impl us3_file_info {
 }
 
 /// Not 0, which is a date.
-const UNKNOWN_DATE: i64 = -1;
+pub(super) const UNKNOWN_DATE: i64 = -1;
 
 // SAFETY: repr(C), struct_size first, only integers and pointers, ends by the macro.
 unsafe impl PublicStruct for us3_file_info {

@@ -8,6 +8,7 @@ use crate::runtime::panics;
 
 use super::catch::catch_or;
 use super::input;
+use super::owner::{Handed, hand_over};
 use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::Slot;
@@ -44,7 +45,7 @@ pub(super) unsafe fn guard(
 ///
 /// # Safety
 /// As for [`guard`]; and `out` is NULL or may be written.
-pub(super) unsafe fn guard_new<H>(
+pub(super) unsafe fn guard_new<H: Handed<Owner = Box<H>>>(
     name: &str,
     out: *mut *mut H,
     result: *mut us3_result,
@@ -58,7 +59,7 @@ pub(super) unsafe fn guard_new<H>(
         input::not_null(name, out)?;
         let (handle, report) = make()?;
         // SAFETY: checked for NULL just above.
-        unsafe { out.write(Box::into_raw(Box::new(handle))) };
+        unsafe { out.write(hand_over(Box::new(handle))) };
         Ok(report)
     };
     // SAFETY: our caller's promise is the one that guard asks for.
@@ -84,6 +85,10 @@ mod tests {
     use super::super::result::us3_result_clear;
     use super::super::structs::PublicStruct;
     use super::*;
+
+    impl Handed for u8 {
+        type Owner = Box<Self>;
+    }
 
     #[test]
     fn a_panic_becomes_a_status_with_its_message() {

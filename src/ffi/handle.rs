@@ -105,6 +105,15 @@ impl<T> InUse<T> {
     }
 }
 
+impl<T> Clone for InUse<T> {
+    fn clone(&self) -> Self {
+        Self {
+            value: Arc::clone(&self.value),
+            _hold: self._hold.clone(),
+        }
+    }
+}
+
 impl<T> Deref for InUse<T> {
     type Target = T;
 

@@ -12,17 +12,21 @@
 //! | [`guard`] | runs every exported function that can fail: panics, the result, the status |
 //! | [`input`] | turns pointers and strings of the host into references, or a clear error |
 //! | [`structs`] | `struct_size`: older and newer callers, in both directions |
-//! | [`handle`] | the value behind an opaque handle: calls in progress, the process that made it |
-//! | [`lease`] | counts the users of something that is lent out, and waits for its return |
+//! | [`handle`] | what is behind an opaque pointer: calls in progress, the process that made it |
+//! | [`owner`] | handles made into pointers and back, each by the one owner that it has |
+//! | [`lease`] | lending something out and waiting until everybody has given it back |
 //! | [`memory`] | strings that the host frees, and memory that the host lends |
 //! | [`status`] | the enums, compared with the engine's |
 //! | [`result`], [`describe`] | the outcome of a call, and the same in words |
 //! | [`config`], [`client`] | making, using and freeing a client |
-//! | [`request`], [`header`] | the request of an upload |
-//! | [`upload`] | uploads, blocking and started; the named operations fill in the request |
-//! | [`task`], [`task_handle`], [`progress`] | started uploads |
+//! | [`request`], [`header`] | one request for every upload |
+//! | [`upload`] | uploads, waited for or not; the named operations fill in the request |
+//! | [`task`], [`task_handle`], [`progress`] | what runs while the host does something else |
+//! | [`start`] | starting any operation but an upload |
+//! | [`queue`] | the ends of any number of tasks, behind one descriptor |
 //! | [`callback`] | functions of the host that the library calls |
-//! | [`multipart`] | an upload that the host drives part by part |
+//! | [`multipart`], [`multipart_start`] | an upload that the host drives part by part |
+//! | [`unfinished`] | uploads that were left behind, by their names |
 //! | [`file_info`] | HeadFile |
 //! | [`policy`] | put policies, checked and built |
 //! | [`logger`] | the host's logger |
@@ -30,17 +34,16 @@
 //!
 //! # Adding a function
 //!
-//! 1. The parameters are pointers and integers, never a Rust enum or a `bool` (see [`input::c_bool`]). The
-//!    last one is an optional `us3_result *`. Use the names that C will see.
-//! 2. The body is one call of a function of [`guard`], or of [`catch`] if it returns no status. Inside,
-//!    turn every pointer into a reference with [`input`], [`structs`] or [`handle`], and name the
-//!    parameter. Then call the engine, which is safe code, and return its report. This folder has no logic
-//!    of uploads.
-//! 3. Check the handle first: a forked child must get `US3_FORKED` before anything else happens.
-//! 4. An out-handle is made with [`guard::guard_new`], which sets it to NULL on every failure.
-//! 5. Document what the function does, each parameter with its unit and range, who owns what, from which
-//!    threads it may be called, whether it blocks, and every status that it can return. Add a new file to
-//!    `us3.h.in`.
+//! 1. Take pointers and integers, never a Rust enum, never a `bool` (see [`input::c_bool`]), and
+//!    an optional `us3_result *` last. Name everything as C will see it.
+//! 2. The body is one call of a function of [`guard`], or of [`catch`] without a status. Within it, make every pointer into a
+//!    reference with [`input`], [`structs`] or [`handle`], naming the parameter; then call the
+//!    engine, which is safe code; then hand its report on. No logic of uploads lives here.
+//! 3. Check a handle first: a forked child gets `US3_FORKED` before anything else happens.
+//! 4. An out-handle is made with [`guard::guard_new`], a task with [`start::guard_start`]; both set it to NULL on every
+//!    failure. A `..._free` begins with [`owner::take_back`].
+//! 5. Document it: what it does, each parameter with its unit and range, who owns what, threads,
+//!    whether it blocks, every status it can return. Add its file to `us3.h.in` if it is new.
 //!
 //! # Adding a member to a public struct
 //!
@@ -80,14 +83,19 @@ mod lease;
 mod logger;
 mod memory;
 mod multipart;
+mod multipart_start;
+mod owner;
 mod policy;
 mod progress;
+mod queue;
 mod request;
 mod result;
+mod start;
 mod status;
 mod structs;
 mod task;
 mod task_handle;
+mod unfinished;
 mod upload;
 mod version;
 

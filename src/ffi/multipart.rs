@@ -14,6 +14,7 @@ use super::guard::{guard, guard_new};
 use super::handle::{Handle, InUse};
 use super::input;
 use super::memory;
+use super::owner::{Handed, take_back};
 use super::policy::policy;
 use super::result::us3_result;
 use super::status::us3_status;
@@ -22,9 +23,13 @@ use super::status::us3_status;
 /// one upload at once. It belongs to the client that made it.
 pub struct us3_multipart(Handle<DrivenUpload>);
 
-/// The content of the handle, in the order in which it is dropped.
-struct DrivenUpload {
-    engine: Multipart,
+impl Handed for us3_multipart {
+    type Owner = Box<Self>;
+}
+
+/// What the handle holds, in the order in which it goes.
+pub(super) struct DrivenUpload {
+    pub(super) engine: Multipart,
     upload_id: CString,
     part_size: u64,
     // Keeps the engine's threads running until the upload is dropped.
@@ -61,7 +66,7 @@ pub unsafe extern "C" fn us3_initiate_multipart_upload(
             let key = input::text("key", key)?;
             let mime_type = input::optional_text("mime_type", mime_type)?;
             let (engine, report) = client.initiate(key, mime_type)?;
-            Ok((us3_multipart::new(engine, &client), report))
+            Ok((us3_multipart::new(engine, client.share()), report))
         })
     }
 }
@@ -98,8 +103,28 @@ pub unsafe extern "C" fn us3_multipart_part_size(multipart: *const us3_multipart
     })
 }
 
-/// UploadPart: sends one part. Parts may be sent in any order and from any number of threads. A
-/// part may be sent again; the last content sent under a number counts.
+/// Bytes of a part that the service has: of those that were sent, or, of an upload that was opened, listed.
+///
+/// @param multipart    the upload; NULL is allowed
+/// @param part_number  from 0
+/// @return bytes; 0 if it has no part of this number, if multipart is NULL, and in a forked child
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_multipart_part_len(
+    multipart: *const us3_multipart,
+    part_number: u32,
+) -> u64 {
+    catch_or(0, || {
+        // SAFETY: NULL or an upload that the host does not free before we return.
+        let upload = unsafe { enter(multipart) };
+        let len = upload.map(|upload| upload.engine.part_len(part_number));
+        len.ok().flatten().unwrap_or(0)
+    })
+}
+
+/// UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
+/// again: the last one sent under a number counts.
 ///
 /// @param multipart    the upload
 /// @param part_number  0 for the first part; when the upload is finished, no number may be missing
@@ -193,73 +218,33 @@ pub unsafe extern "C" fn us3_abort_multipart_upload(
     unsafe { guard(result, || enter(multipart)?.engine.abort()) }
 }
 
-/// Aborts an unfinished multipart upload by its upload id; the service discards its parts. Use it
-/// for an upload without a us3_multipart: one that was left behind by a failed finish, by a killed
-/// process, or with a resume_path that will not be used again. The id is us3_result.upload_id of
-/// the call that left the upload behind.
-///
-/// If object_state was US3_OBJECT_UNKNOWN, a finish of the upload may still be running. It may
-/// complete before the abort, which then undoes nothing. Therefore ask with us3_head_file first.
-///
-/// @param client     a client of the upload's bucket
-/// @param key        the key with which the upload was begun, 1 to 1023 bytes of UTF-8
-/// @param upload_id  the upload id, 1 to 1024 visible ASCII characters
-/// @param result     NULL, or receives the outcome of the call; on success upload_id is the id of
-///                   the aborted upload
-///
-/// Any thread. Blocks.
-///
-/// @return one of
-/// - US3_OK: aborted, by the last request of this call or by an earlier one whose answer was lost
-/// - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, or key or upload_id has an invalid
-///   value; nothing was sent
-/// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it
-///   was finished or aborted before, or because the id is wrong
-/// - US3_NETWORK_ERROR, US3_TIMEOUT: the upload may be aborted or not; call this function again
-/// - US3_PROTOCOL_ERROR, US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn us3_abort_upload(
-    client: *mut us3_client,
-    key: *const c_char,
-    upload_id: *const c_char,
-    result: *mut us3_result,
-) -> us3_status {
-    // SAFETY: the host's pointers are NULL or as the header says, until we return.
-    unsafe {
-        guard(result, || {
-            let client = enter_client(client)?;
-            let key = input::text("key", key)?;
-            client.abort_upload(key, input::text("upload_id", upload_id)?)
-        })
-    }
-}
-
-/// Frees the handle, after the calls in progress on it have ended. An upload that was neither
-/// finished nor aborted stays at the service, which charges for its parts.
+/// Frees the handle, after the calls that other threads have in progress on it and the tasks that were
+/// started with it. An upload that was neither finished nor aborted stays with the service, where its
+/// parts are charged for.
 ///
 /// @param multipart  NULL is allowed and ignored
 ///
-/// Any thread, once. Blocks until the calls in progress have ended, except in a callback. In a
+/// Any thread, once. Blocks until the calls in progress and the tasks have ended, except in a callback. In a
 /// forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_free(multipart: *mut us3_multipart) {
     catch_or((), || {
-        if !multipart.is_null() {
-            // SAFETY: made by guard_new with Box; the host frees it once and uses it no more.
-            unsafe { Box::from_raw(multipart) }.0.free();
+        // SAFETY: made by guard_new; the host frees it once and uses it no more.
+        if let Some(multipart) = unsafe { take_back(multipart) } {
+            multipart.0.free();
         }
     });
 }
 
 impl us3_multipart {
-    fn new(engine: Multipart, client: &InUse<Client>) -> Self {
-        // The id cannot contain a NUL, because it was checked when it was read from the service's JSON.
+    pub(super) fn new(engine: Multipart, client: Arc<Client>) -> Self {
+        // An id with a NUL cannot be: it went through the service's JSON and our URLs.
         let upload_id = CString::new(engine.upload_id()).unwrap_or_default();
         Self(Handle::new(DrivenUpload {
             upload_id,
             part_size: engine.part_size(),
             engine,
-            _client: client.share(),
+            _client: client,
         }))
     }
 }
@@ -268,7 +253,7 @@ impl us3_multipart {
 ///
 /// # Safety
 /// `multipart` is NULL or an upload that is not freed before this returns.
-unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<DrivenUpload>> {
+pub(super) unsafe fn enter(multipart: *const us3_multipart) -> Result<InUse<DrivenUpload>> {
     input::not_null("multipart", multipart)?;
     // SAFETY: not NULL, so our caller promises an upload.
     unsafe { &*multipart }.0.enter()

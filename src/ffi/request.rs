@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::time::Duration;
 
-use crate::client::{Caller, Client};
+use crate::client::Client;
 use crate::content::Source;
 use crate::error::{Error, Result};
-use crate::operation::task::{Returned, Task, TaskStarter, Watch, Watched};
+use crate::operation::task::{Caller, Returned, Task, TaskStarter, Watch, Watched};
 use crate::upload::{DEFAULT_JOBS, Mode, UploadRequest};
 
 use super::callback::{self, UserData, us3_complete_fn, us3_progress_fn, us3_read_fn};
@@ -18,8 +18,9 @@ use super::input;
 use super::lease::loan;
 use super::memory;
 use super::policy::policy;
+use super::queue::us3_queue;
 use super::structs::{self, PublicStruct, member_ends};
-use super::task_handle::TaskSlot;
+use super::task_handle::Ties;
 
 /// How the content travels: the values of us3_upload_request.mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +102,10 @@ pub struct us3_upload_request {
     /// us3_upload or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not
     /// called.
     pub on_complete: us3_complete_fn,
-    /// Passed to on_progress and on_complete.
+    /// What on_progress and on_complete are called with, and us3_task_user_data returns.
     pub user_data: *mut c_void,
+    /// Where the task is to be handed out at its end. NULL: nowhere. us3_upload, which makes no task, does not use it.
+    pub queue: *mut us3_queue,
 }
 
 /// Initialises a request with the defaults, as US3_UPLOAD_REQUEST_INIT does.
@@ -117,7 +120,7 @@ pub unsafe extern "C" fn us3_upload_request_init(request: *mut us3_upload_reques
 }
 
 impl us3_upload_request {
-    /// The upload, ready to be started; `task_slot` is the task that `on_complete` is told.
+    /// The upload, ready to be started; `ties` say who wants its task.
     ///
     /// # Safety
     /// Each pointer is NULL or as the header says, and stays so until this returns; those that the
@@ -126,23 +129,23 @@ impl us3_upload_request {
     pub(super) unsafe fn prepare(
         &self,
         client: InUse<Client>,
-        task_slot: &TaskSlot,
+        ties: &Ties,
         caller: Caller,
     ) -> Result<(Task, TaskStarter)> {
         // SAFETY: our caller's promise is the one that each of the functions asks for.
         unsafe {
             let (source, returned) = self.source()?;
             let plan = self.with_source(source)?.plan()?;
-            let user_data = UserData(self.user_data);
             let watch = Watch {
-                on_progress: callback::on_progress(self.on_progress, user_data),
-                on_complete: callback::on_complete(self.on_complete, user_data, task_slot),
+                on_progress: callback::on_progress(self.on_progress, ties.user_data),
+                on_complete: callback::on_complete(self.on_complete, ties),
             };
             // Keeps the client alive until the end was reported to all.
             let engine = client.share();
             let watched = Watched {
                 watch,
                 returned,
+                told: ties.told(),
                 keep: Some(Box::new(client)),
             };
             Ok(engine.prepare(plan, watched, caller))
@@ -265,6 +268,7 @@ unsafe impl PublicStruct for us3_upload_request {
         on_progress: None,
         on_complete: None,
         user_data: ptr::null_mut(),
+        queue: ptr::null_mut(),
     };
     const SMALLEST: usize = Self::MEMBER_ENDS[7];
     const MEMBER_ENDS: &'static [usize] = member_ends!(us3_upload_request {
@@ -287,6 +291,7 @@ unsafe impl PublicStruct for us3_upload_request {
         on_progress,
         on_complete,
         user_data,
+        queue,
     });
 }
 

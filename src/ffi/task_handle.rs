@@ -1,35 +1,175 @@
-//! The value behind a us3_task. The host and on_complete share it, and the last owner frees it.
+//! What is behind a us3_task: the host, on_complete and the queue share it, and the last of them frees it.
 
+use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use crate::client::{Client, FileInfo};
 use crate::error::Result;
-use crate::operation::task::Task;
+use crate::operation::ends::Place;
+use crate::operation::prepared::{Brought, Prepared};
+use crate::operation::task::{Task, TaskStarter, Told};
+use crate::upload::Multipart;
 
+use super::callback::UserData;
 use super::handle::{Handle, InUse};
 use super::input;
+use super::owner::{Handed, hand_over};
+use super::queue::{enter as enter_queue, us3_queue};
 
-/// A started upload. Any number of threads may use it at once.
+/// A started operation: an upload, or any other that has a function of the name ..._start. Any number of
+/// threads may use it at once.
 pub struct us3_task {
-    pub(super) handle: ManuallyDrop<Handle<Task>>,
-    pub(super) task_slot: TaskSlot,
+    handle: ManuallyDrop<Handle<Started>>,
+    ties: Ties,
 }
 
-impl us3_task {
-    /// A handle that `task_slot` also refers to.
-    pub(super) fn new(task: Task, task_slot: &TaskSlot) -> Arc<Self> {
-        let task = Arc::new(Self {
-            handle: ManuallyDrop::new(Handle::new(task)),
-            task_slot: task_slot.clone(),
-        });
-        task_slot.keep(task.clone());
-        task
+impl Handed for us3_task {
+    type Owner = Arc<Self>;
+}
+
+/// What the handle holds.
+pub(super) struct Started {
+    pub(super) task: Task,
+    pub(super) brings: Brings,
+}
+
+/// What an operation brings besides its result.
+pub(super) enum Brings {
+    Nothing,
+    FileInfo(Brought<FileInfo>),
+    /// With the client whose threads the upload needs.
+    Multipart(Brought<Multipart>, Arc<Client>),
+}
+
+/// Where a task's handle is wanted besides with the host.
+#[derive(Clone)]
+pub(super) struct Ties {
+    /// For on_complete.
+    pub(super) on_complete: TaskSlot,
+    /// For the queue.
+    queued: Option<Queued>,
+    pub(super) user_data: UserData,
+}
+
+/// The handle of a task that has not ended, and its place in the queue.
+#[derive(Clone)]
+struct Queued {
+    task_slot: TaskSlot,
+    place: Arc<Place<Arc<us3_task>>>,
+}
+
+impl Ties {
+    /// Of a task that is to be started with this queue, which may be NULL.
+    ///
+    /// # Safety
+    /// `queue` is NULL or a queue that is not freed before this returns.
+    pub(super) unsafe fn new(queue: *const us3_queue, user_data: UserData) -> Result<Self> {
+        let queued = if queue.is_null() {
+            None
+        } else {
+            // SAFETY: our caller's promise.
+            let queue = unsafe { enter_queue(queue) }?;
+            Some(Queued {
+                task_slot: TaskSlot::default(),
+                place: Arc::new(queue.join()),
+            })
+        };
+        Ok(Self {
+            on_complete: TaskSlot::default(),
+            queued,
+            user_data,
+        })
+    }
+
+    /// What puts the task into the queue at its end.
+    pub(super) fn told(&self) -> Option<Told> {
+        let Queued { task_slot, place } = self.queued.clone()?;
+        Some(Box::new(move || {
+            if let Some(task) = task_slot.take() {
+                place.tell(task);
+            }
+        }))
+    }
+
+    fn keep(&self, task: &Arc<us3_task>) {
+        self.on_complete.keep(task.clone());
+        if let Some(queued) = &self.queued {
+            queued.task_slot.keep(task.clone());
+        }
+    }
+
+    /// on_complete is told NULL from now on.
+    fn let_go(&self) {
+        drop(self.on_complete.take());
+        if let Some(queued) = &self.queued {
+            drop(queued.task_slot.take());
+        }
+    }
+
+    /// The queue does not hand the task out from now on.
+    fn leave_queue(&self) {
+        if let Some(queued) = &self.queued {
+            queued.place.withdraw();
+        }
     }
 }
 
-/// Runs when neither the host nor on_complete uses the handle any more.
+/// An operation that is ready to run.
+pub(super) struct Ready {
+    pub(super) task: Task,
+    pub(super) starter: TaskStarter,
+    pub(super) brings: Brings,
+}
+
+impl Ready {
+    /// One that brings nothing, or what `brings` makes of it.
+    pub(super) fn of<T>(prepared: Prepared<T>, brings: impl FnOnce(Brought<T>) -> Brings) -> Self {
+        Self {
+            brings: brings(prepared.value),
+            task: prepared.task,
+            starter: prepared.starter,
+        }
+    }
+
+    /// Makes the handle, tells the host of it, and sets the operation going. Nothing fails.
+    ///
+    /// # Safety
+    /// `out_task` may be written.
+    pub(super) unsafe fn launch(self, ties: Ties, out_task: *mut *mut us3_task) {
+        let started = Started {
+            task: self.task,
+            brings: self.brings,
+        };
+        let task = Arc::new(us3_task {
+            handle: ManuallyDrop::new(Handle::new(started)),
+            ties,
+        });
+        task.ties.keep(&task);
+        // SAFETY: our caller's promise.
+        unsafe { out_task.write(hand_over(task)) };
+        self.starter.run();
+    }
+}
+
+impl us3_task {
+    /// What the host wants to get back with each call.
+    pub(super) fn user_data(&self) -> *mut c_void {
+        self.ties.user_data.0
+    }
+
+    /// The host frees the handle: nobody else is given it from now on. The task, unless this is a forked child.
+    pub(super) fn let_go(&self) -> Option<InUse<Started>> {
+        self.ties.let_go();
+        let started = self.handle.enter().ok()?;
+        self.ties.leave_queue();
+        Some(started)
+    }
+}
+
+/// Once neither the host nor on_complete nor the queue uses the handle any more.
 impl Drop for us3_task {
     fn drop(&mut self) {
         // SAFETY: taken here and nowhere else. The memory of the task goes after it, since the calls in progress, which
@@ -38,9 +178,9 @@ impl Drop for us3_task {
     }
 }
 
-/// The slot for the task handle that on_complete receives. It is empty until the handle is made, which
-/// happens after on_complete is built, and again after on_complete or us3_task_free has taken the handle.
-/// Lock-free, because us3_task_free takes it in a forked child too, where a lock may stay locked for ever.
+/// The task handle that on_complete, or the queue, is to be given: empty until the handle is made, which comes after
+/// on_complete is built, and again once one of them or us3_task_free has taken it. Lock-free, because
+/// us3_task_free also takes it in a forked child, where a lock may be held for ever.
 #[derive(Clone, Default)]
 pub(super) struct TaskSlot(Arc<AtomicPtr<us3_task>>);
 
@@ -63,7 +203,7 @@ impl TaskSlot {
 ///
 /// # Safety
 /// `task` is NULL or a task that is not freed before this returns.
-pub(super) unsafe fn enter(task: *const us3_task) -> Result<InUse<Task>> {
+pub(super) unsafe fn enter(task: *const us3_task) -> Result<InUse<Started>> {
     input::not_null("task", task)?;
     // SAFETY: not NULL, so our caller promises a task.
     unsafe { &*task }.handle.enter()

@@ -11,6 +11,7 @@ use super::memory;
 use super::progress::{us3_progress, us3_progress_init};
 use super::request::{us3_upload_request, us3_upload_request_init};
 use super::result::{us3_result, us3_result_clear, us3_result_init};
+use super::start::{us3_start, us3_start_init};
 use super::structs::{self, OutStruct, PublicStruct, Slot};
 
 /// A struct of the host in memory that is exactly as large as it claims, so that a tool which
@@ -157,6 +158,7 @@ fn every_input_struct_in_every_size() {
     walk_input::<us3_upload_request>();
     walk_input::<us3_file_info>();
     walk_input::<us3_progress>();
+    walk_input::<us3_start>();
     walk_input::<us3_result>();
 }
 
@@ -195,6 +197,7 @@ fn member_ends_are_in_order_and_complete() {
     check::<us3_upload_request>();
     check::<us3_file_info>();
     check::<us3_progress>();
+    check::<us3_start>();
     check::<us3_result>();
 }
 
@@ -217,6 +220,7 @@ fn init_functions_accept_null_and_set_the_size() {
     check(us3_upload_request_init);
     check(us3_file_info_init);
     check(us3_progress_init);
+    check(us3_start_init);
 }
 
 #[test]

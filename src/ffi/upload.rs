@@ -2,14 +2,14 @@
 
 use std::ffi::c_char;
 use std::ptr;
-use std::sync::Arc;
 
-use crate::client::{Caller, Client};
+use crate::client::Client;
 use crate::error::{Report, Result};
-use crate::operation::task::Task;
+use crate::operation::task::{Caller, Task};
 use crate::runtime::own_threads;
 use crate::runtime::panics;
 
+use super::callback::UserData;
 use super::client::{enter, us3_client};
 use super::guard::guard;
 use super::handle::InUse;
@@ -18,7 +18,7 @@ use super::request::{us3_mode, us3_upload_request};
 use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::{self, PublicStruct};
-use super::task_handle::{TaskSlot, us3_task};
+use super::task_handle::{Brings, Ready, Ties, us3_task};
 
 /// Uploads a file, memory or a stream as one object, and waits for the end: us3_upload_start and
 /// us3_task_wait in one call. The request's callbacks run on library threads; the last of them
@@ -76,8 +76,9 @@ pub unsafe extern "C" fn us3_upload(
 /// function. Any number of uploads may be started: max_concurrent_uploads of them run; the others
 /// wait in a queue, in the order in which they were started.
 ///
-/// The end of the upload is reported in three ways, in this order: on_complete is called; then
-/// us3_task_wait returns; then the descriptor of us3_task_fd becomes readable. Use any of them.
+/// The end is told in four ways, in this order: on_complete is called; then us3_task_wait
+/// returns; then the descriptor of us3_task_fd becomes readable; then the task is in its queue. Use as
+/// many of them as you like.
 ///
 /// @param client    the client
 /// @param request   initialised and filled in. The struct and its strings are copied. What data
@@ -284,8 +285,10 @@ unsafe fn upload_file(
 /// As for [`us3_upload_request::prepare`], until this returns.
 unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Report> {
     own_threads::check_may_block()?;
+    // SAFETY: no queue.
+    let ties = unsafe { Ties::new(ptr::null(), UserData(request.user_data)) }?;
     // SAFETY: our caller's promise; the end is waited for in every case.
-    let (task, start) = unsafe { request.prepare(client, &TaskSlot::default(), Caller::Waits) }?;
+    let (task, start) = unsafe { request.prepare(client, &ties, Caller::Waits) }?;
     let task = Joined(task);
     start.run();
     task.0.wait(None).unwrap_or_else(|| Err(panics::died()))
@@ -309,12 +312,16 @@ unsafe fn start(
     request: &us3_upload_request,
     out_task: *mut *mut us3_task,
 ) -> Result<Report> {
-    let task_slot = TaskSlot::default();
     // SAFETY: our caller's promise.
-    let (task, start) = unsafe { request.prepare(client, &task_slot, Caller::GoesOn) }?;
-    let task = us3_task::new(task, &task_slot);
-    // SAFETY: our caller's promise. From here on nothing fails.
-    unsafe { out_task.write(Arc::into_raw(task).cast_mut()) };
-    start.run();
+    let ties = unsafe { Ties::new(request.queue, UserData(request.user_data)) }?;
+    // SAFETY: our caller's promise.
+    let (task, starter) = unsafe { request.prepare(client, &ties, Caller::GoesOn) }?;
+    let ready = Ready {
+        task,
+        starter,
+        brings: Brings::Nothing,
+    };
+    // SAFETY: our caller's promise.
+    unsafe { ready.launch(ties, out_task) };
     Ok(Report::default())
 }

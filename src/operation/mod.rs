@@ -4,7 +4,9 @@
 //! for finding out what was stored, and for aborting the upload.
 
 pub(crate) mod end;
+pub(crate) mod ends;
 pub(crate) mod events;
+pub(crate) mod prepared;
 pub(crate) mod queue;
 pub mod task;
 
@@ -292,7 +294,7 @@ impl Limit {
         Error::new(
             Status::Timeout,
             format!(
-                "the upload did not end within {} ms (timeout_ms)",
+                "the operation did not end within {} ms (timeout_ms)",
                 self.timeout.as_millis()
             ),
         )
@@ -300,7 +302,7 @@ impl Limit {
 }
 
 fn cancelled_by_host() -> Error {
-    Error::new(Status::Cancelled, "the host cancelled the upload")
+    Error::new(Status::Cancelled, "cancelled by the host")
 }
 
 /// Counts the content bytes of one request as they are sent. A piece counts as sent when the connection

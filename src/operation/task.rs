@@ -1,7 +1,8 @@
-//! An upload that runs while the host does something else.
+//! An operation that runs while the host does something else.
 //!
-//! The end is reported in three ways, in this order: the last progress and `on_complete`, on a library
-//! thread; then the threads that wait; then the descriptor. After a wait has returned, no callback runs.
+//! The end is told four ways, in this order: the last progress and `on_complete`, on a library
+//! thread; then whoever waits; then the descriptor; then the queue of ends. Once a wait has returned, no callback runs
+//! any more.
 
 use std::any::Any;
 use std::future::Future;
@@ -34,14 +35,17 @@ pub type OnProgress = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
 /// Called on a library thread, exactly once, also after a panic.
 pub type OnComplete = Box<dyn FnOnce(&Result<Report>) + Send>;
 
-/// Resolves when the library no longer uses the memory that the host lent to an upload.
+/// Resolves once the library holds nothing any more of what the host lent to an operation.
 pub(crate) type Returned = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The host's callbacks for an upload.
+/// Called once, on a library thread.
+pub(crate) type Told = Box<dyn FnOnce() + Send>;
+
+/// What the host wants to be told while an operation runs.
 #[derive(Default)]
 pub struct Watch {
-    /// Called at most every 100 ms while the upload runs (not while it waits in the queue), and once at the
-    /// end.
+    /// At most every 100 ms while an upload runs (not while it waits for its turn), and once at
+    /// the end.
     pub on_progress: Option<OnProgress>,
     /// Called at the end, after the last progress.
     pub on_complete: Option<OnComplete>,
@@ -53,8 +57,36 @@ pub(crate) struct Watched {
     pub(crate) watch: Watch,
     /// The end is not reported before this resolves.
     pub(crate) returned: Option<Returned>,
-    /// Dropped when the end was reported to all.
+    /// Called when everybody else was told. It may not block.
+    pub(crate) told: Option<Told>,
+    /// Dropped when everybody was told.
     pub(crate) keep: Option<Box<dyn Any + Send>>,
+}
+
+/// What the thread that asks for an operation does meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Waits,
+    GoesOn,
+}
+
+/// How an operation is to run: who waits for it, how long it may last, and who is told.
+pub(crate) struct How {
+    pub(crate) caller: Caller,
+    /// None: as long as the limits of each request allow.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) watched: Watched,
+}
+
+impl How {
+    /// The thread that asks for it waits until it has ended.
+    pub(crate) fn waited_for() -> Self {
+        Self {
+            caller: Caller::Waits,
+            timeout: None,
+            watched: Watched::default(),
+        }
+    }
 }
 
 impl From<Watch> for Watched {
@@ -66,7 +98,7 @@ impl From<Watch> for Watched {
     }
 }
 
-/// A started upload. The upload continues when the task is dropped.
+/// A started operation. Dropping it lets the operation go on.
 pub struct Task {
     shared: Arc<Shared>,
 }
@@ -93,6 +125,7 @@ impl Task {
             shared: shared.clone(),
             on_complete: watched.watch.on_complete,
             result: None,
+            told: watched.told,
             _keep: watched.keep,
         };
         let (on_progress, returned) = (watched.watch.on_progress, watched.returned);
@@ -102,7 +135,8 @@ impl Task {
 
     /// Waits for the end; None if it does not come in time. Without a timeout it waits for ever.
     ///
-    /// # Errors The error of the upload; `WouldDeadlock` on a library thread, unless the timeout is zero.
+    /// # Errors
+    /// Those of the operation; `WouldDeadlock` on a library thread, unless the timeout is zero.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Report>> {
         if timeout != Some(Duration::ZERO)
             && let Err(error) = own_threads::check_may_block()
@@ -112,8 +146,8 @@ impl Task {
         self.shared.end.wait(timeout)
     }
 
-    /// Cancels the upload: it ends as soon as possible, with `Cancelled` unless it had ended before. Any
-    /// thread, any number of times.
+    /// Ends the operation as soon as possible; it then ends with `Cancelled`, unless it was over
+    /// before. From any thread, any number of times.
     pub fn cancel(&self) {
         self.shared.operation.cancel();
     }
@@ -123,7 +157,7 @@ impl Task {
         self.shared.operation.progress()
     }
 
-    /// A descriptor that is readable once the upload has ended. It belongs to the task.
+    /// A descriptor that polls readable once the operation is over. It belongs to the task.
     ///
     /// # Errors
     /// When the process has no descriptor left.
@@ -171,6 +205,7 @@ struct Completion {
     shared: Arc<Shared>,
     on_complete: Option<OnComplete>,
     result: Option<Result<Report>>,
+    told: Option<Told>,
     _keep: Option<Box<dyn Any + Send>>,
 }
 
@@ -183,6 +218,9 @@ impl Drop for Completion {
             let _ = panics::catch(|| on_complete(&result));
         }
         self.shared.end.tell(result);
+        if let Some(told) = self.told.take() {
+            told();
+        }
     }
 }
 

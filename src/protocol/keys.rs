@@ -33,7 +33,18 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// 1 to 1024 visible ASCII characters, as in the service's ids. Anything else is not an upload id.
+/// What keys may begin with: at most 1023 bytes.
+pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
+    if prefix.len() > MAX_KEY {
+        return Err(Error::argument(format!(
+            "prefix has {} bytes; no key has more than {MAX_KEY}",
+            prefix.len()
+        )));
+    }
+    Ok(())
+}
+
+/// 1 to 1024 visible ASCII characters, as the service makes them: anything else is another thing's name.
 pub(crate) fn check_upload_id(upload_id: &str) -> Result<()> {
     if upload_id.is_empty() {
         return Err(Error::argument(format!(

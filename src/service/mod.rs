@@ -19,6 +19,7 @@ mod secrets;
 mod send;
 mod socket;
 mod tls;
+mod unfinished;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -36,6 +37,8 @@ pub(crate) use object::Put;
 pub(crate) use reply::{CORRECT_THE_ADDRESS, Reply};
 pub(crate) use retry::Tries;
 pub(crate) use send::Wire;
+pub use unfinished::Unfinished;
+pub(crate) use unfinished::{Marker, Unusable};
 #[cfg(test)]
 pub(crate) use {body::Body, body::Delivery, call::What, send::Exchanged};
 

@@ -18,11 +18,11 @@ use crate::protocol::policy::PutPolicy;
 /// The largest accepted BlkSize: a part must fit into memory. The service's own value is 4 MiB.
 pub(crate) const LARGEST_PART: u64 = 1 << 30;
 
-/// Parts per page of ListParts.
-const PAGE: u32 = 1000;
+/// Parts that are listed at a time.
+pub(super) const PAGE: u32 = 1000;
 
-/// The longest accepted ETag of a part: longer than any ETag that can be compared.
-const LONGEST_ETAG: usize = 64;
+/// More than any ETag that can be compared.
+pub(super) const LONGEST_ETAG: usize = 64;
 
 /// A multipart upload that the service has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,13 +65,13 @@ struct ListAnswer {
 }
 
 #[derive(Deserialize)]
-struct PartAnswer {
+pub(super) struct PartAnswer {
     #[serde(rename = "PartNum")]
-    number: u32,
+    pub(super) number: u32,
     #[serde(rename = "Etag", default)]
-    etag: String,
+    pub(super) etag: String,
     #[serde(rename = "Size", default)]
-    size: u64,
+    pub(super) size: u64,
 }
 
 impl Service {
@@ -223,7 +223,7 @@ impl Service {
     }
 }
 
-fn list_parts(upload_id: &str, marker: Option<u32>, most: u32) -> Call<'static> {
+pub(super) fn list_parts(upload_id: &str, marker: Option<u32>, most: u32) -> Call<'static> {
     let mut call = Call::new("ListParts", Method::GET, "");
     let upload_id = query_value(upload_id);
     call.query = format!("muploadpart&uploadId={upload_id}&max-parts={most}");

@@ -1,5 +1,6 @@
 //! Runs an upload: chooses the strategy (PutFile, parts, stream or resume) and opens the source.
 
+mod adopt;
 mod by_hand;
 mod checkpoint;
 mod claim;

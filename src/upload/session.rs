@@ -102,7 +102,19 @@ impl Session {
         }
     }
 
-    /// Sets when a finish of an earlier run began, whose outcome is unknown.
+    /// An upload that somebody else has begun, with the parts that the service has.
+    pub(super) fn adopted(target: UploadRef<'_>, part_size: u64, parts: Parts) -> Self {
+        Self {
+            key: target.key.to_owned(),
+            upload_id: target.upload_id.to_owned(),
+            part_size,
+            parts: Mutex::new(parts),
+            date: Mutex::default(),
+            lost: Mutex::default(),
+        }
+    }
+
+    /// A finish of an earlier run is lost, which began then.
     pub(super) fn set_lost(&self, begun: Begun) {
         *self.lost() = Some(begun);
     }

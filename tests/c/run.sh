@@ -132,9 +132,25 @@ interrupt_example() {
     stop_servers
 }
 
+# An upload whose process was killed, while the emulator keeps every part waiting.
+sweep_example() {
+    emulator_extra='--rule {"call":"part","fault":{"stall":{}}}'
+    start_servers swept
+    emulator_extra=
+    write_config
+    head -c 30000000 /dev/zero >"$US3_TEST_DIR/large"
+    (cd "$US3_TEST_DIR" && timeout --signal KILL 2 "$build/progress_bar" config.json large left/k) >/dev/null 2>&1 || true
+    run_example 0 '1 unfinished uploads, 1 of them young; 0 to abort' sweep
+    run_example 0 '^would abort .* of left/k$' sweep --hours 0 left/
+    run_example 0 '^0 unfinished uploads' sweep --hours 0 --abort other/
+    run_example 0 '^aborted .* of left/k$' sweep --hours 0 --abort
+    run_example 0 '^0 unfinished uploads' sweep --hours 0 --abort
+    stop_servers
+}
+
 # The programs that a user copies from.
 check_examples() {
-    for program in progress_bar event_loop multipart_steps; do
+    for program in progress_bar event_loop multipart_steps sweep; do
         compile -o "$build/$program" "$root/examples-c/$program.c" -L"$lib" -lus3 -lpthread -Wl,-rpath,"$lib"
     done
     start_servers examples
@@ -144,10 +160,11 @@ check_examples() {
     run_example 0 '100%' progress_bar large a/large
     run_example 0 'stored as b/stream' progress_bar - b/stream <"$US3_TEST_DIR/large"
     run_example 1 'cannot open file' progress_bar no-such-file k
-    run_example 0 '100 of 100 uploads stored' event_loop small many/
+    run_example 0 '10002 operations on 3334 objects, 0 failed' event_loop small many/ 10000
     run_example 0 'Second finish: US3_OK' multipart_steps large c/steps "$US3_TEST_CALLBACK"
     stop_servers
     interrupt_example
+    sweep_example
 }
 
 # The names, those first that take longest.

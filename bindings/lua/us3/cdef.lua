@@ -82,6 +82,7 @@ typedef struct us3_config {
 typedef struct us3_client us3_client;
 typedef struct us3_multipart us3_multipart;
 typedef struct us3_task us3_task;
+typedef struct us3_queue us3_queue;
 typedef struct us3_header {
  const char *name;
  const char *value;
@@ -104,6 +105,22 @@ typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
 typedef void (*us3_complete_fn)(us3_task *task,
  const us3_result *result,
  void *user_data);
+typedef struct us3_unfinished {
+ size_t struct_size;
+ const char *key;
+ const char *upload_id;
+ int64_t started;
+ const char *storage_class;
+} us3_unfinished;
+typedef int32_t (*us3_unfinished_fn)(const struct us3_unfinished *upload,
+ void *user_data);
+typedef struct us3_start {
+ size_t struct_size;
+ us3_queue *queue;
+ us3_complete_fn on_complete;
+ void *user_data;
+ uint64_t timeout_ms;
+} us3_start;
 enum us3_mode
  {
  US3_MODE_AUTO = 0,
@@ -131,6 +148,7 @@ typedef struct us3_upload_request {
  us3_progress_fn on_progress;
  us3_complete_fn on_complete;
  void *user_data;
+ us3_queue *queue;
 } us3_upload_request;
 typedef struct us3_file_info {
  size_t struct_size;
@@ -171,6 +189,11 @@ void us3_client_free(us3_client *client);
 us3_status us3_delete_file(us3_client *client,
  const char *key,
  us3_result *result);
+us3_status us3_delete_file_start(us3_client *client,
+ const char *key,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
 void us3_upload_request_init(us3_upload_request *request);
 us3_status us3_upload(us3_client *client,
  const us3_upload_request *request,
@@ -205,6 +228,7 @@ us3_status us3_async_upload_with_policy(us3_client *client,
  const char *policy_json,
  us3_result *result);
 void us3_progress_init(us3_progress *progress);
+void us3_start_init(us3_start *start);
 us3_status us3_task_wait(us3_task *task,
  int64_t timeout_ms,
  us3_result *result);
@@ -212,7 +236,19 @@ us3_status us3_task_cancel(us3_task *task);
 us3_status us3_task_progress(const us3_task *task,
  us3_progress *progress);
 int us3_task_fd(us3_task *task);
+void *us3_task_user_data(const us3_task *task);
+us3_status us3_task_file_info(us3_task *task,
+ us3_file_info *info);
+us3_multipart *us3_task_multipart(us3_task *task);
 void us3_task_free(us3_task *task);
+us3_status us3_queue_new(us3_queue **out_queue,
+ us3_result *result);
+int us3_queue_fd(us3_queue *queue);
+us3_status us3_queue_next(us3_queue *queue,
+ int64_t timeout_ms,
+ us3_task **out_task,
+ us3_result *result);
+void us3_queue_free(us3_queue *queue);
 us3_status us3_initiate_multipart_upload(us3_client *client,
  const char *key,
  const char *mime_type,
@@ -220,6 +256,8 @@ us3_status us3_initiate_multipart_upload(us3_client *client,
  us3_result *result);
 const char *us3_multipart_upload_id(const us3_multipart *multipart);
 uint64_t us3_multipart_part_size(const us3_multipart *multipart);
+uint64_t us3_multipart_part_len(const us3_multipart *multipart,
+ uint32_t part_number);
 us3_status us3_upload_part(us3_multipart *multipart,
  uint32_t part_number,
  const void *data,
@@ -230,16 +268,72 @@ us3_status us3_finish_multipart_upload_with_policy(us3_multipart *multipart,
  us3_result *result);
 us3_status us3_abort_multipart_upload(us3_multipart *multipart,
  us3_result *result);
+void us3_multipart_free(us3_multipart *multipart);
+us3_status us3_initiate_multipart_upload_start(us3_client *client,
+ const char *key,
+ const char *mime_type,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
+us3_status us3_upload_part_start(us3_multipart *multipart,
+ uint32_t part_number,
+ const void *data,
+ size_t len,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
+us3_status us3_finish_multipart_upload_with_policy_start(us3_multipart *multipart,
+ const char *policy_json,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
+us3_status us3_abort_multipart_upload_start(us3_multipart *multipart,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
+us3_status us3_list_uploads(us3_client *client,
+ const char *prefix,
+ us3_unfinished_fn on_unfinished,
+ void *user_data,
+ us3_result *result);
+us3_status us3_list_uploads_start(us3_client *client,
+ const char *prefix,
+ us3_unfinished_fn on_unfinished,
+ void *user_data,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
+us3_status us3_multipart_open(us3_client *client,
+ const char *key,
+ const char *upload_id,
+ us3_multipart **out_multipart,
+ us3_result *result);
+us3_status us3_multipart_open_start(us3_client *client,
+ const char *key,
+ const char *upload_id,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
 us3_status us3_abort_upload(us3_client *client,
  const char *key,
  const char *upload_id,
  us3_result *result);
-void us3_multipart_free(us3_multipart *multipart);
+us3_status us3_abort_upload_start(us3_client *client,
+ const char *key,
+ const char *upload_id,
+ const us3_start *start,
+ us3_task **out_task,
+ us3_result *result);
 void us3_file_info_init(us3_file_info *info);
 void us3_file_info_clear(us3_file_info *info);
 us3_status us3_head_file(us3_client *client,
  const char *key,
  us3_file_info *info,
+ us3_result *result);
+us3_status us3_head_file_start(us3_client *client,
+ const char *key,
+ const us3_start *start,
+ us3_task **out_task,
  us3_result *result);
 char *us3_policy_build(const char *url,
  const char *body,

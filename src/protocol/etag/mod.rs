@@ -244,8 +244,22 @@ impl ContentDigest {
         })
     }
 
-    /// Compares the service's ETag of an object with this content. Only ETags of 32 characters can be
-    /// compared.
+    /// Of a part of one block at most, whose ETag of 28 characters is its digest. None of any other.
+    pub fn of_part(etag: &str, size: u64) -> Option<ContentDigest> {
+        if size > BLOCK_SIZE || !is_sha1_etag(unquoted(etag)) {
+            return None;
+        }
+        let digest: Sha1Digest = URL_SAFE.decode(unquoted(etag)).ok()?.try_into().ok()?;
+        let blocks: &[Sha1Digest] = if size == 0 { &[] } else { &[digest] };
+        Some(ContentDigest {
+            size,
+            blocks: blocks.into(),
+            whole: None,
+        })
+    }
+
+    /// Compares the ETag the service gave an object with this content. Only the form of 32
+    /// characters can be compared.
     pub fn compare_object(&self, etag: &str) -> EtagMatch {
         let expected = is_block_etag(unquoted(etag)).then(|| self.object_etag());
         verdict(etag, expected)

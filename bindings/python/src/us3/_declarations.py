@@ -110,6 +110,10 @@ class us3_task(Structure):
     """Opaque."""
 
 
+class us3_queue(Structure):
+    """Opaque."""
+
+
 class us3_header(Structure):
     _fields_ = [
         ("name", c_char_p),
@@ -135,6 +139,28 @@ us3_progress_fn = CFUNCTYPE(c_int32, POINTER(us3_progress), c_void_p)
 
 us3_complete_fn = CFUNCTYPE(None, POINTER(us3_task), POINTER(us3_result), c_void_p)
 
+
+class us3_unfinished(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("key", c_char_p),
+        ("upload_id", c_char_p),
+        ("started", c_int64),
+        ("storage_class", c_char_p),
+    ]
+
+us3_unfinished_fn = CFUNCTYPE(c_int32, POINTER(us3_unfinished), c_void_p)
+
+
+class us3_start(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("queue", POINTER(us3_queue)),
+        ("on_complete", us3_complete_fn),
+        ("user_data", c_void_p),
+        ("timeout_ms", c_uint64),
+    ]
+
 us3_mode = c_int32
 
 
@@ -159,6 +185,7 @@ class us3_upload_request(Structure):
         ("on_progress", us3_progress_fn),
         ("on_complete", us3_complete_fn),
         ("user_data", c_void_p),
+        ("queue", POINTER(us3_queue)),
     ]
 
 
@@ -190,6 +217,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "us3_client_from_file": (us3_status, [c_char_p, POINTER(POINTER(us3_client)), POINTER(us3_result)]),
     "us3_client_free": (None, [POINTER(us3_client)]),
     "us3_delete_file": (us3_status, [POINTER(us3_client), c_char_p, POINTER(us3_result)]),
+    "us3_delete_file_start": (us3_status, [POINTER(us3_client), c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
     "us3_upload_request_init": (None, [POINTER(us3_upload_request)]),
     "us3_upload": (us3_status, [POINTER(us3_client), POINTER(us3_upload_request), POINTER(us3_result)]),
     "us3_upload_start": (us3_status, [POINTER(us3_client), POINTER(us3_upload_request), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
@@ -198,22 +226,41 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "us3_async_mput_with_policy": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, c_char_p, c_char_p, POINTER(us3_result)]),
     "us3_async_upload_with_policy": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, c_char_p, c_int32, c_char_p, POINTER(us3_result)]),
     "us3_progress_init": (None, [POINTER(us3_progress)]),
+    "us3_start_init": (None, [POINTER(us3_start)]),
     "us3_task_wait": (us3_status, [POINTER(us3_task), c_int64, POINTER(us3_result)]),
     "us3_task_cancel": (us3_status, [POINTER(us3_task)]),
     "us3_task_progress": (us3_status, [POINTER(us3_task), POINTER(us3_progress)]),
     "us3_task_fd": (c_int, [POINTER(us3_task)]),
+    "us3_task_user_data": (c_void_p, [POINTER(us3_task)]),
+    "us3_task_file_info": (us3_status, [POINTER(us3_task), POINTER(us3_file_info)]),
+    "us3_task_multipart": (POINTER(us3_multipart), [POINTER(us3_task)]),
     "us3_task_free": (None, [POINTER(us3_task)]),
+    "us3_queue_new": (us3_status, [POINTER(POINTER(us3_queue)), POINTER(us3_result)]),
+    "us3_queue_fd": (c_int, [POINTER(us3_queue)]),
+    "us3_queue_next": (us3_status, [POINTER(us3_queue), c_int64, POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_queue_free": (None, [POINTER(us3_queue)]),
     "us3_initiate_multipart_upload": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(POINTER(us3_multipart)), POINTER(us3_result)]),
     "us3_multipart_upload_id": (c_char_p, [POINTER(us3_multipart)]),
     "us3_multipart_part_size": (c_uint64, [POINTER(us3_multipart)]),
+    "us3_multipart_part_len": (c_uint64, [POINTER(us3_multipart), c_uint32]),
     "us3_upload_part": (us3_status, [POINTER(us3_multipart), c_uint32, c_void_p, c_size_t, POINTER(us3_result)]),
     "us3_finish_multipart_upload_with_policy": (us3_status, [POINTER(us3_multipart), c_char_p, POINTER(us3_result)]),
     "us3_abort_multipart_upload": (us3_status, [POINTER(us3_multipart), POINTER(us3_result)]),
-    "us3_abort_upload": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_result)]),
     "us3_multipart_free": (None, [POINTER(us3_multipart)]),
+    "us3_initiate_multipart_upload_start": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_upload_part_start": (us3_status, [POINTER(us3_multipart), c_uint32, c_void_p, c_size_t, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_finish_multipart_upload_with_policy_start": (us3_status, [POINTER(us3_multipart), c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_abort_multipart_upload_start": (us3_status, [POINTER(us3_multipart), POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_list_uploads": (us3_status, [POINTER(us3_client), c_char_p, us3_unfinished_fn, c_void_p, POINTER(us3_result)]),
+    "us3_list_uploads_start": (us3_status, [POINTER(us3_client), c_char_p, us3_unfinished_fn, c_void_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_multipart_open": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(POINTER(us3_multipart)), POINTER(us3_result)]),
+    "us3_multipart_open_start": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
+    "us3_abort_upload": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_result)]),
+    "us3_abort_upload_start": (us3_status, [POINTER(us3_client), c_char_p, c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
     "us3_file_info_init": (None, [POINTER(us3_file_info)]),
     "us3_file_info_clear": (None, [POINTER(us3_file_info)]),
     "us3_head_file": (us3_status, [POINTER(us3_client), c_char_p, POINTER(us3_file_info), POINTER(us3_result)]),
+    "us3_head_file_start": (us3_status, [POINTER(us3_client), c_char_p, POINTER(us3_start), POINTER(POINTER(us3_task)), POINTER(us3_result)]),
     "us3_policy_build": (POINTER(c_char), [c_char_p, c_char_p, c_char_p, POINTER(us3_header), c_size_t, POINTER(us3_result)]),
     "us3_policy_check": (us3_status, [c_char_p, POINTER(us3_result)]),
     "us3_set_logger": (us3_status, [c_int32, us3_log_fn, c_void_p]),

@@ -1,0 +1,137 @@
+//! `us3_start`: what every operation that is started can want, uploads excepted, which have a request of their own.
+
+use std::any::Any;
+use std::ffi::c_void;
+use std::ptr;
+use std::time::Duration;
+
+use crate::error::{Report, Result};
+use crate::operation::task::{Caller, How, Returned, Watch, Watched};
+
+use super::callback::{self, UserData, us3_complete_fn};
+use super::catch::catch_or;
+use super::guard::guard;
+use super::input;
+use super::queue::us3_queue;
+use super::result::us3_result;
+use super::status::us3_status;
+use super::structs::{self, PublicStruct, member_ends};
+use super::task_handle::{Ready, Ties, us3_task};
+
+/// How an operation is started. The struct is borrowed until the call returns.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct us3_start {
+    /// sizeof(us3_start), set by the initialiser.
+    pub struct_size: usize,
+    /// Where the task is to be handed out at its end. NULL: nowhere.
+    pub queue: *mut us3_queue,
+    /// Called once at the end of an operation that was started. NULL: not told.
+    pub on_complete: us3_complete_fn,
+    /// What on_complete is called with, and us3_task_user_data returns.
+    pub user_data: *mut c_void,
+    /// Milliseconds for the whole operation, its turn and retries included; 0 for no limit but those of
+    /// us3_config. When they have passed: US3_TIMEOUT.
+    pub timeout_ms: u64,
+}
+
+/// Initialises a us3_start with the defaults, as US3_START_INIT does.
+///
+/// @param start  NULL is allowed and ignored
+///
+/// Any thread. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn us3_start_init(start: *mut us3_start) {
+    // SAFETY: NULL, or memory for a us3_start: the header asks the host for it.
+    catch_or((), || unsafe { structs::init(start) });
+}
+
+/// An operation that the host starts, until its task is made.
+pub(super) struct Starting {
+    start: us3_start,
+    ties: Ties,
+}
+
+impl Starting {
+    /// How it is to run. `keep` is dropped when everybody was told the end; the end is told no earlier than what the
+    /// host has lent is returned.
+    ///
+    /// # Safety
+    /// on_complete may be called as the header says.
+    pub(super) unsafe fn how(&self, keep: impl Any + Send, returned: Option<Returned>) -> How {
+        // SAFETY: our caller's promise.
+        let on_complete = unsafe { callback::on_complete(self.start.on_complete, &self.ties) };
+        let watch = Watch {
+            on_progress: None,
+            on_complete,
+        };
+        How {
+            caller: Caller::GoesOn,
+            timeout: (self.start.timeout_ms > 0)
+                .then(|| Duration::from_millis(self.start.timeout_ms)),
+            watched: Watched {
+                watch,
+                returned,
+                told: self.ties.told(),
+                keep: Some(Box::new(keep)),
+            },
+        }
+    }
+}
+
+/// Runs a function of the header that starts an operation: `enter` makes a handle of the host into one that may be used,
+/// `prepare` the operation. `*out_task` is the task, or NULL after every failure.
+///
+/// # Safety
+/// As for [`guard`]; `out_task` is NULL or may be written; `start` is NULL or as the header says.
+pub(super) unsafe fn guard_start<H>(
+    start: *const us3_start,
+    out_task: *mut *mut us3_task,
+    result: *mut us3_result,
+    enter: impl FnOnce() -> Result<H>,
+    prepare: impl FnOnce(H, &Starting) -> Result<Ready>,
+) -> us3_status {
+    if !out_task.is_null() {
+        // SAFETY: not NULL, so our caller promises that it may be written.
+        unsafe { out_task.write(ptr::null_mut()) };
+    }
+    let call = || {
+        let handle = enter()?;
+        input::not_null("out_task", out_task)?;
+        let start = if start.is_null() {
+            us3_start::INIT
+        } else {
+            // SAFETY: our caller's promise is the one that read asks for.
+            unsafe { structs::read("start", start) }?
+        };
+        // SAFETY: our caller's promise is the one that new asks for.
+        let ties = unsafe { Ties::new(start.queue, UserData(start.user_data)) }?;
+        let starting = Starting { start, ties };
+        let ready = prepare(handle, &starting)?;
+        // SAFETY: checked for NULL above.
+        unsafe { ready.launch(starting.ties, out_task) };
+        Ok(Report::default())
+    };
+    // SAFETY: our caller's promise is the one that guard asks for.
+    unsafe { guard(result, call) }
+}
+
+// SAFETY: repr(C), struct_size first, only integers, pointers and optional functions, ends by the macro.
+unsafe impl PublicStruct for us3_start {
+    const NAME: &'static str = "us3_start";
+    const INIT: Self = Self {
+        struct_size: size_of::<Self>(),
+        queue: ptr::null_mut(),
+        on_complete: None,
+        user_data: ptr::null_mut(),
+        timeout_ms: 0,
+    };
+    const SMALLEST: usize = Self::MEMBER_ENDS[1];
+    const MEMBER_ENDS: &'static [usize] = member_ends!(us3_start {
+        struct_size,
+        queue,
+        on_complete,
+        user_data,
+        timeout_ms,
+    });
+}
