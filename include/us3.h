@@ -59,23 +59,14 @@
  * 64 KiB) is US3_INVALID_ARGUMENT. This detects most structs that were never initialised, but not
  * all.
  *
-<<<<<<< HEAD
  * Ownership. What you pass in stays yours. The library copies it, or uses it only until the call
- * returns. The exception is a started upload: us3_upload_request says what it borrows until its
- * end. Strings in a us3_result or us3_file_info belong to the struct; the next call that gets the
- * struct frees them, and so does the struct's clear function. A char * that a function returns is
- * yours: free it with us3_string_free. A const char * that a function returns is not yours. A
- * handle from ..._new, ..._from_file, ..._start or us3_initiate_... is freed with the ..._free
- * function of its type. Every clear and free function accepts NULL.
-=======
- * Ownership. What you pass in stays yours. It is copied, or used until the call returns and not
- * longer; what a task borrows until its end is said at us3_upload_request and us3_upload_part_start.
- * Strings within a us3_result or us3_file_info belong to the struct: its next call, or its clear
- * function, frees them. A char * that a function returns is yours: us3_string_free it. A
- * const char * is not. What a function of the name ..._new, ..._from_file, ..._start or
- * us3_initiate_... gives you is freed by the ..._free of its type. Each clear and free function
+ * returns. The exception is what a task borrows until its end: us3_upload_request and
+ * us3_upload_part_start say what that is. Strings in a us3_result or us3_file_info belong to the
+ * struct; the next call that gets the struct frees them, and so does the struct's clear function. A
+ * char * that a function returns is yours: free it with us3_string_free. A const char * that a
+ * function returns is not yours. A handle from ..._new, ..._from_file, ..._start, us3_initiate_... or
+ * us3_multipart_open is freed with the ..._free function of its type. Every clear and free function
  * accepts NULL.
->>>>>>> tasks
  *
  * Strings are UTF-8 and end with a NUL. File paths are bytes and end with a NUL. A required string
  * that is NULL, or any string that is not UTF-8, is US3_INVALID_ARGUMENT; err_msg names the
@@ -84,19 +75,11 @@
  *
  * Enums are received as int32_t and checked. A bool is true when it has any value but 0.
  *
-<<<<<<< HEAD
- * Threads. Any number of threads may use a us3_client or a us3_task at once, and call
+ * Threads. Any number of threads may use a us3_client, a us3_task or a us3_queue at once, and call
  * us3_upload_part on one us3_multipart at once. Only one thread at a time may use a struct of
  * yours. A thread must not be cancelled (pthread_cancel) during a call. Freeing a handle waits for
  * the calls in progress on it; no new call may begin once freeing has begun. In a callback, freeing
  * does not wait: what is still in use is freed later.
-=======
- * Threads. A us3_client, a us3_task and a us3_queue may be used by any number of threads at once, and a
- * us3_multipart for us3_upload_part as well. A struct of yours may be used by one thread at a time. A
- * thread must not be cancelled (pthread_cancel) while it is in a call.
- * Freeing something waits for the calls in progress on it, but no call may begin after that. In a
- * callback, freeing does not wait; what is still in use ends by itself.
->>>>>>> tasks
  *
  * Callbacks. A callback is a function of yours that the library calls. Callbacks run on threads of
  * the library, on which all signals are blocked. One upload makes one call at a time, except that
@@ -109,17 +92,12 @@
  * starting, cancelling and freeing are allowed. A callback must return: no longjmp and no C++
  * exception may leave it.
  *
-<<<<<<< HEAD
  * Blocking. "Blocks" means: waits for the network or the disk, within the time limits of
  * us3_config. Threads of the client do the work. Your thread only waits, except that it may open
- * the file.
-=======
- * Blocking. "Blocks" means: waits for the network or the disk, as long as the time limits of
- * us3_config allow. The work is done by threads of the client; yours waits, and may open the file.
- * Everything that blocks exists as a function of the name ..._start, which does the same without
- * blocking: it makes a us3_task, whose end is told as said at us3_upload_start. Of such tasks, uploads and
- * lists not counted, max_concurrent_uploads run at once, the others wait for their turn.
->>>>>>> tasks
+ * the file. Every function that blocks for the network has a twin named ..._start, which does not
+ * block: it returns a us3_task, whose end is reported as at us3_upload_start. At most
+ * max_concurrent_uploads of these tasks run at once, beside as many uploads; the others wait in a
+ * queue. Lists of unfinished uploads are not counted.
  *
  * fork(). A client does not work in a forked child: with a handle of the parent, every call that
  * can fail returns US3_FORKED, and freeing the handle only releases memory. Make a new client in
@@ -189,17 +167,11 @@
  * Without a policy callback_state is NOT_REQUESTED. note says so when there was no ETag to compare
  * the content with.
  *
-<<<<<<< HEAD
  * A multipart upload that fails is aborted. If the upload still exists or may exist, upload_id
  * names it. There are four reasons: its finish may still run; a us3_multipart can finish it again;
- * resume_path keeps it; or the abort failed, which err_msg says. us3_abort_upload aborts an upload
- * by its upload_id.
-=======
- * A multipart upload that fails is aborted. One that still exists, or may, is named in upload_id: its
- * finish may still run, a us3_multipart can finish it again, resume_path keeps it, or aborting it failed,
- * which err_msg says. us3_abort_upload aborts it by its name, us3_multipart_open goes on with it, and
- * us3_list_uploads finds those that nobody knows the name of.
->>>>>>> tasks
+ * resume_path keeps it; or the abort failed, which err_msg says. By its upload_id,
+ * us3_abort_upload aborts an upload and us3_multipart_open continues it. us3_list_uploads finds
+ * uploads whose upload_id nobody knows.
  *
  *
  * ERROR CODES
@@ -546,17 +518,10 @@ typedef int64_t (*us3_read_fn)(void *user_data,
 typedef int32_t (*us3_progress_fn)(const us3_progress *progress,
                                    void *user_data);
 
-<<<<<<< HEAD
-/// Receives the outcome of an upload, exactly once. task is the handle from us3_upload_start; it
-/// may be freed here. It is valid during the call, even if another callback frees it meanwhile. It
-/// is NULL if us3_task_free was called before, or if the upload was made with us3_upload. result
-/// belongs to the library and is valid during the call; never clear it.
-=======
 /// Tells what became of an operation, exactly once. task is the handle that its ..._start gave, which
 /// may be freed here. It is valid during the call, also when another callback frees it meanwhile. It
 /// is NULL if us3_task_free was called before, or if the upload was begun with us3_upload. result is
 /// the library's, valid during the call; never clear it.
->>>>>>> tasks
 typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
@@ -686,11 +651,7 @@ typedef struct us3_upload_request {
     /// us3_upload or us3_upload_start refused the request with US3_INVALID_ARGUMENT. NULL: not
     /// called.
     us3_complete_fn on_complete;
-<<<<<<< HEAD
-    /// Passed to on_progress and on_complete.
-=======
     /// What on_progress and on_complete are called with, and us3_task_user_data returns.
->>>>>>> tasks
     void *user_data;
     /// Where the task is to be handed out at its end. NULL: nowhere. us3_upload, which makes no task, does not use it.
     us3_queue *queue;
@@ -865,7 +826,7 @@ char *us3_result_describe(const us3_result *result);
 void us3_config_init(us3_config *config);
 
 /**
- * Makes a client. Sends nothing: wrong keys are only noticed at the first request.
+ * Makes a client. Sends nothing: wrong keys show with the first request.
  *
  * @param config      initialised and filled in; copied
  * @param out_client  receives the client, or NULL on failure. Free it with us3_client_free
@@ -1018,14 +979,9 @@ us3_status us3_upload(us3_client *client,
  * function. Any number of uploads may be started: max_concurrent_uploads of them run; the others
  * wait in a queue, in the order in which they were started.
  *
-<<<<<<< HEAD
- * The end of the upload is reported in three ways, in this order: on_complete is called; then
- * us3_task_wait returns; then the descriptor of us3_task_fd becomes readable. Use any of them.
-=======
  * The end is told in four ways, in this order: on_complete is called; then us3_task_wait
  * returns; then the descriptor of us3_task_fd becomes readable; then the task is in its queue. Use as
  * many of them as you like.
->>>>>>> tasks
  *
  * @param client    the client
  * @param request   initialised and filled in. The struct and its strings are copied. What data
@@ -1161,42 +1117,25 @@ void us3_start_init(us3_start *start);
  * Waits for the end of a task.
  *
  * @param task        the task
-<<<<<<< HEAD
- * @param timeout_ms  milliseconds to wait at most; 0: return at once; negative: no limit
- * @param result      NULL, or receives the outcome of the upload, at each call
-=======
  * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
  * @param result      NULL, or receives what became of the operation, each time anew
->>>>>>> tasks
  *
  * Any thread, any number of times. Blocks for the given time at most. In a callback only a
  * timeout_ms of 0 is allowed.
  *
-<<<<<<< HEAD
- * @return as us3_upload; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if task is
- * NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback); US3_FORKED;
- * US3_INTERNAL_ERROR.
-=======
  * @return what us3_upload, or the function that blocks, returns; US3_PENDING (it has not ended yet); US3_INVALID_ARGUMENT also if
  * task is NULL; US3_CANCELLED (it was cancelled); US3_WOULD_DEADLOCK (called in a callback);
  * US3_FORKED; US3_INTERNAL_ERROR.
->>>>>>> tasks
  */
 us3_status us3_task_wait(us3_task *task,
                          int64_t timeout_ms,
                          us3_result *result);
 
 /**
-<<<<<<< HEAD
- * Cancels an upload: within 100 ms the library stops sending, and a multipart upload is aborted,
- * unless resume_path is set. Then the end is reported as for every upload: with US3_CANCELLED, or
- * with the upload's outcome if it had ended before. Cancelling again changes nothing.
-=======
  * Cancels a task: within 100 ms no more of it is sent, and what an upload has begun in parts is aborted, unless
  * resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
  * the operation if it was over already. A part, a finish or an abort that is cancelled leaves its
  * us3_multipart as a failure does. Cancelling again changes nothing.
->>>>>>> tasks
  *
  * @param task  the task
  *
@@ -1207,11 +1146,7 @@ us3_status us3_task_wait(us3_task *task,
 us3_status us3_task_cancel(us3_task *task);
 
 /**
-<<<<<<< HEAD
- * Reads the progress of an upload.
-=======
  * Tells how far an upload is, or a part. Other tasks have attempts and elapsed_ms only.
->>>>>>> tasks
  *
  * @param task      the task
  * @param progress  initialised; receives the progress
@@ -1225,13 +1160,8 @@ us3_status us3_task_progress(const us3_task *task,
                              us3_progress *progress);
 
 /**
-<<<<<<< HEAD
- * A descriptor that becomes readable when the upload has ended, for poll, epoll and event loops.
- * Only poll it; never read from it.
-=======
  * A descriptor that becomes readable when the task has ended, for poll, epoll, and event loops
  * that are made of them. Only poll it: there is nothing to be read from it.
->>>>>>> tasks
  *
  * @param task  the task; NULL is allowed
  * @return the descriptor, the same at each call. It belongs to the task: never close it, and
@@ -1243,18 +1173,6 @@ us3_status us3_task_progress(const us3_task *task,
 int us3_task_fd(us3_task *task);
 
 /**
-<<<<<<< HEAD
- * Waits for the end of an upload and frees its handle. To be quick, cancel the upload first. In a
- * callback, including on_complete of the same task, it does not wait: the upload continues without
- * a handle, and its end is reported as usual. Once this call has begun, on_complete receives NULL
- * instead of the handle.
- *
- * @param task  NULL is allowed and ignored
- *
- * Any thread, once. Other threads may still be waiting in us3_task_wait; their calls return at the
- * end of the upload. Blocks until the upload has ended, except in a callback. In a forked child it
- * only releases memory. May be called before or after the client is freed.
-=======
  * The user_data of the request, or of the us3_start, that the task was started with.
  *
  * @param task  the task; NULL is allowed
@@ -1304,7 +1222,6 @@ us3_multipart *us3_task_multipart(us3_task *task);
  * Any thread, once; other threads may still be waiting in us3_task_wait, and are told the end.
  * Blocks until the operation has ended, except in a callback. In a forked child it only releases
  * memory. May be called before or after the client is freed.
->>>>>>> tasks
  */
 void us3_task_free(us3_task *task);
 
@@ -1417,10 +1334,6 @@ const char *us3_multipart_upload_id(const us3_multipart *multipart);
 uint64_t us3_multipart_part_size(const us3_multipart *multipart);
 
 /**
-<<<<<<< HEAD
- * UploadPart: sends one part. Parts may be sent in any order and from any number of threads. A
- * part may be sent again; the last content sent under a number counts.
-=======
  * Bytes of a part that the service has: of those that were sent, or, of an upload that was opened, listed.
  *
  * @param multipart    the upload; NULL is allowed
@@ -1435,7 +1348,6 @@ uint64_t us3_multipart_part_len(const us3_multipart *multipart,
 /**
  * UploadPart: sends one part. Parts may be sent in any order, from any number of threads, and
  * again: the last one sent under a number counts.
->>>>>>> tasks
  *
  * @param multipart    the upload
  * @param part_number  0 for the first part; when the upload is finished, no number may be missing
@@ -1503,12 +1415,6 @@ us3_status us3_abort_multipart_upload(us3_multipart *multipart,
                                       us3_result *result);
 
 /**
-<<<<<<< HEAD
- * Aborts an unfinished multipart upload by its upload id; the service discards its parts. Use it
- * for an upload without a us3_multipart: one that was left behind by a failed finish, by a killed
- * process, or with a resume_path that will not be used again. The id is us3_result.upload_id of
- * the call that left the upload behind.
-=======
  * Frees the handle, after the calls that other threads have in progress on it and the tasks that were
  * started with it. An upload that was neither finished nor aborted stays with the service, where its
  * parts are charged for.
@@ -1726,26 +1632,25 @@ us3_status us3_multipart_open_start(us3_client *client,
  * Aborts an unfinished multipart upload by its name, so that the service forgets its parts. It is for
  * an upload without a us3_multipart: one that a failed finish, a resume_path that nobody will use
  * again, or a killed process left behind. Its name is the us3_result.upload_id of what left it.
->>>>>>> tasks
  *
- * If object_state was US3_OBJECT_UNKNOWN, a finish of the upload may still be running. It may
- * complete before the abort, which then undoes nothing. Therefore ask with us3_head_file first.
+ * A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, should not be aborted
+ * lightly: it may complete meanwhile, and the abort undoes nothing of it. Ask us3_head_file first.
  *
- * @param client     a client of the upload's bucket
- * @param key        the key with which the upload was begun, 1 to 1023 bytes of UTF-8
- * @param upload_id  the upload id, 1 to 1024 visible ASCII characters
- * @param result     NULL, or receives the outcome of the call; on success upload_id is the id of
- *                   the aborted upload
+ * @param client     the client, of the bucket that the upload is in
+ * @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
+ * @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
+ * @param result     NULL, or receives what became of the call; upload_id is the upload's if it
+ *                   succeeded
  *
  * Any thread. Blocks.
  *
  * @return one of
- * - US3_OK: aborted, by the last request of this call or by an earlier one whose answer was lost
- * - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, or key or upload_id has an invalid
- *   value; nothing was sent
- * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it
- *   was finished or aborted before, or because the id is wrong
- * - US3_NETWORK_ERROR, US3_TIMEOUT: the upload may be aborted or not; call this function again
+ * - US3_OK: aborted, by this try or by an earlier one of this call whose answer was lost
+ * - US3_INVALID_ARGUMENT: client, key or upload_id is NULL, key or upload_id has an invalid value; nothing was
+ *   sent
+ * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, because it was
+ *   finished or aborted before, or the name is wrong
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: it may be aborted or not; call it again
  * - US3_PROTOCOL_ERROR, US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
  */
 us3_status us3_abort_upload(us3_client *client,
@@ -1754,12 +1659,7 @@ us3_status us3_abort_upload(us3_client *client,
                             us3_result *result);
 
 /**
-<<<<<<< HEAD
- * Frees the handle, after the calls in progress on it have ended. An upload that was neither
- * finished nor aborted stays at the service, which charges for its parts.
-=======
  * Starts the same.
->>>>>>> tasks
  *
  * @param client     the client, of the bucket that the upload is in
  * @param key        as for us3_abort_upload; copied
