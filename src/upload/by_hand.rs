@@ -379,8 +379,9 @@ mod tests {
             config.settle_timeout = std::time::Duration::from_millis(1);
         };
         let service = FakeService::with(settle, script);
-        let begun = Multipart::initiate(&service.run, "key".to_owned(), None).await;
-        (begun.unwrap().0, service)
+        let begun = Session::initiate(&service.run, "key", mime::UNKNOWN, &[]).await;
+        let upload = Multipart::of(&service.run.engine, begun.unwrap().0);
+        (upload.unwrap(), service)
     }
 
     #[tokio::test]
