@@ -123,6 +123,22 @@ fn a_secret_in_a_text_without_escapes_and_blanks_is_found() {
     }
 }
 
+#[test]
+fn a_secret_is_found_when_a_blank_or_an_escape_is_all_that_hides_it() {
+    for written in [
+        "aB3 +/x=?~9",
+        "aB3\t+/x=?~9",
+        "aB3\n+/x=?~9",
+        "aB3\u{c}+/x=?~9",
+        "aB3\r+/x=?~9",
+        "aB3%2B/x=?~9",
+        r"aB3+\/x=?~9",
+        "aB3&plus;/x=?~9",
+    ] {
+        assert_eq!(without(written, &[SECRET]), MASK, "{written:?}");
+    }
+}
+
 /// Reading in all ways that an escape can be read must not grow with the square of the text: then this takes minutes.
 #[test]
 fn a_text_of_escapes_is_read_to_its_end() {
