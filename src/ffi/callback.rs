@@ -14,6 +14,7 @@ use super::progress::us3_progress;
 use super::result::us3_result;
 use super::structs::OutStruct;
 use super::task_handle::{Ties, us3_task};
+pub(super) use super::user_data::UserData;
 
 /// A source. Writes the next bytes of the content to buffer, at most capacity, and returns their
 /// number. Fewer bytes than capacity do not mean the end. Returns 0 at the end, and is not called
@@ -40,21 +41,6 @@ pub type us3_progress_fn =
 pub type us3_complete_fn = Option<
     unsafe extern "C" fn(task: *mut us3_task, result: *const us3_result, user_data: *mut c_void),
 >;
-
-/// The host's user_data.
-#[derive(Clone, Copy)]
-pub(super) struct UserData(pub(super) *mut c_void);
-
-// SAFETY: never dereferenced here. The header says that callbacks come on other threads.
-unsafe impl Send for UserData {}
-// SAFETY: as above.
-unsafe impl Sync for UserData {}
-
-impl UserData {
-    pub(super) fn get(self) -> *mut c_void {
-        self.0
-    }
-}
 
 /// # Safety
 /// `call` may be called as the header says, with `user_data`, until the end of the upload.

@@ -24,7 +24,7 @@
 //! | [`task`], [`task_handle`], [`progress`] | what runs while the host does something else |
 //! | [`start`] | starting any operation but an upload |
 //! | [`queue`] | the ends of any number of tasks, behind one descriptor |
-//! | [`callback`] | functions of the host that the library calls |
+//! | [`callback`], [`user_data`] | functions of the host that the library calls |
 //! | [`multipart`], [`multipart_start`] | an upload that the host drives part by part |
 //! | [`unfinished`] | uploads that were left behind, by their names |
 //! | [`file_info`] | HeadFile |
@@ -97,6 +97,7 @@ mod task;
 mod task_handle;
 mod unfinished;
 mod upload;
+mod user_data;
 mod version;
 
 // For the fuzz targets, through `us3::border`.

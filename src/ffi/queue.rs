@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Report, Result, Status};
-use crate::operation::ends::{EndQueue, Next};
+use crate::operation::ends::{EndQueue, Next, Place};
 use crate::runtime::own_threads;
 
 use super::catch::catch_or;
@@ -130,10 +130,22 @@ pub unsafe extern "C" fn us3_queue_free(queue: *mut us3_queue) {
 ///
 /// # Safety
 /// `queue` is NULL or a queue that is not freed before this returns.
-pub(super) unsafe fn enter(queue: *const us3_queue) -> Result<InUse<EndQueue<Arc<us3_task>>>> {
+unsafe fn enter(queue: *const us3_queue) -> Result<InUse<EndQueue<Arc<us3_task>>>> {
     input::not_null("queue", queue)?;
     // SAFETY: not NULL, so our caller promises a queue.
     unsafe { &*queue }.0.enter()
+}
+
+/// A place for a task that is to be started with this queue; none without one.
+///
+/// # Safety
+/// As for [`enter`].
+pub(super) unsafe fn place_in(queue: *const us3_queue) -> Result<Option<Place<Arc<us3_task>>>> {
+    if queue.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: our caller's promise.
+    unsafe { enter(queue) }.map(|queue| Some(queue.join()))
 }
 
 fn next(queue: &EndQueue<Arc<us3_task>>, timeout_ms: i64) -> Result<Arc<us3_task>> {

@@ -12,7 +12,7 @@ use super::callback::{self, UserData, us3_complete_fn};
 use super::catch::catch_or;
 use super::guard::guard;
 use super::input;
-use super::queue::us3_queue;
+use super::queue::{place_in, us3_queue};
 use super::result::us3_result;
 use super::status::us3_status;
 use super::structs::{self, PublicStruct, member_ends};
@@ -104,8 +104,9 @@ pub(super) unsafe fn guard_start<H>(
             // SAFETY: our caller's promise is the one that read asks for.
             unsafe { structs::read("start", start) }?
         };
-        // SAFETY: our caller's promise is the one that new asks for.
-        let ties = unsafe { Ties::new(start.queue, UserData(start.user_data)) }?;
+        // SAFETY: our caller's promise is the one that place_in asks for.
+        let place = unsafe { place_in(start.queue) }?;
+        let ties = Ties::new(place, UserData(start.user_data));
         let starting = Starting { start, ties };
         let ready = prepare(handle, &starting)?;
         // SAFETY: checked for NULL above.

@@ -13,11 +13,10 @@ use crate::operation::prepared::{Brought, Prepared};
 use crate::operation::task::{Task, TaskStarter, Told};
 use crate::upload::Multipart;
 
-use super::callback::UserData;
 use super::handle::{Handle, InUse};
 use super::input;
 use super::owner::{Handed, hand_over};
-use super::queue::{enter as enter_queue, us3_queue};
+use super::user_data::UserData;
 
 /// A started operation: an upload, or any other that has a function of the name ..._start. Any number of
 /// threads may use it at once.
@@ -62,26 +61,17 @@ struct Queued {
 }
 
 impl Ties {
-    /// Of a task that is to be started with this queue, which may be NULL.
-    ///
-    /// # Safety
-    /// `queue` is NULL or a queue that is not freed before this returns.
-    pub(super) unsafe fn new(queue: *const us3_queue, user_data: UserData) -> Result<Self> {
-        let queued = if queue.is_null() {
-            None
-        } else {
-            // SAFETY: our caller's promise.
-            let queue = unsafe { enter_queue(queue) }?;
-            Some(Queued {
-                task_slot: TaskSlot::default(),
-                place: Arc::new(queue.join()),
-            })
-        };
-        Ok(Self {
+    /// Of a task that is to be started, with its place in a queue.
+    pub(super) fn new(place: Option<Place<Arc<us3_task>>>, user_data: UserData) -> Self {
+        let queued = place.map(|place| Queued {
+            task_slot: TaskSlot::default(),
+            place: Arc::new(place),
+        });
+        Self {
             on_complete: TaskSlot::default(),
             queued,
             user_data,
-        })
+        }
     }
 
     /// What puts the task into the queue at its end.

@@ -14,6 +14,7 @@ use super::client::{enter, us3_client};
 use super::guard::guard;
 use super::handle::InUse;
 use super::input;
+use super::queue::place_in;
 use super::request::{us3_mode, us3_upload_request};
 use super::result::us3_result;
 use super::status::us3_status;
@@ -285,8 +286,7 @@ unsafe fn upload_file(
 /// As for [`us3_upload_request::prepare`], until this returns.
 unsafe fn run(client: InUse<Client>, request: &us3_upload_request) -> Result<Report> {
     own_threads::check_may_block()?;
-    // SAFETY: no queue.
-    let ties = unsafe { Ties::new(ptr::null(), UserData(request.user_data)) }?;
+    let ties = Ties::new(None, UserData(request.user_data));
     // SAFETY: our caller's promise; the end is waited for in every case.
     let (task, start) = unsafe { request.prepare(client, &ties, Caller::Waits) }?;
     let task = Joined(task);
@@ -313,7 +313,8 @@ unsafe fn start(
     out_task: *mut *mut us3_task,
 ) -> Result<Report> {
     // SAFETY: our caller's promise.
-    let ties = unsafe { Ties::new(request.queue, UserData(request.user_data)) }?;
+    let place = unsafe { place_in(request.queue) }?;
+    let ties = Ties::new(place, UserData(request.user_data));
     // SAFETY: our caller's promise.
     let (task, starter) = unsafe { request.prepare(client, &ties, Caller::GoesOn) }?;
     let ready = Ready {
