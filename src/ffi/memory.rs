@@ -65,8 +65,8 @@ pub(super) unsafe fn free(pointer: *mut c_char) {
     unsafe { libc::free(pointer.cast::<c_void>()) };
 }
 
-/// Lends the host's memory to `work` without copying it. Returns (or unwinds) only when nobody uses a piece
-/// of it any more.
+/// Lends the host's memory to `work` without copying it. Blocks, also while it unwinds, until every clone
+/// and slice of the `Bytes` is dropped.
 ///
 /// # Safety
 /// `pointer` points at `len` bytes, at most `isize::MAX`, that stay as they are until this
@@ -81,8 +81,8 @@ pub(super) unsafe fn lend<R>(pointer: *const u8, len: usize, work: impl FnOnce(B
     work(Bytes::from_owner(memory))
 }
 
-/// Lends the host's memory without copying it. The loan's [`Returned`] says when the library no longer uses
-/// it.
+/// Lends the host's memory without copying it. The loan's future [`Returned`] resolves once the last `Bytes`
+/// is dropped.
 ///
 /// # Safety
 /// `pointer` points at `len` bytes, at most `isize::MAX`, that stay as they are until the loan has
@@ -102,8 +102,8 @@ struct HostMemory<H> {
     _hold: H,
 }
 
-// SAFETY: the bytes are only read, from any thread, and the host leaves them alone: the contract of
-// those who lend. The hold is Send by itself.
+// SAFETY: the bytes are only read. The callers of `lend` and `lend_until_returned` promise that nobody
+// writes to them while `_hold` lives, and H is Send.
 unsafe impl<H: Send> Send for HostMemory<H> {}
 
 impl<H> AsRef<[u8]> for HostMemory<H> {

@@ -1,8 +1,8 @@
-//! What the host wants to get back with each call of a function of its own.
+//! The user_data of the host.
 
 use std::ffi::c_void;
 
-/// Handed back as it is.
+/// The pointer that each callback gets.
 #[derive(Clone, Copy)]
 pub(super) struct UserData(pub(super) *mut c_void);
 

@@ -35,7 +35,7 @@ impl<T: Clone> EndSignal<T> {
         }
     }
 
-    /// Sets the value, wakes the waiting threads, then makes the descriptor readable. Called once.
+    /// Sets the value, makes the descriptor readable, then wakes the waiting threads. Called once.
     pub(crate) fn tell(&self, what: T) {
         let mut state = sync::lock(&self.state);
         state.what = Some(what);

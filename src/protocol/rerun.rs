@@ -12,9 +12,12 @@ pub fn longest_run(response_timeout: Duration) -> Duration {
     response_timeout + GATEWAYS
 }
 
-/// How long an earlier finish may still run; zero when it cannot. It was sent `at` this Date of the service, in seconds
-/// since 1970, if any answer had told the time, and `lasts` as long as it takes to connect, to send it, and F. `now` is the
-/// service's Date, and `since_start` the time since this run began, which came after the finish in any case.
+/// How long an earlier finish may still run; zero when it cannot.
+///
+/// - `at`: the service's Date when the finish was sent, in seconds since 1970. None if no answer had a Date.
+/// - `lasts`: the longest time from then to the end of the finish: connecting, sending, and F.
+/// - `now`: the service's Date now.
+/// - `since_start`: the time since this run began. The finish was sent before that.
 pub fn may_still_run(
     at: Option<u64>,
     lasts: Duration,

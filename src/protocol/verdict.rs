@@ -13,8 +13,8 @@ pub struct Evidence {
     pub stores: bool,
     /// It carries a policy.
     pub policy: bool,
-    /// The whole body was sent. False only when the connection was stopped first and the bytes were counted
-    /// after that: while a connection may still write, nothing is known.
+    /// Whether the whole body was sent. False only if the connection was closed before its bytes were
+    /// counted: while a connection may still write, nothing is known.
     pub through: bool,
     /// How the request ended.
     pub end: End,
@@ -119,9 +119,8 @@ pub fn may_send_again(verdict: Verdict, twice: bool) -> bool {
     verdict.transient && allowed
 }
 
-/// What is known after this request, if it is unknown whether an earlier attempt, or an earlier finish of
-/// the same upload, ran: its answer was lost, or was an error in US3's form after which the request was
-/// sent again.
+/// Combines what is known after this request with the doubt about an earlier attempt, or about an earlier
+/// finish of the same upload, which may have run.
 pub fn after_a_lost_one(known: Known) -> Known {
     match known {
         // The earlier one may have run, or may still run.

@@ -21,8 +21,8 @@ thread_local! {
 /// Runs `call`. A panic in it becomes an error.
 pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T> {
     let _ = WATCHED.try_with(|depth| depth.set(depth.get() + 1));
-    // No state that the panic left half-changed is used again: it is unreachable from here on, or behind
-    // locks that tolerate a panic.
+    // Unwind safety: what `call` changed is dropped with it, or is behind a lock whose data is complete
+    // after a panic (`sync::unpoisoned`).
     let outcome = catch_unwind(AssertUnwindSafe(call));
     let _ = WATCHED.try_with(|depth| depth.set(depth.get() - 1));
     outcome.map_err(error)
@@ -56,7 +56,7 @@ pub(crate) fn message(payload: Box<dyn Any + Send>) -> String {
     message
 }
 
-/// The error when there is no other: the thread or future that had the result is gone.
+/// The error if a thread or future ended without sending its result.
 pub(crate) fn died() -> Error {
     let mut error = Error::new(
         Status::InternalError,

@@ -87,8 +87,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What a message calls a request: the operation and the URL, which holds no secret. Made into text only
-/// for a message: most requests have none.
+/// Shows a request in a message: its operation and URL, which has no secret. Formatted only when there is
+/// a message, because most requests have none.
 #[derive(Clone, Copy)]
 pub(crate) struct What<'a>(pub(crate) &'a Service, pub(crate) &'a Call<'a>);
 

@@ -75,11 +75,12 @@ type Chain<'a> = Vec<&'a (dyn StdError + 'static)>;
 
 /// An error and its chain of sources.
 fn chain<'a>(error: Option<&'a (dyn StdError + 'static)>) -> Chain<'a> {
-    std::iter::successors(error, |&cause| behind(cause)).collect()
+    std::iter::successors(error, |&cause| next_in_chain(cause)).collect()
 }
 
-/// The `source` of an I/O error skips the error that it wraps; this function does not skip it.
-fn behind<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+/// The next error of the chain. `io::Error::source()` is the source of the error that it wraps, so the
+/// wrapped error itself is taken with `get_ref`.
+fn next_in_chain<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     let wrapped = cause
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref);
