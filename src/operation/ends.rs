@@ -129,7 +129,7 @@ impl<T> EndQueue<T> {
     }
 
     /// Whether the descriptor is readable.
-    #[cfg(test)]
+    #[cfg(all(test, not(us3_loom)))]
     fn is_readable(&self) -> bool {
         let state = sync::lock(&self.0.state);
         let descriptor = state.descriptor.as_ref().expect("it is open");
