@@ -23,8 +23,9 @@ static void exactly(int32_t jobs, int expected)
     CHECK(!fake_seen(fake).waited_in_vain);
     CHECK_INT(expected, fake_seen(fake).most_parts);
     CHECK_INT(PARTS, fake_count(fake, FAKE_PART));
-    /* A connection is reused: there are never more than jobs. */
-    CHECK(fake_seen(fake).connections <= expected);
+    /* A connection is reused: there are never more than jobs. The library gives one up that is not ready for the
+     * next request within 100 ms, which happens under memcheck. */
+    CHECK(check_slow() || fake_seen(fake).connections <= expected);
     us3_result_clear(&result);
     us3_client_free(client);
     fake_stop(fake);
