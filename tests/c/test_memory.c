@@ -19,6 +19,13 @@
  * be a thousand times as much. */
 enum { ALLOWED_KIB = 4096, ALLOWED_SLOW_KIB = 32768 };
 
+/* AddressSanitizer asks for it. It keeps up to 256 MiB of freed memory, more the larger the file is; here that would be
+ * measured. */
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=1";
+}
+
 /* As many blocks as a file system likes to give: none. */
 static char *sparse_file(const char *name, off_t size)
 {
