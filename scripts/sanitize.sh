@@ -26,7 +26,7 @@ major=$4
 shift 4
 . "$root/scripts/testing.sh"
 
-THREADED="threads jobs multipart tasks task_life reader logger guest hazards settle stress"
+THREADED="threads jobs multipart tasks task_life queue starts reader logger guest hazards settle stress"
 # Not limits and retries, whose time limits are too short for ThreadSanitizer, nor truth, which takes minutes.
 THREADED_ENGINE="tasks:: streams:: policies_once:: hostile_service::"
 # Limits the process's address space, of which these tools themselves take more than it leaves.
