@@ -457,8 +457,8 @@ typedef struct us3_multipart us3_multipart;
 /// threads may use it at once.
 typedef struct us3_task us3_task;
 
-/// Collects the ends of tasks: of any number, of any operations, of any clients. Any number of threads may
-/// use it at once.
+/// A queue of tasks that have ended. It accepts any number of tasks, of any operations and clients. Any
+/// number of threads may use it at once.
 typedef struct us3_queue us3_queue;
 
 /* ==== Requests and answers ==================================================================== */
@@ -526,38 +526,39 @@ typedef void (*us3_complete_fn)(us3_task *task,
                                 const us3_result *result,
                                 void *user_data);
 
-/// An unfinished upload, as us3_list_uploads tells of it. Later versions may have more members.
+/// An unfinished upload, as us3_list_uploads reports it. Later versions may have more members.
 typedef struct us3_unfinished {
     /// sizeof(us3_unfinished) of the library.
     size_t struct_size;
-    /// The key that it was begun with.
+    /// The key that the upload was begun with.
     const char *key;
-    /// The service's name for it.
+    /// The upload id.
     const char *upload_id;
-    /// When it was begun, in seconds since 1970-01-01 UTC; -1 if the service does not say.
+    /// The time when the upload was begun, in seconds since 1970-01-01 UTC; -1 if the service does not
+    /// say.
     int64_t started;
     /// NULL if the service does not say.
     const char *storage_class;
 } us3_unfinished;
 
-/// Tells of an unfinished upload. Whatever it returns but 0 ends the list, which is a success. upload and its
-/// strings are valid during the call. Called on library threads, one call at a time, before the end is told; it may
-/// take its time.
+/// Receives one unfinished upload. Return 0 for the next one; any other value ends the list, which is
+/// then a success. upload and its strings are valid during the call. Called on library threads, one
+/// call at a time, before the end of the operation is reported. It may block.
 typedef int32_t (*us3_unfinished_fn)(const struct us3_unfinished *upload,
                                      void *user_data);
 
-/// How an operation is started. The struct is borrowed until the call returns.
+/// Options of a started operation. The struct is borrowed until the call returns.
 typedef struct us3_start {
     /// sizeof(us3_start), set by the initialiser.
     size_t struct_size;
-    /// Where the task is to be handed out at its end. NULL: nowhere.
+    /// The queue that returns the task after its end. NULL: none.
     us3_queue *queue;
-    /// Called once at the end of an operation that was started. NULL: not told.
+    /// Called once at the end of the operation, if it was started. NULL: not called.
     us3_complete_fn on_complete;
-    /// What on_complete is called with, and us3_task_user_data returns.
+    /// The argument of on_complete, and what us3_task_user_data returns.
     void *user_data;
-    /// Milliseconds for the whole operation, its turn and retries included; 0 for no limit but those of
-    /// us3_config. When they have passed: US3_TIMEOUT.
+    /// Milliseconds for the whole operation, including waiting in the queue of started operations and
+    /// retries. After that time: US3_TIMEOUT. 0: only the limits of us3_config apply.
     uint64_t timeout_ms;
 } us3_start;
 
@@ -653,7 +654,8 @@ typedef struct us3_upload_request {
     us3_complete_fn on_complete;
     /// What on_progress and on_complete are called with, and us3_task_user_data returns.
     void *user_data;
-    /// Where the task is to be handed out at its end. NULL: nowhere. us3_upload, which makes no task, does not use it.
+    /// The queue that returns the task after its end. NULL: none. us3_upload makes no task and ignores
+    /// it.
     us3_queue *queue;
 } us3_upload_request;
 
@@ -908,12 +910,12 @@ us3_status us3_delete_file(us3_client *client,
  * @param key       as for us3_delete_file; copied
  * @param start     NULL for the defaults, or initialised
  * @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
- * @param result    NULL, or receives what became of starting it
+ * @param result    NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
- * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
  */
 us3_status us3_delete_file_start(us3_client *client,
                                  const char *key,
@@ -1118,7 +1120,7 @@ void us3_start_init(us3_start *start);
  *
  * @param task        the task
  * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
- * @param result      NULL, or receives what became of the operation, each time anew
+ * @param result      NULL, or receives the outcome of the operation, at every call
  *
  * Any thread, any number of times. Blocks for the given time at most. In a callback only a
  * timeout_ms of 0 is allowed.
@@ -1132,10 +1134,10 @@ us3_status us3_task_wait(us3_task *task,
                          us3_result *result);
 
 /**
- * Cancels a task: within 100 ms no more of it is sent, and what an upload has begun in parts is aborted, unless
- * resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
- * the operation if it was over already. A part, a finish or an abort that is cancelled leaves its
- * us3_multipart as a failure does. Cancelling again changes nothing.
+ * Cancels a task: within 100 ms no more of it is sent, and what an upload has begun in parts is
+ * aborted, unless resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what
+ * became of the operation if it was over already. A part, a finish or an abort that is cancelled
+ * leaves its us3_multipart as a failure does. Cancelling again changes nothing.
  *
  * @param task  the task
  *
@@ -1146,7 +1148,7 @@ us3_status us3_task_wait(us3_task *task,
 us3_status us3_task_cancel(us3_task *task);
 
 /**
- * Tells how far an upload is, or a part. Other tasks have attempts and elapsed_ms only.
+ * Reports the progress of an upload or a part. Other tasks have only attempts and elapsed_ms.
  *
  * @param task      the task
  * @param progress  initialised; receives the progress
@@ -1173,24 +1175,24 @@ us3_status us3_task_progress(const us3_task *task,
 int us3_task_fd(us3_task *task);
 
 /**
- * The user_data of the request, or of the us3_start, that the task was started with.
+ * Returns the user_data of the us3_upload_request or us3_start that the task was started with.
  *
  * @param task  the task; NULL is allowed
- * @return what was given; NULL if task is NULL
+ * @return the user_data; NULL if task is NULL
  *
  * Any thread. Does not block. Works in a forked child.
  */
 void *us3_task_user_data(const us3_task *task);
 
 /**
- * What a task of us3_head_file_start has learnt.
+ * Returns what HeadFile reported, for a task of us3_head_file_start.
  *
  * @param task  the task
- * @param info  initialised; what it held is freed. Holds its initial values after a failure
+ * @param info  initialised; its old strings are freed. After a failure it has its initial values
  *
  * Any thread, any number of times, also in on_complete. Does not block.
  *
- * @return US3_OK; US3_PENDING (nothing is known yet); after a failure of the task its status;
+ * @return US3_OK; US3_PENDING (the task has not ended); after a failure of the task its status;
  * US3_INVALID_ARGUMENT (also if a pointer is NULL, a struct_size makes no sense, or the task is another operation's);
  * US3_FORKED; US3_INTERNAL_ERROR.
  */
@@ -1198,8 +1200,8 @@ us3_status us3_task_file_info(us3_task *task,
                               us3_file_info *info);
 
 /**
- * Takes the upload that a task of us3_initiate_multipart_upload_start has begun, or one of
- * us3_multipart_open_start has opened.
+ * Returns the upload of a task of us3_initiate_multipart_upload_start or us3_multipart_open_start,
+ * once. The upload is then yours.
  *
  * @param task  the task; NULL is allowed
  * @return the upload, to be freed with us3_multipart_free. NULL if the task has not ended or has failed, if
@@ -1228,23 +1230,23 @@ void us3_task_free(us3_task *task);
 /* ==== One descriptor for any number of tasks ================================================== */
 
 /**
- * Makes a queue for the ends of tasks. A task is on the queue that was given as the member queue when it
- * was started. It needs no descriptor of its own then.
+ * Makes a queue. The member queue of us3_start and us3_upload_request names the queue of a task. Such a
+ * task uses no descriptor of its own, unless us3_task_fd asks for one.
  *
  * @param out_queue  receives the queue, or NULL on failure. Free it with us3_queue_free
- * @param result     NULL, or receives what became of the call
+ * @param result     NULL, or receives the outcome of the call
  *
  * Any thread. Does not block.
  *
- * @return US3_OK; US3_INVALID_ARGUMENT (out_queue is NULL); US3_INTERNAL_ERROR (also when the process has
- * no descriptor left, which os_error tells).
+ * @return US3_OK; US3_INVALID_ARGUMENT (out_queue is NULL); US3_INTERNAL_ERROR (also if the process has
+ * no descriptor left; os_error then has the cause).
  */
 us3_status us3_queue_new(us3_queue **out_queue,
                          us3_result *result);
 
 /**
- * A descriptor that is readable while the queue has ends, for poll, epoll, and event loops that are made of them. Only
- * poll it: us3_queue_next takes the ends out.
+ * A descriptor that is readable while the queue holds tasks that have ended, for poll, epoll and event
+ * loops. Only poll it; us3_queue_next takes the tasks out.
  *
  * @param queue  the queue; NULL is allowed
  * @return the descriptor, each time the same. It belongs to the queue: never close it, and take it out of the
@@ -1255,14 +1257,16 @@ us3_status us3_queue_new(us3_queue **out_queue,
 int us3_queue_fd(us3_queue *queue);
 
 /**
- * Takes the next task that has ended out of the queue, in the order of their ends. Each task is handed out once, after
- * its on_complete has returned, and not any more once us3_task_free was called. Then us3_task_wait with a timeout_ms of 0
- * tells what became of it, us3_task_user_data whose it is, and us3_task_free frees it, as always.
+ * Takes a task that has ended out of the queue: the one that ended first. The queue returns each task
+ * once, after its on_complete has returned. It never returns a task after us3_task_free was called on
+ * it; so let only the threads that call us3_queue_next free the tasks of a queue. us3_task_wait with a
+ * timeout_ms of 0 then gives the outcome of the task, us3_task_user_data the user_data that it was
+ * started with, and us3_task_free frees it.
  *
  * @param queue       the queue
  * @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
- * @param out_task    receives the task, which stays the host's, or NULL on failure
- * @param result      NULL, or receives what became of this call: not of the task
+ * @param out_task    receives the task, the handle that the starting call returned, or NULL on failure
+ * @param result      NULL, or receives the outcome of this call, not of the task
  *
  * Any thread. Blocks for the given time at most. In a callback only a timeout_ms of 0 is possible.
  *
@@ -1276,13 +1280,13 @@ us3_status us3_queue_next(us3_queue *queue,
                           us3_result *result);
 
 /**
- * Frees a queue. Its tasks go on without it, and their ends are told in the other ways. Threads that wait in
- * us3_queue_next return US3_CANCELLED.
+ * Frees a queue. Its tasks continue without it; their ends are reported by on_complete, us3_task_wait
+ * and us3_task_fd. Threads that wait in us3_queue_next return US3_CANCELLED.
  *
  * @param queue  NULL is allowed and ignored
  *
- * Any thread, once; no call may begin on the queue after that, and none may start a task on it. Does not wait for tasks.
- * In a forked child it only releases memory.
+ * Any thread, once; no call may begin on the queue after that, and none may start a task on it. Does
+ * not wait for tasks. In a forked child it only releases memory.
  */
 void us3_queue_free(us3_queue *queue);
 
@@ -1427,20 +1431,20 @@ us3_status us3_abort_multipart_upload(us3_multipart *multipart,
 void us3_multipart_free(us3_multipart *multipart);
 
 /**
- * Starts InitiateMultipartUpload. us3_task_multipart takes the upload that it has begun.
+ * Starts InitiateMultipartUpload. us3_task_multipart returns the upload after the end of the task.
  *
  * @param client     the client
  * @param key        as for us3_initiate_multipart_upload; copied
  * @param mime_type  as for us3_initiate_multipart_upload; copied
  * @param start      NULL for the defaults, or initialised
  * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
- * @param result     NULL, or receives what became of starting it
+ * @param result     NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
- * sense, the key or the type is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at
- * the end.
+ * sense, the key or the type is invalid); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the
+ * outcome of the task.
  */
 us3_status us3_initiate_multipart_upload_start(us3_client *client,
                                                const char *key,
@@ -1450,10 +1454,11 @@ us3_status us3_initiate_multipart_upload_start(us3_client *client,
                                                us3_result *result);
 
 /**
- * Starts UploadPart. data is borrowed until the end of the task, which is when on_complete is called, or
- * us3_task_wait returns (anything but US3_PENDING), also of a task that was cancelled: leave it as it
- * is until then. us3_task_free and us3_multipart_free wait for that end, except in a callback: a task
- * that is freed there, and has no on_complete, never tells when data is yours again.
+ * Starts UploadPart. data is borrowed until the end of the task, also if the task is cancelled: do not
+ * change or free it before on_complete is called, or us3_task_wait returns anything but US3_PENDING,
+ * or a queue returns the task. us3_task_free and us3_multipart_free wait for that end, except in a
+ * callback: if a task without on_complete is freed there, nothing reports when the library has stopped
+ * reading data.
  *
  * @param multipart    the upload
  * @param part_number  as for us3_upload_part
@@ -1461,13 +1466,13 @@ us3_status us3_initiate_multipart_upload_start(us3_client *client,
  * @param len          bytes at data: us3_multipart_part_size, or less for the last part
  * @param start        NULL for the defaults, or initialised
  * @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
- * @param result       NULL, or receives what became of starting it
+ * @param result       NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (multipart, data or out_task is NULL, a struct_size makes no
  * sense, len or part_number is out of range, a part of this number is on its way, the upload is finished or aborted,
- * or being so); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ * or being so); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
  */
 us3_status us3_upload_part_start(us3_multipart *multipart,
                                  uint32_t part_number,
@@ -1484,14 +1489,14 @@ us3_status us3_upload_part_start(us3_multipart *multipart,
  * @param policy_json  as for us3_finish_multipart_upload_with_policy; copied
  * @param start        NULL for the defaults, or initialised
  * @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
- * @param result       NULL, or receives what became of starting it
+ * @param result       NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
  * part is missing or on its way, a part that is not the last is smaller than the part size, or the
  * upload is finished or aborted, or being so); US3_INVALID_POLICY; US3_FORKED; US3_INTERNAL_ERROR.
- * Everything else is told at the end.
+ * Every other failure is the outcome of the task.
  */
 us3_status us3_finish_multipart_upload_with_policy_start(us3_multipart *multipart,
                                                          const char *policy_json,
@@ -1506,13 +1511,13 @@ us3_status us3_finish_multipart_upload_with_policy_start(us3_multipart *multipar
  *                   in progress on it
  * @param start      NULL for the defaults, or initialised
  * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
- * @param result     NULL, or receives what became of starting it
+ * @param result     NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
  * part is on its way, or the upload is finished or aborted, or being so); US3_FORKED;
- * US3_INTERNAL_ERROR. Everything else is told at the end.
+ * US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
  */
 us3_status us3_abort_multipart_upload_start(us3_multipart *multipart,
                                             const us3_start *start,
@@ -1522,23 +1527,23 @@ us3_status us3_abort_multipart_upload_start(us3_multipart *multipart,
 /* ==== Unfinished uploads ====================================================================== */
 
 /**
- * GetMultiUploadId: tells of every upload of the bucket that was neither finished nor aborted, page by page until
- * there are no more. Such uploads are charged for, and keep the bucket from being deleted.
+ * GetMultiUploadId: lists every upload of the bucket that was neither finished nor aborted, page by
+ * page. The vendor charges for such uploads, and a bucket that has one cannot be deleted.
  *
  * @param client         the client
- * @param prefix         of keys, at most 1023 bytes; NULL or "" for all uploads
- * @param on_unfinished  called for each of them
- * @param user_data      what on_unfinished is called with
- * @param result         NULL, or receives what became of the call
+ * @param prefix         the beginning of the keys, at most 1023 bytes; NULL or "" for all uploads
+ * @param on_unfinished  called for each upload
+ * @param user_data      passed to on_unfinished
+ * @param result         NULL, or receives the outcome of the call
  *
  * Any thread. Blocks.
  *
  * @return one of
- * - US3_OK: on_unfinished was told of all uploads, or has ended the list
+ * - US3_OK: on_unfinished was called for all uploads, or has ended the list
  * - US3_INVALID_ARGUMENT: client or on_unfinished is NULL, prefix is too long or not UTF-8
- * - US3_SERVICE_ERROR: refused; the token needs the right LIST
- * - US3_NETWORK_ERROR, US3_TIMEOUT: some may have been told of
- * - US3_PROTOCOL_ERROR: the answer is no such list, or one that goes on without saying where
+ * - US3_SERVICE_ERROR: refused; the token needs the LIST right
+ * - US3_NETWORK_ERROR, US3_TIMEOUT: on_unfinished may have been called for some uploads
+ * - US3_PROTOCOL_ERROR: an answer is no list of uploads, or does not say where the next page begins
  * - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
  */
 us3_status us3_list_uploads(us3_client *client,
@@ -1548,20 +1553,21 @@ us3_status us3_list_uploads(us3_client *client,
                             us3_result *result);
 
 /**
- * Starts the same. on_unfinished is called with its own user_data until the end is told.
+ * Starts GetMultiUploadId. on_unfinished is called with the user_data of this call, not that of start,
+ * until the end of the task.
  *
  * @param client         the client
  * @param prefix         as for us3_list_uploads; copied
  * @param on_unfinished  called for each upload
- * @param user_data      what on_unfinished is called with
+ * @param user_data      passed to on_unfinished
  * @param start          NULL for the defaults, or initialised
  * @param out_task       receives the task, or NULL on failure. Free it with us3_task_free
- * @param result         NULL, or receives what became of starting it
+ * @param result         NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, on_unfinished or out_task is NULL, a struct_size makes no sense,
- * prefix is too long or not UTF-8); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ * prefix is too long or not UTF-8); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
  */
 us3_status us3_list_uploads_start(us3_client *client,
                                   const char *prefix,
@@ -1572,21 +1578,25 @@ us3_status us3_list_uploads_start(us3_client *client,
                                   us3_result *result);
 
 /**
- * Adopts an unfinished upload, whichever call or process has begun it, with the parts that the service lists
- * (ListParts): us3_multipart_part_len tells which. Any part can be sent, also again; then finish or abort it,
- * and free it. Nobody else may be at work on the upload.
+ * Opens an unfinished upload, whichever call or process began it, with the parts that the service
+ * lists (ListParts). us3_multipart_part_len returns the length of each part that the service has. Send
+ * the missing parts; any part can be sent again. Then finish or abort the upload, and free the handle.
+ * No other thread or process may use the upload at the same time.
  *
- * The service does not tell the part size. It is the larger one of two parts, else 4194304, or that of the only part if it
- * is larger. The object's ETag is compared at the finish if all parts have 4194304 bytes, the last excepted.
+ * ListParts does not report the part size. With two or more parts it is the size of the largest one.
+ * Otherwise it is 4194304, or the size of the only part if that is larger. At the finish, the object's
+ * ETag is compared if every part but the last has 4194304 bytes.
  *
- * A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, must not be repeated with a
- * policy before response_timeout_ms and 10 seconds have passed: its callback could run twice.
+ * The process that began the upload may have sent a finish that is still running. So a finish of an
+ * opened upload that fails has object_state US3_OBJECT_UNKNOWN, unless the object is found. Do not
+ * send a finish with a policy before response_timeout_ms and 10 seconds have passed since the other
+ * one, because the callback could run twice.
  *
  * @param client         the client, of the bucket that the upload is in
  * @param key            the key that the upload was begun with, 1 to 1023 bytes of UTF-8
- * @param upload_id      the service's name for the upload, 1 to 1024 visible ASCII characters
+ * @param upload_id      the upload id, 1 to 1024 visible ASCII characters
  * @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
- * @param result         NULL, or receives what became of the call
+ * @param result         NULL, or receives the outcome of the call
  *
  * Any thread. Blocks.
  *
@@ -1594,9 +1604,9 @@ us3_status us3_list_uploads_start(us3_client *client,
  * - US3_OK
  * - US3_INVALID_ARGUMENT: a pointer is NULL, key or upload_id has an invalid value, or the upload was
  *   begun with another key
- * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, 403 if the token has not
- *   the right LIST: us3_abort_upload works without it
- * - US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer is no list of parts, or not a whole one)
+ * - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, 403 if the token
+ *   lacks the LIST right, which us3_abort_upload does not need
+ * - US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (an answer is no list of parts, or the list is incomplete)
  * - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
  */
 us3_status us3_multipart_open(us3_client *client,
@@ -1606,20 +1616,20 @@ us3_status us3_multipart_open(us3_client *client,
                               us3_result *result);
 
 /**
- * Starts the same. us3_task_multipart takes the upload.
+ * Starts ListParts to open an unfinished upload. us3_task_multipart returns the opened upload.
  *
  * @param client     the client, of the bucket that the upload is in
  * @param key        as for us3_multipart_open; copied
  * @param upload_id  as for us3_multipart_open; copied
  * @param start      NULL for the defaults, or initialised
  * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
- * @param result     NULL, or receives what became of starting it
+ * @param result     NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
- * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
- * else is told at the end.
+ * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Every
+ * other failure is the outcome of the task.
  */
 us3_status us3_multipart_open_start(us3_client *client,
                                     const char *key,
@@ -1639,7 +1649,7 @@ us3_status us3_multipart_open_start(us3_client *client,
  * @param client     the client, of the bucket that the upload is in
  * @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
  * @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
- * @param result     NULL, or receives what became of the call; upload_id is the upload's if it
+ * @param result     NULL, or receives the outcome of the call; upload_id is the upload's if it
  *                   succeeded
  *
  * Any thread. Blocks.
@@ -1659,20 +1669,20 @@ us3_status us3_abort_upload(us3_client *client,
                             us3_result *result);
 
 /**
- * Starts the same.
+ * Starts AbortMultipartUpload for an upload without a us3_multipart.
  *
  * @param client     the client, of the bucket that the upload is in
  * @param key        as for us3_abort_upload; copied
  * @param upload_id  as for us3_abort_upload; copied
  * @param start      NULL for the defaults, or initialised
  * @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
- * @param result     NULL, or receives what became of starting it
+ * @param result     NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
- * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
- * else is told at the end.
+ * makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Every
+ * other failure is the outcome of the task.
  */
 us3_status us3_abort_upload_start(us3_client *client,
                                   const char *key,
@@ -1729,12 +1739,12 @@ us3_status us3_head_file(us3_client *client,
  * @param key       as for us3_head_file; copied
  * @param start     NULL for the defaults, or initialised
  * @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
- * @param result    NULL, or receives what became of starting it
+ * @param result    NULL, or receives the outcome of this call; the task has its own
  *
  * Any thread, callbacks included. Does not block.
  *
  * @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
- * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+ * sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
  */
 us3_status us3_head_file_start(us3_client *client,
                                const char *key,

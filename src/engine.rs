@@ -25,8 +25,8 @@ pub(crate) struct Engine {
     pub(crate) service: Service,
     /// The uploads that run and those that wait.
     pub(crate) queue: Queue,
-    /// The same for other operations that are started. They have a queue of their own, because what an upload waits for
-    /// may be one of them.
+    /// The same for other operations that are started. They have a queue of their own, because what an
+    /// upload waits for may be one of them.
     small: Queue,
     balancer: LoadBalancer,
     /// The threads on which the host's own code runs.
@@ -66,8 +66,8 @@ struct RunningThreads {
 }
 
 impl Engine {
-    /// Checks the configuration and starts the threads. The returned [`Threads`] must outlive every use of
-    /// the engine.
+    /// Checks the configuration and starts the threads. The returned [`Threads`] must outlive every use
+    /// of the engine.
     pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Threads)> {
         let origin = config.check()?;
         let (event_loops, balancer) = EventLoops::start(config.worker_threads)?;
@@ -90,8 +90,9 @@ impl Engine {
         Ok((Arc::new(engine), Threads(Some(threads))))
     }
 
-    /// Prepares an operation other than an upload, which `what` and `key` name. One that a thread waits for runs at
-    /// once: the threads bound it. Of those that are started so many run at once as uploads may. Never blocks.
+    /// Prepares an operation other than an upload; messages name it by `what` and `key`. If a thread of
+    /// the host waits for it, it runs at once, because the number of such threads is the bound. Of
+    /// started operations at most `max_concurrent_uploads` run at once. Does not block.
     pub(crate) fn prepare_small<T, F>(
         self: &Arc<Self>,
         (what, key): (&'static str, &str),
@@ -132,8 +133,8 @@ impl Engine {
         Run { engine, operation }
     }
 
-    /// Prepares what is to run on the library's threads: the host's thread only sleeps, since its stack may be small, and
-    /// its signals are its own. Never blocks.
+    /// Prepares what is to run on the library's threads: the host's thread only sleeps, since its stack
+    /// may be small, and its signals are its own. Never blocks.
     pub(crate) fn prepare<F>(
         self: &Arc<Self>,
         timeout: Option<Duration>,

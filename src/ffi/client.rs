@@ -141,12 +141,12 @@ pub unsafe extern "C" fn us3_delete_file(
 /// @param key       as for us3_delete_file; copied
 /// @param start     NULL for the defaults, or initialised
 /// @param out_task  receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result    NULL, or receives what became of starting it
+/// @param result    NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
-/// sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+/// sense, the key is invalid); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_delete_file_start(
     client: *mut us3_client,

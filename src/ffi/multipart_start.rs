@@ -13,20 +13,20 @@ use super::start::{guard_start, us3_start};
 use super::status::us3_status;
 use super::task_handle::{Brings, Ready, us3_task};
 
-/// Starts InitiateMultipartUpload. us3_task_multipart takes the upload that it has begun.
+/// Starts InitiateMultipartUpload. us3_task_multipart returns the upload after the end of the task.
 ///
 /// @param client     the client
 /// @param key        as for us3_initiate_multipart_upload; copied
 /// @param mime_type  as for us3_initiate_multipart_upload; copied
 /// @param start      NULL for the defaults, or initialised
 /// @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result     NULL, or receives what became of starting it
+/// @param result     NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key or out_task is NULL, a struct_size makes no
-/// sense, the key or the type is invalid); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at
-/// the end.
+/// sense, the key or the type is invalid); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the
+/// outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_initiate_multipart_upload_start(
     client: *mut us3_client,
@@ -50,10 +50,11 @@ pub unsafe extern "C" fn us3_initiate_multipart_upload_start(
     }
 }
 
-/// Starts UploadPart. data is borrowed until the end of the task, which is when on_complete is called, or
-/// us3_task_wait returns (anything but US3_PENDING), also of a task that was cancelled: leave it as it
-/// is until then. us3_task_free and us3_multipart_free wait for that end, except in a callback: a task
-/// that is freed there, and has no on_complete, never tells when data is yours again.
+/// Starts UploadPart. data is borrowed until the end of the task, also if the task is cancelled: do not
+/// change or free it before on_complete is called, or us3_task_wait returns anything but US3_PENDING,
+/// or a queue returns the task. us3_task_free and us3_multipart_free wait for that end, except in a
+/// callback: if a task without on_complete is freed there, nothing reports when the library has stopped
+/// reading data.
 ///
 /// @param multipart    the upload
 /// @param part_number  as for us3_upload_part
@@ -61,13 +62,13 @@ pub unsafe extern "C" fn us3_initiate_multipart_upload_start(
 /// @param len          bytes at data: us3_multipart_part_size, or less for the last part
 /// @param start        NULL for the defaults, or initialised
 /// @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result       NULL, or receives what became of starting it
+/// @param result       NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (multipart, data or out_task is NULL, a struct_size makes no
 /// sense, len or part_number is out of range, a part of this number is on its way, the upload is finished or aborted,
-/// or being so); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+/// or being so); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_upload_part_start(
     multipart: *mut us3_multipart,
@@ -99,14 +100,14 @@ pub unsafe extern "C" fn us3_upload_part_start(
 /// @param policy_json  as for us3_finish_multipart_upload_with_policy; copied
 /// @param start        NULL for the defaults, or initialised
 /// @param out_task     receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result       NULL, or receives what became of starting it
+/// @param result       NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
 /// part is missing or on its way, a part that is not the last is smaller than the part size, or the
 /// upload is finished or aborted, or being so); US3_INVALID_POLICY; US3_FORKED; US3_INTERNAL_ERROR.
-/// Everything else is told at the end.
+/// Every other failure is the outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_finish_multipart_upload_with_policy_start(
     multipart: *mut us3_multipart,
@@ -133,13 +134,13 @@ pub unsafe extern "C" fn us3_finish_multipart_upload_with_policy_start(
 ///                   in progress on it
 /// @param start      NULL for the defaults, or initialised
 /// @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result     NULL, or receives what became of starting it
+/// @param result     NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (multipart or out_task is NULL, a struct_size makes no sense, a
 /// part is on its way, or the upload is finished or aborted, or being so); US3_FORKED;
-/// US3_INTERNAL_ERROR. Everything else is told at the end.
+/// US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_abort_multipart_upload_start(
     multipart: *mut us3_multipart,

@@ -1,4 +1,4 @@
-//! `us3_queue`: the ends of any number of tasks, in their order, behind one descriptor.
+//! `us3_queue`: returns tasks in the order in which they ended, and has one descriptor for all of them.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -18,24 +18,24 @@ use super::result::us3_result;
 use super::status::us3_status;
 use super::task_handle::us3_task;
 
-/// Collects the ends of tasks: of any number, of any operations, of any clients. Any number of threads may
-/// use it at once.
+/// A queue of tasks that have ended. It accepts any number of tasks, of any operations and clients. Any
+/// number of threads may use it at once.
 pub struct us3_queue(Handle<EndQueue<Arc<us3_task>>>);
 
 impl Handed for us3_queue {
     type Owner = Box<Self>;
 }
 
-/// Makes a queue for the ends of tasks. A task is on the queue that was given as the member queue when it
-/// was started. It needs no descriptor of its own then.
+/// Makes a queue. The member queue of us3_start and us3_upload_request names the queue of a task. Such a
+/// task uses no descriptor of its own, unless us3_task_fd asks for one.
 ///
 /// @param out_queue  receives the queue, or NULL on failure. Free it with us3_queue_free
-/// @param result     NULL, or receives what became of the call
+/// @param result     NULL, or receives the outcome of the call
 ///
 /// Any thread. Does not block.
 ///
-/// @return US3_OK; US3_INVALID_ARGUMENT (out_queue is NULL); US3_INTERNAL_ERROR (also when the process has
-/// no descriptor left, which os_error tells).
+/// @return US3_OK; US3_INVALID_ARGUMENT (out_queue is NULL); US3_INTERNAL_ERROR (also if the process has
+/// no descriptor left; os_error then has the cause).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_queue_new(
     out_queue: *mut *mut us3_queue,
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn us3_queue_new(
     }
 }
 
-/// A descriptor that is readable while the queue has ends, for poll, epoll, and event loops that are made of them. Only
-/// poll it: us3_queue_next takes the ends out.
+/// A descriptor that is readable while the queue holds tasks that have ended, for poll, epoll and event
+/// loops. Only poll it; us3_queue_next takes the tasks out.
 ///
 /// @param queue  the queue; NULL is allowed
 /// @return the descriptor, each time the same. It belongs to the queue: never close it, and take it out of the
@@ -68,14 +68,16 @@ pub unsafe extern "C" fn us3_queue_fd(queue: *mut us3_queue) -> c_int {
     })
 }
 
-/// Takes the next task that has ended out of the queue, in the order of their ends. Each task is handed out once, after
-/// its on_complete has returned, and not any more once us3_task_free was called. Then us3_task_wait with a timeout_ms of 0
-/// tells what became of it, us3_task_user_data whose it is, and us3_task_free frees it, as always.
+/// Takes a task that has ended out of the queue: the one that ended first. The queue returns each task
+/// once, after its on_complete has returned. It never returns a task after us3_task_free was called on
+/// it; so let only the threads that call us3_queue_next free the tasks of a queue. us3_task_wait with a
+/// timeout_ms of 0 then gives the outcome of the task, us3_task_user_data the user_data that it was
+/// started with, and us3_task_free frees it.
 ///
 /// @param queue       the queue
 /// @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
-/// @param out_task    receives the task, which stays the host's, or NULL on failure
-/// @param result      NULL, or receives what became of this call: not of the task
+/// @param out_task    receives the task, the handle that the starting call returned, or NULL on failure
+/// @param result      NULL, or receives the outcome of this call, not of the task
 ///
 /// Any thread. Blocks for the given time at most. In a callback only a timeout_ms of 0 is possible.
 ///
@@ -105,13 +107,13 @@ pub unsafe extern "C" fn us3_queue_next(
     }
 }
 
-/// Frees a queue. Its tasks go on without it, and their ends are told in the other ways. Threads that wait in
-/// us3_queue_next return US3_CANCELLED.
+/// Frees a queue. Its tasks continue without it; their ends are reported by on_complete, us3_task_wait
+/// and us3_task_fd. Threads that wait in us3_queue_next return US3_CANCELLED.
 ///
 /// @param queue  NULL is allowed and ignored
 ///
-/// Any thread, once; no call may begin on the queue after that, and none may start a task on it. Does not wait for tasks.
-/// In a forked child it only releases memory.
+/// Any thread, once; no call may begin on the queue after that, and none may start a task on it. Does
+/// not wait for tasks. In a forked child it only releases memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_queue_free(queue: *mut us3_queue) {
     catch_or((), || {

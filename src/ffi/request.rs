@@ -104,7 +104,8 @@ pub struct us3_upload_request {
     pub on_complete: us3_complete_fn,
     /// What on_progress and on_complete are called with, and us3_task_user_data returns.
     pub user_data: *mut c_void,
-    /// Where the task is to be handed out at its end. NULL: nowhere. us3_upload, which makes no task, does not use it.
+    /// The queue that returns the task after its end. NULL: none. us3_upload makes no task and ignores
+    /// it.
     pub queue: *mut us3_queue,
 }
 

@@ -1,4 +1,4 @@
-//! `us3_start`: what every operation that is started can want, uploads excepted, which have a request of their own.
+//! `us3_start`: the options of a started operation. Uploads have their own in `us3_upload_request`.
 
 use std::any::Any;
 use std::ffi::c_void;
@@ -18,20 +18,20 @@ use super::status::us3_status;
 use super::structs::{self, PublicStruct, member_ends};
 use super::task_handle::{Ready, Ties, us3_task};
 
-/// How an operation is started. The struct is borrowed until the call returns.
+/// Options of a started operation. The struct is borrowed until the call returns.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct us3_start {
     /// sizeof(us3_start), set by the initialiser.
     pub struct_size: usize,
-    /// Where the task is to be handed out at its end. NULL: nowhere.
+    /// The queue that returns the task after its end. NULL: none.
     pub queue: *mut us3_queue,
-    /// Called once at the end of an operation that was started. NULL: not told.
+    /// Called once at the end of the operation, if it was started. NULL: not called.
     pub on_complete: us3_complete_fn,
-    /// What on_complete is called with, and us3_task_user_data returns.
+    /// The argument of on_complete, and what us3_task_user_data returns.
     pub user_data: *mut c_void,
-    /// Milliseconds for the whole operation, its turn and retries included; 0 for no limit but those of
-    /// us3_config. When they have passed: US3_TIMEOUT.
+    /// Milliseconds for the whole operation, including waiting in the queue of started operations and
+    /// retries. After that time: US3_TIMEOUT. 0: only the limits of us3_config apply.
     pub timeout_ms: u64,
 }
 
@@ -53,8 +53,8 @@ pub(super) struct Starting {
 }
 
 impl Starting {
-    /// How it is to run. `keep` is dropped when everybody was told the end; the end is told no earlier than what the
-    /// host has lent is returned.
+    /// How it is to run. `keep` is dropped after the end was reported in every way. The end is reported
+    /// only after the library has given back the memory that the host lent.
     ///
     /// # Safety
     /// on_complete may be called as the header says.
@@ -79,8 +79,8 @@ impl Starting {
     }
 }
 
-/// Runs a function of the header that starts an operation: `enter` makes a handle of the host into one that may be used,
-/// `prepare` the operation. `*out_task` is the task, or NULL after every failure.
+/// Runs a function of the header that starts an operation: `enter` makes a handle of the host into one
+/// that may be used, `prepare` the operation. `*out_task` is the task, or NULL after every failure.
 ///
 /// # Safety
 /// As for [`guard`]; `out_task` is NULL or may be written; `start` is NULL or as the header says.

@@ -22,7 +22,7 @@ use super::task_handle::{Brings, enter, us3_task};
 ///
 /// @param task        the task
 /// @param timeout_ms  milliseconds to wait at most; 0 only looks; negative: for ever
-/// @param result      NULL, or receives what became of the operation, each time anew
+/// @param result      NULL, or receives the outcome of the operation, at every call
 ///
 /// Any thread, any number of times. Blocks for the given time at most. In a callback only a
 /// timeout_ms of 0 is allowed.
@@ -47,10 +47,10 @@ pub unsafe extern "C" fn us3_task_wait(
     }
 }
 
-/// Cancels a task: within 100 ms no more of it is sent, and what an upload has begun in parts is aborted, unless
-/// resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what became of
-/// the operation if it was over already. A part, a finish or an abort that is cancelled leaves its
-/// us3_multipart as a failure does. Cancelling again changes nothing.
+/// Cancels a task: within 100 ms no more of it is sent, and what an upload has begun in parts is
+/// aborted, unless resume_path is set. Then the end is told as always, with US3_CANCELLED, or with what
+/// became of the operation if it was over already. A part, a finish or an abort that is cancelled
+/// leaves its us3_multipart as a failure does. Cancelling again changes nothing.
 ///
 /// @param task  the task
 ///
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn us3_task_cancel(task: *mut us3_task) -> us3_status {
     }
 }
 
-/// Tells how far an upload is, or a part. Other tasks have attempts and elapsed_ms only.
+/// Reports the progress of an upload or a part. Other tasks have only attempts and elapsed_ms.
 ///
 /// @param task      the task
 /// @param progress  initialised; receives the progress
@@ -113,10 +113,10 @@ pub unsafe extern "C" fn us3_task_fd(task: *mut us3_task) -> c_int {
     })
 }
 
-/// The user_data of the request, or of the us3_start, that the task was started with.
+/// Returns the user_data of the us3_upload_request or us3_start that the task was started with.
 ///
 /// @param task  the task; NULL is allowed
-/// @return what was given; NULL if task is NULL
+/// @return the user_data; NULL if task is NULL
 ///
 /// Any thread. Does not block. Works in a forked child.
 #[unsafe(no_mangle)]
@@ -128,14 +128,14 @@ pub unsafe extern "C" fn us3_task_user_data(task: *const us3_task) -> *mut c_voi
     })
 }
 
-/// What a task of us3_head_file_start has learnt.
+/// Returns what HeadFile reported, for a task of us3_head_file_start.
 ///
 /// @param task  the task
-/// @param info  initialised; what it held is freed. Holds its initial values after a failure
+/// @param info  initialised; its old strings are freed. After a failure it has its initial values
 ///
 /// Any thread, any number of times, also in on_complete. Does not block.
 ///
-/// @return US3_OK; US3_PENDING (nothing is known yet); after a failure of the task its status;
+/// @return US3_OK; US3_PENDING (the task has not ended); after a failure of the task its status;
 /// US3_INVALID_ARGUMENT (also if a pointer is NULL, a struct_size makes no sense, or the task is another operation's);
 /// US3_FORKED; US3_INTERNAL_ERROR.
 #[unsafe(no_mangle)]
@@ -165,8 +165,8 @@ pub unsafe extern "C" fn us3_task_file_info(
     }
 }
 
-/// Takes the upload that a task of us3_initiate_multipart_upload_start has begun, or one of
-/// us3_multipart_open_start has opened.
+/// Returns the upload of a task of us3_initiate_multipart_upload_start or us3_multipart_open_start,
+/// once. The upload is then yours.
 ///
 /// @param task  the task; NULL is allowed
 /// @return the upload, to be freed with us3_multipart_free. NULL if the task has not ended or has failed, if

@@ -145,7 +145,7 @@ impl Ready {
 }
 
 impl us3_task {
-    /// What the host wants to get back with each call.
+    /// The user_data of the host.
     pub(super) fn user_data(&self) -> *mut c_void {
         self.ties.user_data.0
     }

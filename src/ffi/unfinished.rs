@@ -1,4 +1,4 @@
-//! Unfinished uploads of the bucket, which their names are enough for.
+//! Unfinished uploads of the bucket, found by a list and used by key and upload id.
 
 use std::ffi::{CString, c_char, c_void};
 use std::ops::ControlFlow;
@@ -18,45 +18,46 @@ use super::start::{guard_start, us3_start};
 use super::status::us3_status;
 use super::task_handle::{Brings, Ready, us3_task};
 
-/// An unfinished upload, as us3_list_uploads tells of it. Later versions may have more members.
+/// An unfinished upload, as us3_list_uploads reports it. Later versions may have more members.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct us3_unfinished {
     /// sizeof(us3_unfinished) of the library.
     pub struct_size: usize,
-    /// The key that it was begun with.
+    /// The key that the upload was begun with.
     pub key: *const c_char,
-    /// The service's name for it.
+    /// The upload id.
     pub upload_id: *const c_char,
-    /// When it was begun, in seconds since 1970-01-01 UTC; -1 if the service does not say.
+    /// The time when the upload was begun, in seconds since 1970-01-01 UTC; -1 if the service does not
+    /// say.
     pub started: i64,
     /// NULL if the service does not say.
     pub storage_class: *const c_char,
 }
 
-/// Tells of an unfinished upload. Whatever it returns but 0 ends the list, which is a success. upload and its
-/// strings are valid during the call. Called on library threads, one call at a time, before the end is told; it may
-/// take its time.
+/// Receives one unfinished upload. Return 0 for the next one; any other value ends the list, which is
+/// then a success. upload and its strings are valid during the call. Called on library threads, one
+/// call at a time, before the end of the operation is reported. It may block.
 pub type us3_unfinished_fn =
     Option<unsafe extern "C" fn(upload: *const us3_unfinished, user_data: *mut c_void) -> i32>;
 
-/// GetMultiUploadId: tells of every upload of the bucket that was neither finished nor aborted, page by page until
-/// there are no more. Such uploads are charged for, and keep the bucket from being deleted.
+/// GetMultiUploadId: lists every upload of the bucket that was neither finished nor aborted, page by
+/// page. The vendor charges for such uploads, and a bucket that has one cannot be deleted.
 ///
 /// @param client         the client
-/// @param prefix         of keys, at most 1023 bytes; NULL or "" for all uploads
-/// @param on_unfinished  called for each of them
-/// @param user_data      what on_unfinished is called with
-/// @param result         NULL, or receives what became of the call
+/// @param prefix         the beginning of the keys, at most 1023 bytes; NULL or "" for all uploads
+/// @param on_unfinished  called for each upload
+/// @param user_data      passed to on_unfinished
+/// @param result         NULL, or receives the outcome of the call
 ///
 /// Any thread. Blocks.
 ///
 /// @return one of
-/// - US3_OK: on_unfinished was told of all uploads, or has ended the list
+/// - US3_OK: on_unfinished was called for all uploads, or has ended the list
 /// - US3_INVALID_ARGUMENT: client or on_unfinished is NULL, prefix is too long or not UTF-8
-/// - US3_SERVICE_ERROR: refused; the token needs the right LIST
-/// - US3_NETWORK_ERROR, US3_TIMEOUT: some may have been told of
-/// - US3_PROTOCOL_ERROR: the answer is no such list, or one that goes on without saying where
+/// - US3_SERVICE_ERROR: refused; the token needs the LIST right
+/// - US3_NETWORK_ERROR, US3_TIMEOUT: on_unfinished may have been called for some uploads
+/// - US3_PROTOCOL_ERROR: an answer is no list of uploads, or does not say where the next page begins
 /// - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_list_uploads(
@@ -76,20 +77,21 @@ pub unsafe extern "C" fn us3_list_uploads(
     }
 }
 
-/// Starts the same. on_unfinished is called with its own user_data until the end is told.
+/// Starts GetMultiUploadId. on_unfinished is called with the user_data of this call, not that of start,
+/// until the end of the task.
 ///
 /// @param client         the client
 /// @param prefix         as for us3_list_uploads; copied
 /// @param on_unfinished  called for each upload
-/// @param user_data      what on_unfinished is called with
+/// @param user_data      passed to on_unfinished
 /// @param start          NULL for the defaults, or initialised
 /// @param out_task       receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result         NULL, or receives what became of starting it
+/// @param result         NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, on_unfinished or out_task is NULL, a struct_size makes no sense,
-/// prefix is too long or not UTF-8); US3_FORKED; US3_INTERNAL_ERROR. Everything else is told at the end.
+/// prefix is too long or not UTF-8); US3_FORKED; US3_INTERNAL_ERROR. Every other failure is the outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_list_uploads_start(
     client: *mut us3_client,
@@ -113,21 +115,25 @@ pub unsafe extern "C" fn us3_list_uploads_start(
     }
 }
 
-/// Adopts an unfinished upload, whichever call or process has begun it, with the parts that the service lists
-/// (ListParts): us3_multipart_part_len tells which. Any part can be sent, also again; then finish or abort it,
-/// and free it. Nobody else may be at work on the upload.
+/// Opens an unfinished upload, whichever call or process began it, with the parts that the service
+/// lists (ListParts). us3_multipart_part_len returns the length of each part that the service has. Send
+/// the missing parts; any part can be sent again. Then finish or abort the upload, and free the handle.
+/// No other thread or process may use the upload at the same time.
 ///
-/// The service does not tell the part size. It is the larger one of two parts, else 4194304, or that of the only part if it
-/// is larger. The object's ETag is compared at the finish if all parts have 4194304 bytes, the last excepted.
+/// ListParts does not report the part size. With two or more parts it is the size of the largest one.
+/// Otherwise it is 4194304, or the size of the only part if that is larger. At the finish, the object's
+/// ETag is compared if every part but the last has 4194304 bytes.
 ///
-/// A finish that may still be running, which is object_state US3_OBJECT_UNKNOWN, must not be repeated with a
-/// policy before response_timeout_ms and 10 seconds have passed: its callback could run twice.
+/// The process that began the upload may have sent a finish that is still running. So a finish of an
+/// opened upload that fails has object_state US3_OBJECT_UNKNOWN, unless the object is found. Do not
+/// send a finish with a policy before response_timeout_ms and 10 seconds have passed since the other
+/// one, because the callback could run twice.
 ///
 /// @param client         the client, of the bucket that the upload is in
 /// @param key            the key that the upload was begun with, 1 to 1023 bytes of UTF-8
-/// @param upload_id      the service's name for the upload, 1 to 1024 visible ASCII characters
+/// @param upload_id      the upload id, 1 to 1024 visible ASCII characters
 /// @param out_multipart  receives the upload, or NULL on failure. Free it with us3_multipart_free
-/// @param result         NULL, or receives what became of the call
+/// @param result         NULL, or receives the outcome of the call
 ///
 /// Any thread. Blocks.
 ///
@@ -135,9 +141,9 @@ pub unsafe extern "C" fn us3_list_uploads_start(
 /// - US3_OK
 /// - US3_INVALID_ARGUMENT: a pointer is NULL, key or upload_id has an invalid value, or the upload was
 ///   begun with another key
-/// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, 403 if the token has not
-///   the right LIST: us3_abort_upload works without it
-/// - US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (the answer is no list of parts, or not a whole one)
+/// - US3_SERVICE_ERROR: refused; http_status is 404 if the service knows no such upload, 403 if the token
+///   lacks the LIST right, which us3_abort_upload does not need
+/// - US3_NETWORK_ERROR; US3_TIMEOUT; US3_PROTOCOL_ERROR (an answer is no list of parts, or the list is incomplete)
 /// - US3_WOULD_DEADLOCK, US3_FORKED, US3_INTERNAL_ERROR
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_open(
@@ -158,20 +164,20 @@ pub unsafe extern "C" fn us3_multipart_open(
     }
 }
 
-/// Starts the same. us3_task_multipart takes the upload.
+/// Starts ListParts to open an unfinished upload. us3_task_multipart returns the opened upload.
 ///
 /// @param client     the client, of the bucket that the upload is in
 /// @param key        as for us3_multipart_open; copied
 /// @param upload_id  as for us3_multipart_open; copied
 /// @param start      NULL for the defaults, or initialised
 /// @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result     NULL, or receives what became of starting it
+/// @param result     NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
-/// makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
-/// else is told at the end.
+/// makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Every
+/// other failure is the outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_multipart_open_start(
     client: *mut us3_client,
@@ -205,7 +211,7 @@ pub unsafe extern "C" fn us3_multipart_open_start(
 /// @param client     the client, of the bucket that the upload is in
 /// @param key        the key that the upload was begun with, 1 to 1023 bytes of UTF-8
 /// @param upload_id  the service's name for the upload, 1 to 1024 visible ASCII characters
-/// @param result     NULL, or receives what became of the call; upload_id is the upload's if it
+/// @param result     NULL, or receives the outcome of the call; upload_id is the upload's if it
 ///                   succeeded
 ///
 /// Any thread. Blocks.
@@ -235,20 +241,20 @@ pub unsafe extern "C" fn us3_abort_upload(
     }
 }
 
-/// Starts the same.
+/// Starts AbortMultipartUpload for an upload without a us3_multipart.
 ///
 /// @param client     the client, of the bucket that the upload is in
 /// @param key        as for us3_abort_upload; copied
 /// @param upload_id  as for us3_abort_upload; copied
 /// @param start      NULL for the defaults, or initialised
 /// @param out_task   receives the task, or NULL on failure. Free it with us3_task_free
-/// @param result     NULL, or receives what became of starting it
+/// @param result     NULL, or receives the outcome of this call; the task has its own
 ///
 /// Any thread, callbacks included. Does not block.
 ///
 /// @return US3_OK; US3_INVALID_ARGUMENT (client, key, upload_id or out_task is NULL, a struct_size
-/// makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Everything
-/// else is told at the end.
+/// makes no sense, key or upload_id has an invalid value); US3_FORKED; US3_INTERNAL_ERROR. Every
+/// other failure is the outcome of the task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn us3_abort_upload_start(
     client: *mut us3_client,

@@ -1,5 +1,5 @@
-//! The queue of ends: it collects the ends of any number of tasks, hands them out in the order in which they came, and
-//! shows by one descriptor whether there are some.
+//! The queue of ends: returns what stands for a task, in the order in which the tasks ended. One descriptor is
+//! readable while the queue is not empty.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -92,7 +92,7 @@ impl<T> EndQueue<T> {
 
     /// Waits for the next end and takes it out. Without a timeout, for ever.
     pub(crate) fn next(&self, timeout: Option<Duration>) -> Next<T> {
-        // What is too far away to be a time is for ever as well.
+        // A timeout that is too long for an Instant counts as "for ever".
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = sync::lock(&self.0.state);
         let mut late = false;

@@ -1,4 +1,4 @@
-//! An operation that is ready to run, and what it brings besides its report, such as what HeadFile tells.
+//! An operation that is ready to run, and its value: what it returns besides the report, such as the answer of HeadFile.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -8,7 +8,7 @@ use crate::runtime::own_threads;
 use crate::runtime::panics;
 use crate::runtime::sync::unpoisoned;
 
-/// An operation that is ready to run, and where to find what it brings. Dropping it ends it with an error.
+/// An operation that is ready to run, and where its value will be. Dropping it ends the operation with an error.
 pub(crate) struct Prepared<T> {
     pub(crate) task: Task,
     pub(crate) starter: TaskStarter,
@@ -27,7 +27,8 @@ impl<T> Prepared<T> {
     }
 }
 
-/// What an operation brings: put there by the operation, taken by the host. Empty until the operation has succeeded. Clones share the value.
+/// The value of an operation. Empty until the operation has succeeded; the host takes it. Clones share
+/// the value.
 #[derive(Debug)]
 pub(crate) struct Brought<T>(Arc<Mutex<Option<T>>>);
 
@@ -36,7 +37,7 @@ impl<T> Brought<T> {
         *self.lock() = Some(value);
     }
 
-    /// Leaves nothing behind.
+    /// Takes the value out.
     pub(crate) fn take(&self) -> Option<T> {
         self.lock().take()
     }
@@ -47,7 +48,7 @@ impl<T> Brought<T> {
 }
 
 impl<T: Clone> Brought<T> {
-    /// Leaves the value there.
+    /// A copy of the value, which stays.
     pub(crate) fn look(&self) -> Option<T> {
         self.lock().clone()
     }

@@ -18,10 +18,10 @@ use crate::protocol::policy::PutPolicy;
 /// The largest accepted BlkSize: a part must fit into memory. The service's own value is 4 MiB.
 pub(crate) const LARGEST_PART: u64 = 1 << 30;
 
-/// Parts that are listed at a time.
+/// Parts per page of ListParts.
 pub(super) const PAGE: u32 = 1000;
 
-/// More than any ETag that can be compared.
+/// The longest accepted ETag of a part: longer than any ETag that can be compared.
 pub(super) const LONGEST_ETAG: usize = 64;
 
 /// A multipart upload that the service has begun.

@@ -1,5 +1,5 @@
-//! What the service has of unfinished uploads: which ones there are, and all parts of one. A list that breaks off is an
-//! error here, because who asks goes by what is absent as well.
+//! Lists of unfinished uploads and of all parts of one. An incomplete list is an error here, because the caller also
+//! relies on what is absent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::multipart::{LONGEST_ETAG, PAGE, PartAnswer, list_parts};
 use super::{Call, Failure, ListedPart, Payload, Reply, Service, UploadRef};
 use crate::operation::Operation;
 
-/// Uploads that are listed at a time. With the longest keys, escaped, that many fit the longest answer.
+/// Uploads per page. Even with the longest keys, escaped, a page fits into the longest accepted answer.
 const UPLOADS_PAGE: u32 = 100;
 
 /// An upload that was neither finished nor aborted.
@@ -21,7 +21,7 @@ const UPLOADS_PAGE: u32 = 100;
 pub struct Unfinished {
     /// The key that it was begun with.
     pub key: String,
-    /// The service's name for it.
+    /// The upload id.
     pub upload_id: String,
     /// When it was begun, in seconds since 1970-01-01 UTC; None when the service does not say.
     pub started: Option<i64>,
@@ -29,7 +29,7 @@ pub struct Unfinished {
     pub storage_class: Option<String>,
 }
 
-/// Where the next page of unfinished uploads begins: behind this one.
+/// The last upload of a page: the next page begins after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Marker {
     key: String,
@@ -86,7 +86,7 @@ pub(crate) struct AllParts {
     pub(crate) reply: Reply,
 }
 
-/// Why a list of parts is of no use.
+/// Why a list of parts cannot be used.
 pub(crate) enum Unusable {
     Failed(Failure),
     /// The upload is another key's.
@@ -100,7 +100,7 @@ impl From<Failure> for Unusable {
 }
 
 impl Service {
-    /// Unfinished uploads whose keys begin with `prefix`, behind `after`.
+    /// Unfinished uploads whose keys begin with `prefix`, after `after`.
     pub(crate) async fn list_uploads(
         &self,
         prefix: &str,

@@ -1,4 +1,4 @@
-//! Going on by hand with an upload that was left behind: its parts are those that the service lists.
+//! Opens an unfinished upload that another handle or process began, with the parts that the service lists.
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,9 @@ pub(super) async fn adopt(run: &Run, target: UploadRef<'_>) -> Result<(Session, 
     Ok((session, report))
 }
 
-/// The size of every part but the last, which the service does not tell: of two parts the larger one has it, since only the
-/// last may be smaller. Of fewer it is a block, unless the only part is larger. None if it is not usable.
+/// The size of every part but the last, which ListParts does not report. Only the last part may be smaller, so of two
+/// or more parts it is the size of the largest. Otherwise it is a block, or the size of the only part if that is
+/// larger. None if the size cannot be used.
 fn part_size(parts: &BTreeMap<u32, ListedPart>) -> Option<u64> {
     let largest = parts.values().map(|part| part.size).max();
     let size = match (parts.len(), largest) {

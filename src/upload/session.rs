@@ -102,7 +102,8 @@ impl Session {
         }
     }
 
-    /// An upload that somebody else has begun, with the parts that the service has.
+    /// An upload that another handle or process began, with the parts that the service has. That process may have sent
+    /// a finish whose outcome nobody here knows, as if a finish of this session were lost.
     pub(super) fn adopted(target: UploadRef<'_>, part_size: u64, parts: Parts) -> Self {
         Self {
             key: target.key.to_owned(),
@@ -110,7 +111,7 @@ impl Session {
             part_size,
             parts: Mutex::new(parts),
             date: Mutex::default(),
-            lost: Mutex::default(),
+            lost: Mutex::new(Some(Begun::now())),
         }
     }
 
