@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -49,6 +50,8 @@ static uint64_t true_size, told_size;
 static int looks; /* so far */
 static void (*before_the_third_look)(void);
 static bool happens_always;
+/* Another thread of the library does not look meanwhile, when a time is not yet set back. */
+static pthread_mutex_t while_it_happens = PTHREAD_MUTEX_INITIALIZER;
 
 /* What the file then tells of its last change, whatever happens to it: its file system's clock does not tick. */
 static struct statx_timestamp standing_clock;
@@ -62,9 +65,11 @@ int statx(int folder, const char *restrict path, int flags, unsigned mask, struc
     if (before_the_third_look != NULL && (flags & AT_EMPTY_PATH) != 0) {
         int before = __atomic_fetch_add(&looks, 1, __ATOMIC_ACQ_REL);
 
+        pthread_mutex_lock(&while_it_happens);
         if (before == 2 || (before > 2 && happens_always))
             before_the_third_look();
         result = (int)syscall(SYS_statx, folder, path, flags, mask, about);
+        pthread_mutex_unlock(&while_it_happens);
     }
     about->stx_size = told_size;
     if (standing_clock.tv_sec != 0)
